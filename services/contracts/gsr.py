@@ -1,0 +1,42 @@
+"""The wire format of the GSR track (`POST /soccer/challenge`), all coordinates in source-video pixels.
+
+Source: the public repository score-technologies/score-vision, facts as listed in docs/reference/wire.md.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+DECIMALS = 2
+"""Coordinates are rounded to this many decimals, as the validator does on its side."""
+
+KEYPOINTS_PER_FRAME = 32
+
+
+class GsrObject(msgspec.Struct, frozen=True):
+    """One box: `id` is the track, `bbox` is x1, y1, x2, y2, `class_id` 0 ball, 1 goalkeeper, 2 player, 3 referee."""
+
+    id: int
+    bbox: tuple[float, float, float, float]
+    class_id: int
+
+
+class GsrFrame(msgspec.Struct, frozen=True):
+    """One frame of the source video, with exactly 32 keypoints; an absent one is `[0.0, 0.0]`."""
+
+    frame_number: int
+    keypoints: list[tuple[float, float]]
+    objects: list[GsrObject]
+
+
+class GsrResponse(msgspec.Struct, frozen=True):
+    """The whole answer; `frames` is a list in the order of the video."""
+
+    challenge_id: str
+    frames: list[GsrFrame]
+    processing_time: float
+
+
+def decode_response(body: bytes) -> GsrResponse:
+    """Read an answer back, checking the schema; for tests, the CLI and evaluation."""
+    return msgspec.json.decode(body, type=GsrResponse)

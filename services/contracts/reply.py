@@ -1,0 +1,79 @@
+"""The envelope in which a worker's reply travels through Redis.
+
+One list element per challenge: four bytes of header length (big endian), a JSON header, and the body
+bytes exactly as the worker encoded them, so that nobody on the way has to parse megabytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from services.errors import ChallengeError, error_from_wire, error_to_wire
+
+REPLY_PREFIX = "touchline:reply:"
+CLAIM_PREFIX = "touchline:claim:"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A complete answer.
+
+    Attributes:
+        challenge_id: Whose answer it is.
+        body: The encoded response, ready to be sent to the validator as it is.
+        partial: Whether a time budget cut the work short.
+        timeline: `Timeline.to_dict()` of the worker.
+    """
+
+    challenge_id: str
+    body: bytes
+    partial: bool
+    timeline: dict[str, Any]
+
+
+class _Header(msgspec.Struct):
+    challenge_id: str
+    partial: bool = False
+    timeline: dict[str, Any] = {}
+    error: dict[str, Any] | None = None
+
+
+def reply_key(token: str) -> str:
+    """The Redis list that one submission waits on."""
+    return REPLY_PREFIX + token
+
+
+def claim_key(challenge_id: str) -> str:
+    """The Redis key that makes a challenge's answer the only one."""
+    return CLAIM_PREFIX + challenge_id
+
+
+def _pack(header: _Header, body: bytes) -> bytes:
+    head = msgspec.json.encode(header)
+    return len(head).to_bytes(4, "big") + head + body
+
+
+def pack_answer(answer: Answer) -> bytes:
+    """Envelope an answer."""
+    return _pack(_Header(answer.challenge_id, answer.partial, answer.timeline), answer.body)
+
+
+def pack_error(challenge_id: str, error: ChallengeError, timeline: dict[str, Any] | None = None) -> bytes:
+    """Envelope a failure."""
+    return _pack(_Header(challenge_id, timeline=timeline or {}, error=error_to_wire(error)), b"")
+
+
+def unpack_reply(data: bytes) -> Answer:
+    """Open an envelope.
+
+    Raises:
+        ChallengeError: The worker's error, with its own type; its `timeline` attribute holds the stages.
+    """
+    length = int.from_bytes(data[:4], "big")
+    header = msgspec.json.decode(data[4 : 4 + length], type=_Header)
+    if header.error is not None:
+        error = error_from_wire(header.error)
+        error.timeline = header.timeline
+        raise error
+    return Answer(header.challenge_id, data[4 + length :], header.partial, header.timeline)

@@ -1,0 +1,259 @@
+"""Every setting of the system, in one place. No other module reads the environment.
+
+Names are those that operators already use (`FRAME_STRIDE`, `BATCH_SIZE`, ...), then ours. Values come
+from the environment or a `.env` file in the working directory; the environment wins.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from services.errors import SettingsError
+
+DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d{1,2})?)$"
+CsvList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The settings; each field's description is its documentation (docs/reference/settings.md)."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    # -- what operators already set -------------------------------------------------------------
+    use_connection_pool: bool = Field(
+        True, description="Keep one warmed HTTP/2 pool per process. 0 opens a fresh connection per challenge."
+    )
+    chunked_streaming: bool = Field(
+        True, description="Decode while downloading. 0 waits for the last byte before the first frame."
+    )
+    partial_download: bool = Field(
+        False,
+        description="Use only the first PARTIAL_DOWNLOAD_MB of the clip. Costs most of the score: "
+        "frames past the cut are extrapolated.",
+    )
+    partial_download_mb: float = Field(4.0, gt=0, le=1024, description="Megabytes used by PARTIAL_DOWNLOAD.")
+    stream_min_start_bytes: int = Field(
+        262_144, ge=0, le=64 << 20, description="Bytes to have before a file without an index is probed."
+    )
+    stream_buffer_timeout_s: float = Field(
+        0.1, ge=0, le=60, description="Longest wait, in seconds, for STREAM_MIN_START_BYTES."
+    )
+    img_size: int = Field(
+        384, ge=32, le=2048, description="Longer side of the picture that the models see, in pixels."
+    )
+    batch_size: int = Field(64, ge=1, le=1024, description="Most frames per batch.")
+    frame_stride: int = Field(
+        6,
+        ge=1,
+        le=250,
+        description="Every n-th frame is decoded and inferred; "
+        "the frames between are filled from tracks and camera motion.",
+    )
+    time_budget_s: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="Stop inferring after this many seconds and fill the rest (marked `partial`). "
+        "0 leaves the cut to the deadline alone: the whole clip, the same answer every time.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=DEVICE_PATTERN,
+        description="auto, cpu, cuda, cuda:N or mps. auto takes CUDA where there is one.",
+    )
+    use_nvdec: bool = Field(
+        False, description="Decode on the GPU. Not built yet: 1 is refused at the start rather than ignored."
+    )
+    conf_threshold: float = Field(0.35, gt=0, lt=1, description="Least confidence of a detected box.")
+    max_detections: int = Field(150, ge=1, le=1000, description="Most boxes kept per frame.")
+    disable_tracking: bool = Field(
+        False,
+        description="Leave ids out: every box keeps its own id and frames between samples repeat the nearest.",
+    )
+    skip_pitch: bool = Field(
+        False, description="Do not load or run the keypoint model; all keypoints are absent."
+    )
+
+    # -- queue ------------------------------------------------------------------------------------
+    redis_url: str | None = Field(
+        None,
+        pattern=r"^(rediss?|unix)://.+",
+        description="The Redis or Valkey server. `touchline up` starts an embedded Valkey when it is unset.",
+    )
+    queue_name: str = Field(
+        "touchline", pattern=r"^[\w.:-]{1,64}$", description="Celery queue of the challenges."
+    )
+    default_deadline_s: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Deadline of a challenge that names none, in seconds from submission.",
+    )
+    max_queue: int = Field(
+        100, ge=1, le=100_000, description="Challenges waiting before a further one is refused at submission."
+    )
+    reply_ttl_s: int = Field(
+        300, ge=10, le=86_400, description="Seconds that an uncollected reply is kept in Redis."
+    )
+    worker_concurrency: int = Field(
+        1, ge=1, le=64, description="Child processes of one worker; one per GPU is right for GPUs."
+    )
+    worker_start_timeout_s: int = Field(
+        180, ge=5, le=3600, description="Longest start of a child (imports, models, warm-up), in seconds."
+    )
+    state_dir: str = Field(
+        "/tmp/touchline", min_length=1, description="Folder for the ready markers of the workers."
+    )
+
+    # -- download -----------------------------------------------------------------------------------
+    origins: CsvList = Field(
+        ("https://scoredata.me/",),
+        description="URLs, comma-separated, whose connections are opened at the start and kept warm.",
+    )
+    keepwarm_interval_s: float = Field(
+        20.0,
+        ge=0.05,
+        le=3600,
+        description="Seconds between two touches of an idle origin; below its idle time-out.",
+    )
+    connect_timeout_s: float = Field(
+        5.0, gt=0, le=120, description="Longest set-up of a connection, in seconds."
+    )
+    stall_timeout_s: float = Field(5.0, gt=0, le=120, description="Longest silence of an origin, in seconds.")
+    reuse_probe_s: float = Field(
+        2.0,
+        gt=0,
+        le=60,
+        description="Longest wait for the first byte on a reused connection before a fresh one is tried.",
+    )
+    allowed_hosts: CsvList = Field(
+        ("*",),
+        description="Hosts that may be fetched from, comma-separated; `*.name` takes its subdomains, `*` all.",
+    )
+    allow_private_addresses: bool = Field(
+        False,
+        description="Fetch from loopback, private and link-local addresses (tests, a mirror in the same network).",
+    )
+    allow_http: bool = Field(False, description="Accept http:// URLs besides https://.")
+    max_redirects: int = Field(
+        3, ge=0, le=20, description="Redirects followed; each target is checked like the URL."
+    )
+    max_video_mb: float = Field(256.0, gt=0, le=4096, description="Largest body accepted, in MB.")
+    ca_file: str | None = Field(
+        None,
+        validation_alias=AliasChoices("ca_file", "SSL_CERT_FILE"),
+        description="PEM file of the authorities trusted instead of the bundled ones (also SSL_CERT_FILE).",
+    )
+    user_agent: str = Field(
+        "touchline/0.1", min_length=1, max_length=200, description="User-Agent of all requests."
+    )
+
+    # -- video ----------------------------------------------------------------------------------------
+    max_frames: int = Field(20_000, ge=1, le=1_000_000, description="Longest clip accepted, in frames.")
+    max_pixels: int = Field(
+        3840 * 2160, ge=64 * 64, le=8192 * 8192, description="Largest picture accepted, width times height."
+    )
+    decode_threads: int = Field(
+        0, ge=0, le=64, description="Decoder threads; 0 takes one per core, at most 4."
+    )
+
+    # -- models -----------------------------------------------------------------------------------------
+    detector_model: str = Field(
+        "touchline-detect",
+        min_length=1,
+        description="Detector: a bundled name or the path of any model that ultralytics loads.",
+    )
+    pitch_model: str = Field(
+        "touchline-pitch",
+        min_length=1,
+        description="32-keypoint pitch model: a bundled name or the path of a pose model with 32 keypoints, "
+        "or of a detector with the classes kp01 to kp32.",
+    )
+    pitch_conf_threshold: float = Field(0.35, gt=0, lt=1, description="Least confidence of a pitch keypoint.")
+    first_batch_size: int = Field(
+        4, ge=1, le=1024, description="Frames of the first batch, so that inference starts early."
+    )
+    torch_threads: int = Field(0, ge=0, le=256, description="CPU threads of inference; 0 takes one per core.")
+    half: bool = Field(
+        True, description="Half precision on CUDA; the CPU always computes in single precision."
+    )
+
+    # -- observing --------------------------------------------------------------------------------------
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level of log lines."
+    )
+    flower_port: int = Field(5555, ge=1, le=65_535, description="Port of Flower under `touchline up`.")
+    flower_basic_auth: str | None = Field(
+        None, pattern=r"^[^:]+:.+$", description="user:password that Flower asks for."
+    )
+
+    @field_validator("origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("use_nvdec")
+    @classmethod
+    def _no_nvdec_yet(cls, value: bool) -> bool:
+        if value:
+            raise ValueError(
+                "decoding on the GPU is not built yet; set it to 0 (frames are decoded on the CPU)"
+            )
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _origins_are_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if not url.startswith(("https://", "http://")):
+                raise ValueError(f"{url!r} is not an http(s) URL")
+        return value
+
+
+def variable_name(field: str) -> str:
+    """The environment variable of a field."""
+    return field.upper()
+
+
+def describe_problem(problem: Any) -> str:
+    """One line for one pydantic error: the variable, the value, and what is allowed."""
+    name = variable_name(str(problem["loc"][0])) if problem["loc"] else "settings"
+    return f"{name}={problem.get('input')!r}: {problem['msg']}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read and check all settings.
+
+    Args:
+        **overrides: Values that win over environment and `.env`, by field name.
+
+    Raises:
+        SettingsError: A value is not allowed; the text names each variable, its value and what is allowed.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [describe_problem(problem) for problem in error.errors()]
+        hint = "Allowed values: docs/reference/settings.md, or `touchline doctor`."
+        raise SettingsError(
+            "These settings are not allowed:\n  " + "\n  ".join(lines) + f"\n{hint}"
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()

@@ -1,0 +1,89 @@
+"""Where the time of one challenge went. One record feeds the log line, the reply, Flower and the CLI."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+STAGES = (
+    "queue",
+    "connect",
+    "first_byte",
+    "download",
+    "index",
+    "first_frame",
+    "decode",
+    "inference",
+    "fill",
+    "encode",
+    "publish",
+)
+
+
+class Timeline:
+    """Spans and facts of one challenge; safe to use from all of its threads.
+
+    A span is kept in seconds relative to the moment the timeline was made (the worker's start of the
+    challenge); the queue time lies before that and so has a negative start. A stage that runs in pieces
+    keeps its first start, its last end and the sum of its busy time.
+    """
+
+    def __init__(self) -> None:
+        self._zero = time.perf_counter()
+        self._lock = threading.Lock()
+        self._spans: dict[str, dict[str, float]] = {}
+        self._facts: dict[str, Any] = {}
+
+    def now(self) -> float:
+        """Seconds since the timeline began."""
+        return time.perf_counter() - self._zero
+
+    def add(self, stage: str, start: float, end: float, busy: float | None = None) -> None:
+        """Add a piece of a stage; `start` and `end` as of `now()`, `busy` if less than their distance."""
+        work = end - start if busy is None else busy
+        with self._lock:
+            span = self._spans.setdefault(stage, {"start": start, "end": end, "busy": 0.0})
+            span["start"] = min(span["start"], start)
+            span["end"] = max(span["end"], end)
+            span["busy"] += work
+
+    def mark(self, stage: str) -> None:
+        """Note the moment at which something first happened, counted from the beginning."""
+        with self._lock:
+            if stage not in self._spans:
+                now = time.perf_counter() - self._zero
+                self._spans[stage] = {"start": 0.0, "end": now, "busy": now}
+
+    @contextmanager
+    def span(self, stage: str) -> Iterator[None]:
+        """Time the body of a `with` as a piece of a stage."""
+        start = self.now()
+        try:
+            yield
+        finally:
+            self.add(stage, start, self.now())
+
+    def note(self, **facts: Any) -> None:
+        """Keep facts beside the times: bytes, frames, protocol, new or reused connection, plan."""
+        with self._lock:
+            self._facts.update(facts)
+
+    def count(self, fact: str, by: int = 1) -> None:
+        """Add to a fact that counts."""
+        with self._lock:
+            self._facts[fact] = int(self._facts.get(fact, 0)) + by
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """Read a fact back."""
+        with self._lock:
+            return self._facts.get(name, default)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: `{"stages": {stage: {start, end, busy}}, "facts": {...}, "total": seconds}`."""
+        with self._lock:
+            known = [s for s in STAGES if s in self._spans] + [s for s in self._spans if s not in STAGES]
+            stages = {s: {k: round(v, 5) for k, v in self._spans[s].items()} for s in known}
+            return {"stages": stages, "facts": dict(self._facts), "total": round(self.now(), 5)}
