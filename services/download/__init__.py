@@ -1,0 +1,1 @@
+"""From a URL to bytes: the warmed pool, the guard in front of it, and the byte stream that grows."""

@@ -1,0 +1,230 @@
+"""A body that grows and can be read, anywhere, while it grows."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+
+from services.cancel import CancelScope
+from services.deadline import Deadline
+from services.errors import ChallengeError, CorruptVideo
+
+FAR_AHEAD = 512 * 1024
+"""Demuxers make many small forward jumps; only a longer one is worth a request of its own."""
+
+
+class ByteStream:
+    """Bytes of one resource: a front part that grows, and at most one tail fetched out of order.
+
+    One thread feeds the front, another may feed the tail, any number read. Every wait ends with the bytes,
+    the end of the resource, the feeder's error, the cancel, or the deadline.
+
+    Args:
+        deadline: Bounds every wait.
+        scope: Its cancel ends every wait.
+        fetch_tail: Called at most once, with an offset, when a reader needs bytes far ahead of the front.
+            It returns at once and later calls `feed_tail` or `tail_unavailable`.
+    """
+
+    def __init__(
+        self, deadline: Deadline, scope: CancelScope, fetch_tail: Callable[[int], None] | None = None
+    ) -> None:
+        self._deadline = deadline
+        self._scope = scope
+        self._fetch_tail = fetch_tail
+        self._changed = threading.Condition()
+        self._front = bytearray()
+        self._tail = bytearray()
+        self._tail_start: int | None = None
+        self._size: int | None = None
+        self._ended = False
+        self._error: ChallengeError | None = None
+        scope.on_cancel(self._wake)
+
+    # -- feeding ------------------------------------------------------------------------------------
+
+    @property
+    def received(self) -> int:
+        """Bytes of the front part."""
+        return len(self._front)
+
+    @property
+    def size(self) -> int | None:
+        """Length of the whole resource, as soon as it is known."""
+        return self._size
+
+    @property
+    def ended(self) -> bool:
+        """Whether the front part is complete."""
+        return self._ended
+
+    def set_size(self, size: int) -> None:
+        """Say how long the resource is."""
+        with self._changed:
+            self._size = size
+            self._changed.notify_all()
+
+    def feed(self, data: bytes) -> None:
+        """Append to the front part."""
+        with self._changed:
+            self._front += data
+            self._changed.notify_all()
+
+    def feed_tail(self, data: bytes) -> None:
+        """Append to the tail."""
+        with self._changed:
+            self._tail += data
+            self._changed.notify_all()
+
+    def tail_unavailable(self) -> None:
+        """Say that no tail will come; readers wait for the front part instead."""
+        with self._changed:
+            self._tail_start = None
+            self._tail.clear()
+            self._fetch_tail = None
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """Say that the front part is complete."""
+        with self._changed:
+            self._ended = True
+            if self._size is None:
+                self._size = len(self._front)
+            self._changed.notify_all()
+
+    def fail(self, error: ChallengeError) -> None:
+        """Give readers an error once they need bytes that are not there."""
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`, or fewer where the resource ends; waits for them.
+
+        Raises:
+            ChallengeError: The feeder's error, `Cancelled`, or `DeadlineExceeded`.
+        """
+        with self._changed:
+            while True:
+                found = self._available(offset, length)
+                if found is not None:
+                    return found
+                self._wait_for_more(offset)
+
+    def read_some(self, offset: int, most: int) -> bytes:
+        """What there is from `offset`, at least one byte unless the resource ends there; waits for it."""
+        with self._changed:
+            while True:
+                found = self._available(offset, 1)
+                if found is not None:
+                    if offset < len(self._front):
+                        return bytes(self._front[offset : offset + most])
+                    start = offset - (self._tail_start or 0)
+                    return bytes(self._tail[start : start + most]) if found else b""
+                self._wait_for_more(offset)
+
+    def wait_for(self, received: int, timeout: float) -> None:
+        """Wait until the front part has that many bytes or is complete, at most `timeout` seconds."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._front) >= received or self._ended or self._error or self._scope.cancelled,
+                self._deadline.bound(timeout),
+            )
+
+    def wait_complete(self) -> None:
+        """Wait for the last byte of the front part.
+
+        Raises:
+            ChallengeError: As `read_at`.
+        """
+        with self._changed:
+            while not self._ended:
+                self._wait_for_more(len(self._front))
+
+    def _available(self, offset: int, length: int) -> bytes | None:
+        end = offset + length
+        if end <= len(self._front):
+            return bytes(self._front[offset:end])
+        if self._tail_start is not None and offset >= self._tail_start:
+            start = offset - self._tail_start
+            whole = self._size is not None and self._tail_start + len(self._tail) >= self._size
+            if end <= self._tail_start + len(self._tail) or whole:
+                return bytes(self._tail[start : start + length])
+        if self._ended:
+            return bytes(self._front[offset:end])
+        if self._size is not None and offset >= self._size:
+            return b""
+        return None
+
+    def _wait_for_more(self, offset: int) -> None:
+        if self._scope.cancelled:
+            self._scope.check("download")
+        if self._error is not None:
+            raise self._error
+        self._deadline.check("download")
+        if self._fetch_tail is not None and self._tail_start is None and self._wants_tail(offset):
+            fetch, self._tail_start = self._fetch_tail, offset
+            fetch(offset)
+        self._changed.wait(self._deadline.bound(1.0))
+
+    def _wants_tail(self, offset: int) -> bool:
+        return self._size is not None and offset > len(self._front) + FAR_AHEAD
+
+
+class StreamFile(io.RawIOBase):
+    """A `ByteStream` as a seekable binary file, for demuxers that want one.
+
+    An error of the stream is kept in `failure` and raised; demuxers written in C tend to lose it on the way.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._position = 0
+        self.failure: ChallengeError | None = None
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, at least one unless at the end."""
+        if size == 0:
+            return b""
+        most = (1 << 62) if size < 0 else size
+        try:
+            data = self._stream.read_some(self._position, most)
+        except ChallengeError as error:
+            self.failure = error
+            raise
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move; from the end only once the size is known."""
+        if whence == io.SEEK_SET:
+            self._position = offset
+        elif whence == io.SEEK_CUR:
+            self._position += offset
+        else:
+            if self._stream.size is None:
+                self._stream.wait_complete()
+            size = self._stream.size
+            if size is None:
+                raise CorruptVideo("the length of the video is not known")
+            self._position = size + offset
+        return self._position
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position

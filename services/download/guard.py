@@ -1,0 +1,77 @@
+"""Which URLs and addresses may be fetched from. Every connection of the pool passes here."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from services.errors import UrlRefused
+from services.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class UrlGuard:
+    """The rules, read off the settings.
+
+    Attributes:
+        allowed_hosts: Lower-case names; `*.name` takes every subdomain of it, `*` takes all.
+        allow_http: Whether `http://` is accepted besides `https://`.
+        allow_private: Whether loopback, private and link-local addresses are accepted.
+    """
+
+    allowed_hosts: tuple[str, ...]
+    allow_http: bool
+    allow_private: bool
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> UrlGuard:
+        """The guard that the settings describe."""
+        hosts = tuple(host.lower() for host in settings.allowed_hosts)
+        return cls(hosts, settings.allow_http, settings.allow_private_addresses)
+
+    def check_url(self, url: str) -> None:
+        """Check a URL before anything is sent.
+
+        Raises:
+            UrlRefused: It is not one that this deployment fetches; the text says which setting allows it.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise UrlRefused(f"{url[:200]!r} is not a URL: {error}") from error
+        if parts.scheme not in ("https", "http") or not host:
+            raise UrlRefused(f"{url[:200]!r} is not an https URL")
+        if parts.scheme == "http" and not self.allow_http:
+            raise UrlRefused(f"{url[:200]!r} is not https; ALLOW_HTTP=1 accepts plain http")
+        if parts.username or parts.password:
+            raise UrlRefused("a URL with user name or password is not fetched")
+        if port is not None and not self.allow_private and port not in (80, 443, 8080, 8443):
+            raise UrlRefused(f"port {port} is not a web port; ALLOW_PRIVATE_ADDRESSES=1 accepts every port")
+        if not any(self._matches(host.lower(), pattern) for pattern in self.allowed_hosts):
+            raise UrlRefused(f"host {host!r} is not in ALLOWED_HOSTS")
+
+    def check_address(self, host: str, address: str) -> None:
+        """Check the address that a host name led to; called at connect, so that DNS cannot lead inside.
+
+        Raises:
+            UrlRefused: The address is not public and the settings allow only public ones.
+        """
+        if self.allow_private:
+            return
+        ip = ipaddress.ip_address(address.split("%")[0])
+        mapped = getattr(ip, "ipv4_mapped", None)
+        if not (mapped or ip).is_global or (mapped or ip).is_multicast:
+            raise UrlRefused(
+                f"{host!r} leads to {address}, which is not a public address; "
+                "ALLOW_PRIVATE_ADDRESSES=1 accepts it"
+            )
+
+    @staticmethod
+    def _matches(host: str, pattern: str) -> bool:
+        if pattern == "*":
+            return True
+        if pattern.startswith("*."):
+            return host.endswith(pattern[1:])
+        return host == pattern
