@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
-from services.errors import ChallengeError, CorruptVideo
+from services.errors import ChallengeError
 
 FAR_AHEAD = 512 * 1024
 """Demuxers make many small forward jumps; only a longer one is worth a request of its own."""
@@ -176,55 +175,3 @@ class ByteStream:
 
     def _wants_tail(self, offset: int) -> bool:
         return self._size is not None and offset > len(self._front) + FAR_AHEAD
-
-
-class StreamFile(io.RawIOBase):
-    """A `ByteStream` as a seekable binary file, for demuxers that want one.
-
-    An error of the stream is kept in `failure` and raised; demuxers written in C tend to lose it on the way.
-    """
-
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
-        self._position = 0
-        self.failure: ChallengeError | None = None
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes, at least one unless at the end."""
-        if size == 0:
-            return b""
-        most = (1 << 62) if size < 0 else size
-        try:
-            data = self._stream.read_some(self._position, most)
-        except ChallengeError as error:
-            self.failure = error
-            raise
-        self._position += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move; from the end only once the size is known."""
-        if whence == io.SEEK_SET:
-            self._position = offset
-        elif whence == io.SEEK_CUR:
-            self._position += offset
-        else:
-            if self._stream.size is None:
-                self._stream.wait_complete()
-            size = self._stream.size
-            if size is None:
-                raise CorruptVideo("the length of the video is not known")
-            self._position = size + offset
-        return self._position
-
-    def tell(self) -> int:
-        """The position."""
-        return self._position

@@ -60,20 +60,53 @@ class PoolHealth:
     last_warm_s: float | None
 
 
-class _Trace:
-    """Listens to httpcore's trace of one request: was a connection opened, and when did what happen."""
+_TURN_ENDS = ("connection.connect_tcp.started", "http2.send_request_headers.complete")
 
-    def __init__(self, on_connect: Callable[[], None]) -> None:
+
+class _Trace:
+    """Listens to httpcore's trace of one request: was a connection opened, and when did what happen.
+
+    Args:
+        on_connect: Called when a connection has to be opened.
+        on_sent: Called when the request no longer touches state that another request could race for.
+    """
+
+    def __init__(self, on_connect: Callable[[], None], on_sent: Callable[[], None]) -> None:
         self._on_connect = on_connect
+        self._on_sent = on_sent
         self.connect_started: float | None = None
         self.connect_ended: float | None = None
 
     def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event in _TURN_ENDS:
+            self._on_sent()
         if event == "connection.connect_tcp.started":
             self.connect_started = time.perf_counter()
             self._on_connect()
         elif event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self.connect_ended = time.perf_counter()
+
+
+class _Turn:
+    """A lock that is given back once, at whichever comes first: the request is out, or it failed."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+        self._held = False
+
+    def __enter__(self) -> _Turn:
+        self._lock.acquire()
+        self._held = True
+        return self
+
+    def done(self) -> None:
+        """Give the lock back."""
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+    def __exit__(self, *_: object) -> None:
+        self.done()
 
 
 class _Transport(httpx.HTTPTransport):
@@ -100,8 +133,8 @@ class _Transport(httpx.HTTPTransport):
 class ConnectionPool:
     """Warmed connections to all origins of one process.
 
-    Safe to use from several threads. Sending is serialised: httpcore's HTTP/2 state is not locked against
-    two threads that open streams at once.
+    Safe to use from several threads. Requests go out one after the other (not their responses, nor the
+    opening of connections): httpcore does not guard the next HTTP/2 stream id against two threads.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -238,9 +271,9 @@ class ConnectionPool:
         def on_connect() -> None:
             timeouts["read"] = stall  # a fresh connection is no guess: give it the whole time
 
-        trace = _Trace(on_connect)
         started = time.perf_counter()
-        with mapped_errors("connect"), self._send_lock:
+        with mapped_errors("connect"), _Turn(self._send_lock) as turn:
+            trace = _Trace(on_connect, turn.done)
             request = self._client.build_request(method, url, headers=headers)
             request.extensions = {"timeout": timeouts, "trace": trace}
             try:

@@ -1,0 +1,1 @@
+"""From bytes to pictures at the size that the models see."""
