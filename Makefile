@@ -1,0 +1,44 @@
+# Every target works in a fresh clone: it makes its own environment first (a few minutes, once) and again
+# whenever the locks change. VENV=... takes another folder, TORCH=cpu|cuda another build of torch.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test check lint bench settings lock clean
+
+help: ## what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: ## the environment in .venv: nothing to do when the locks have not changed
+	@requirements/install $(VENV)
+
+demo: install ## a clip answered twice, cold and warm; leaves answer, timeline and pictures in demo-out/
+	$(BIN)/touchline demo --out demo-out
+
+up: install ## Valkey, worker and Flower on this machine until Ctrl-C
+	$(BIN)/touchline up
+
+test: install ## the whole test suite
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install ## style, types and the directions of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint ## lint, then the unit tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit
+
+bench: install ## what the speed claims are reproduced with
+	$(BIN)/python -m benchmarks.cold_warm
+
+settings: install ## .env.example and docs/reference/settings.md from services/settings.py
+	$(BIN)/python -m services.settings_docs
+
+lock: install ## the locks from pyproject.toml (needs uv)
+	requirements/compile
+
+clean: ## remove the environment, caches and what demo and bench left
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist demo-out bench-out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
