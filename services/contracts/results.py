@@ -1,0 +1,53 @@
+"""What models say about one frame, in source pixels: the values that travel from inference to tracking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Boxes of one frame.
+
+    Attributes:
+        boxes: (n, 4) float32, x1, y1, x2, y2 in source pixels.
+        scores: (n,) float32, 0 to 1.
+        classes: (n,) int64, wire class ids (0 ball, 1 goalkeeper, 2 player, 3 referee).
+    """
+
+    boxes: Floats
+    scores: Floats
+    classes: Ints
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No boxes."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keypoints:
+    """Pitch keypoints of one frame.
+
+    Attributes:
+        points: (32, 2) float32, source pixels.
+        scores: (32,) float32, 0 to 1; 0 for one that was not found.
+    """
+
+    points: Floats
+    scores: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """Everything inferred from one sampled frame; `keypoints` is None when they were not asked for."""
+
+    index: int
+    detections: Detections
+    keypoints: Keypoints | None

@@ -1,0 +1,99 @@
+"""Boxes of the ball, goalkeepers, players and referees."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from services.contracts.results import Detections
+from services.errors import ModelNotReady
+from services.inference.backend import Backend, mapped_errors
+from services.video.picture import Image, Letterbox
+
+log = logging.getLogger(__name__)
+
+IOU_THRESHOLD = 0.6
+NMS_TIME_S = 60.0
+"""Ultralytics cuts suppression off after 50 ms a picture, which would make answers depend on the load."""
+
+WIRE_CLASSES = {
+    "ball": 0,
+    "sports ball": 0,
+    "football": 0,
+    "goalkeeper": 1,
+    "keeper": 1,
+    "player": 2,
+    "person": 2,
+    "referee": 3,
+}
+
+
+def map_classes(names: dict[int, str]) -> dict[int, int]:
+    """Map a model's classes by name to the wire's ids; others are left out.
+
+    Raises:
+        ModelNotReady: No class has a known name.
+    """
+    found = {own: WIRE_CLASSES[name.lower()] for own, name in names.items() if name.lower() in WIRE_CLASSES}
+    if not found:
+        raise ModelNotReady(
+            f"the detector's classes ({', '.join(list(names.values())[:8])}) are none of: "
+            + ", ".join(WIRE_CLASSES)
+        )
+    missing = {0: "ball", 1: "goalkeeper", 2: "player", 3: "referee"}
+    absent = [name for wire, name in missing.items() if wire not in found.values()]
+    if absent:
+        log.warning("the detector has no class for: %s", ", ".join(absent))
+    return found
+
+
+class Detector:
+    """A detection model with its thresholds.
+
+    Args:
+        backend: The loaded model.
+        confidence: Least confidence of a box.
+        most: Most boxes kept per frame.
+    """
+
+    def __init__(self, backend: Backend, confidence: float, most: int) -> None:
+        self._backend = backend
+        self._confidence = confidence
+        self._most = most
+        self._wire = map_classes(backend.names)
+
+    def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
+        """Detect in one batch; boxes come back in source pixels.
+
+        Args:
+            images: Pictures of one size, each (height, width, 3) uint8 RGB.
+            box: How the source lies in them.
+
+        Raises:
+            InferenceError: The device or the model failed.
+        """
+        from ultralytics.utils.nms import non_max_suppression
+
+        with mapped_errors():
+            kept = non_max_suppression(
+                self._backend.forward(images),
+                conf_thres=self._confidence,
+                iou_thres=IOU_THRESHOLD,
+                classes=sorted(self._wire),
+                agnostic=True,
+                max_det=self._most,
+                max_time_img=NMS_TIME_S,
+                nc=len(self._backend.names),
+                end2end=self._backend.end2end,
+            )
+            rows = [found.float().cpu().numpy() for found in kept]
+        return [self._detections(found, box) for found in rows]
+
+    def _detections(
+        self, rows: np.ndarray[tuple[int, int], np.dtype[np.float32]], box: Letterbox
+    ) -> Detections:
+        boxes = box.to_source(rows[:, :4].reshape(-1, 2, 2)).reshape(-1, 4)
+        classes = np.array([self._wire[int(own)] for own in rows[:, 5]], np.int64)
+        real = (boxes[:, 2] - boxes[:, 0] > 1) & (boxes[:, 3] - boxes[:, 1] > 1)
+        return Detections(boxes[real], rows[real, 4].astype(np.float32), classes[real])

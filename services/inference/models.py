@@ -1,0 +1,102 @@
+"""The models of one process: loaded once, warmed with the shapes that challenges have."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from services.contracts.results import Detections, FrameResult, Keypoints
+from services.inference.backend import Backend, choose_device
+from services.inference.detector import Detector
+from services.inference.pitch_model import PitchModel
+from services.inference.registry import resolve_model
+from services.settings import Settings
+from services.video.picture import Frame, Image, Letterbox
+from services.video.plan import batch_sizes
+
+
+class DetectorModel(Protocol):
+    """What finds boxes; another runtime takes part by having this method."""
+
+    def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
+        """Boxes of each picture, in source pixels."""
+
+
+class KeypointModel(Protocol):
+    """What finds the pitch's keypoints."""
+
+    def predict(self, images: list[Image], box: Letterbox) -> list[Keypoints]:
+        """The 32 keypoints of each picture, in source pixels."""
+
+
+class Models:
+    """A detector and, unless it is left out, a keypoint model."""
+
+    def __init__(self, detector: DetectorModel, pitch: KeypointModel | None, device: str) -> None:
+        self.detector = detector
+        self.pitch = pitch
+        self.device = device
+
+    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
+        """Run both models on one batch of frames.
+
+        Raises:
+            InferenceError: The device or a model failed.
+        """
+        images = [frame.image for frame in frames]
+        found = self.detector.predict(images, box)
+        points: Sequence[Keypoints | None]
+        points = self.pitch.predict(images, box) if self.pitch is not None else [None] * len(images)
+        return [
+            FrameResult(frame.index, boxes, keypoints)
+            for frame, boxes, keypoints in zip(frames, found, points, strict=True)
+        ]
+
+    def warm(self, settings: Settings) -> float:
+        """Run every batch size once on a picture of the usual shape, so that no challenge pays for it.
+
+        Returns:
+            Seconds it took.
+        """
+        started = time.perf_counter()
+        box = Letterbox.fit(1280, 720, settings.img_size)
+        blank = Frame(0, np.full((box.net_height, box.net_width, 3), 114, np.uint8))
+        for size in batch_sizes(settings.first_batch_size, settings.batch_size):
+            self.predict([blank] * size, box)
+        return time.perf_counter() - started
+
+    def touch(self, settings: Settings) -> None:
+        """Run one small batch, so that neither the device nor the caches fall asleep."""
+        box = Letterbox.fit(1280, 720, settings.img_size)
+        self.predict([Frame(0, np.full((box.net_height, box.net_width, 3), 114, np.uint8))], box)
+
+
+def load_models(settings: Settings) -> Models:
+    """Load what the settings name.
+
+    Raises:
+        ModelNotReady: A file is missing, is no model, does not fit its use, or the device is not there.
+    """
+    detector_path = resolve_model(settings.detector_model, "DETECTOR_MODEL")
+    pitch_path = None if settings.skip_pitch else resolve_model(settings.pitch_model, "PITCH_MODEL")
+    device = choose_device(settings.device)
+    half = settings.half and device.startswith("cuda")
+    detector = Detector(
+        Backend(detector_path, device, half), settings.conf_threshold, settings.max_detections
+    )
+    pitch = None
+    if pitch_path is not None:
+        pitch = PitchModel(Backend(pitch_path, device, half), settings.pitch_conf_threshold)
+    _set_threads(settings.torch_threads)
+    return Models(detector, pitch, device)
+
+
+def _set_threads(wanted: int) -> None:
+    import torch
+
+    # importing ultralytics sets one thread, for its own data loaders
+    torch.set_num_threads(wanted or os.cpu_count() or 1)

@@ -1,0 +1,178 @@
+"""The camera of every frame: homographies fitted to the sampled keypoints, moved on between them.
+
+A homography here maps pitch coordinates in metres to source pixels: `px ~ H @ (x, y, 1)`. Formulas: Hartley
+and Zisserman, Multiple View Geometry, 2nd edition, chapter 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from services.contracts.pitch import VERTICES
+from services.contracts.results import FrameResult, Keypoints
+
+Matrix = npt.NDArray[np.float64]
+
+METRES: Matrix = np.asarray(VERTICES, np.float64) / 100
+MIN_POINTS = 4
+RANSAC_PX = 6.0
+"""Inlier distance for a picture 1280 pixels wide; scaled with the width."""
+MAX_JUMP = 0.05
+"""A sample whose camera is further than this share of the width from its neighbours' course is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSize:
+    """Width and height of the source, pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def corners(self) -> Matrix:
+        """(4, 2) corners."""
+        w, h = float(self.width), float(self.height)
+        return np.array([[0, 0], [w, 0], [w, h], [0, h]])
+
+
+def project(homography: Matrix, points: Matrix) -> Matrix:
+    """Map points (n, 2) through a homography; a point at infinity becomes NaN."""
+    mapped = np.c_[points, np.ones(len(points))] @ homography.T
+    depth = np.where(np.abs(mapped[:, 2:]) < 1e-12, np.nan, mapped[:, 2:])
+    result: Matrix = mapped[:, :2] / depth
+    return result
+
+
+def fit_homography(keypoints: Keypoints, size: PictureSize) -> Matrix | None:
+    """Fit the pitch to the keypoints of one frame.
+
+    Returns:
+        (3, 3), or None where fewer than four keypoints agree or the result is no view of a pitch.
+    """
+    found = np.flatnonzero(keypoints.scores > 0)
+    if len(found) < MIN_POINTS:
+        return None
+    threshold = RANSAC_PX * size.width / 1280
+    seen = keypoints.points[found].astype(np.float64)
+    homography, inliers = cv2.findHomography(METRES[found], seen, cv2.RANSAC, threshold, maxIters=2000)
+    if homography is None or inliers is None or int(inliers.sum()) < MIN_POINTS:
+        return None
+    fitted: Matrix = np.asarray(homography, np.float64)
+    return fitted if _is_view(fitted, METRES[found][inliers.ravel() > 0], size) else None
+
+
+def _is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
+    """Whether this can be a camera above the pitch: not mirrored, not degenerate, points before it."""
+    if not np.isfinite(homography).all() or abs(np.linalg.det(homography)) < 1e-9:
+        return False
+    depth = np.c_[points, np.ones(len(points))] @ homography[2]
+    if not ((depth > 0).all() or (depth < 0).all()):
+        return False
+    centred = points - points.mean(0)
+    if np.linalg.svd(centred, compute_uv=False)[-1] < 1.0:  # all on one line
+        return False
+    ground = project(np.linalg.inv(homography), size.corners[2:])
+    if not np.isfinite(ground).all():
+        return False
+    # along the lower edge from right to left: x falls for a camera on the near side
+    return bool(ground[0, 0] != ground[1, 0]) and _keeps_orientation(homography, points)
+
+
+def _keeps_orientation(homography: Matrix, points: Matrix) -> bool:
+    """The pitch is seen from above: the Jacobian's determinant keeps its sign, x right and y down."""
+    x, y = points.mean(0)
+    base, right, down = project(homography, np.array([[x, y], [x + 0.1, y], [x, y + 0.1]]))
+    a, b = right - base, down - base
+    return bool(a[0] * b[1] - a[1] * b[0] > 0)
+
+
+def clean(fits: Sequence[Matrix | None], indices: Sequence[int], size: PictureSize) -> list[Matrix | None]:
+    """Drop fits that jump away from the course of their neighbours and back."""
+    kept = list(fits)
+    known = [i for i, fit in enumerate(fits) if fit is not None]
+    for before, here, after in zip(known, known[1:], known[2:], strict=False):
+        first, middle, last = fits[before], fits[here], fits[after]
+        if first is None or middle is None or last is None:
+            continue
+        share = (indices[here] - indices[before]) / (indices[after] - indices[before])
+        expected = between(first, last, share, size)
+        ground = project(np.linalg.inv(middle), size.corners * [1, 0.5] + [0, size.height / 2])
+        off = np.linalg.norm(project(expected, ground) - project(middle, ground), axis=1)
+        apart = np.linalg.norm(project(last, ground) - project(first, ground), axis=1)
+        limit = MAX_JUMP * size.width + 0.5 * np.nanmedian(apart)
+        if not np.nanmedian(off) <= limit:
+            kept[here] = None
+    return kept
+
+
+def between(first: Matrix, last: Matrix, share: float, size: PictureSize) -> Matrix:
+    """The camera on the way from `first` (share 0) to `last` (share 1).
+
+    The picture's corners are moved in straight lines, which follows a pan or zoom of the camera, where
+    moving each keypoint by itself would not.
+    """
+    motion = last @ np.linalg.inv(first)
+    corners = size.corners
+    moved = project(motion, corners)
+    if not np.isfinite(moved).all():
+        return first if share < 0.5 else last
+    target = corners + share * (moved - corners)
+    step = cv2.getPerspectiveTransform(corners.astype(np.float32), target.astype(np.float32))
+    return np.asarray(step, np.float64) @ first
+
+
+def cameras(fits: Sequence[Matrix | None], indices: Sequence[int], count: int, size: PictureSize) -> list[Matrix | None]:
+    """The camera of every frame of the clip, from those of the samples.
+
+    Args:
+        fits: One homography per sample, None where there is none.
+        indices: Frame numbers of the samples, rising.
+        count: Frames in the clip.
+        size: The source picture.
+
+    Returns:
+        `count` homographies; frames before the first and after the last fit repeat it. All None when there
+        is no fit at all.
+    """
+    known = [(frame, fit) for frame, fit in zip(indices, fits, strict=True) if fit is not None]
+    if not known:
+        return [None] * count
+    result: list[Matrix | None] = [None] * count
+    for (start, first), (end, last) in zip(known, known[1:], strict=False):
+        for frame in range(start, end):
+            result[frame] = between(first, last, (frame - start) / (end - start), size)
+    for frame in range(known[0][0]):
+        result[frame] = known[0][1]
+    for frame in range(known[-1][0], count):
+        result[frame] = known[-1][1]
+    return result
+
+
+def visible_keypoints(homography: Matrix, size: PictureSize) -> Matrix:
+    """The 32 pitch keypoints of one frame in source pixels, (32, 2); those out of the picture are 0, 0."""
+    mapped = np.c_[METRES, np.ones(len(METRES))] @ homography.T
+    centre = np.linalg.inv(homography) @ [size.width / 2, size.height * 0.75, 1.0]
+    sign = np.sign(homography[2] @ (centre / centre[2])) or 1.0
+    depth = mapped[:, 2] * sign
+    safe = np.where(depth > 1e-9, depth, 1.0)
+    points = mapped[:, :2] * sign / safe[:, None]
+    inside = (
+        (depth > 1e-9)
+        & (points[:, 0] >= 0)
+        & (points[:, 0] < size.width)
+        & (points[:, 1] >= 0)
+        & (points[:, 1] < size.height)
+    )
+    result: Matrix = np.where(inside[:, None], points, 0.0)
+    return result
+
+
+def sample_fits(results: Sequence[FrameResult], size: PictureSize) -> list[Matrix | None]:
+    """Fit and clean the cameras of all samples."""
+    fits = [fit_homography(r.keypoints, size) if r.keypoints is not None else None for r in results]
+    return clean(fits, [r.index for r in results], size)

@@ -1,0 +1,144 @@
+"""Every frame of the clip from the sampled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.contracts.gsr import KEYPOINTS_PER_FRAME
+from services.contracts.results import FrameResult
+from services.tracking.camera import Matrix, PictureSize, cameras, sample_fits, visible_keypoints
+from services.tracking.tracker import MAX_GAP_SAMPLES, Track, track_ball, track_people
+
+SINGLE_SCORE = 0.6
+"""A person seen in one sample only is kept from this score on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filled:
+    """All frames of a clip.
+
+    Attributes:
+        keypoints: (frames, 32, 2) float64, source pixels; 0, 0 for an absent one.
+        frame: (boxes,) int64, frame number of each box, rising.
+        boxes: (boxes, 4) float64, x1, y1, x2, y2 in source pixels.
+        ids: (boxes,) int64, track id.
+        classes: (boxes,) int64, wire class id.
+        fitted: Samples whose camera was found.
+        tracks: Tracks kept.
+    """
+
+    keypoints: Matrix
+    frame: npt.NDArray[np.int64]
+    boxes: Matrix
+    ids: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
+    fitted: int
+    tracks: int
+
+
+def fill_clip(
+    results: Sequence[FrameResult], count: int, size: PictureSize, *, fps: float, stride: int, tracking: bool = True
+) -> Filled:
+    """Fill a clip.
+
+    Args:
+        results: The sampled frames, by rising frame number; at least one.
+        count: Frames in the clip.
+        size: The source picture.
+        fps: Frames per second, for how far people can run.
+        stride: Distance of the samples, frames.
+        tracking: False repeats the nearest sample's boxes, each with an id of its own.
+    """
+    fits = sample_fits(results, size)
+    indices = [r.index for r in results]
+    keypoints = _fill_keypoints(results, fits, indices, count, size)
+    tracks = _tracks(results, fits, size, fps, stride) if tracking else _loose(results)
+    reach = (stride + 1) // 2 if tracking else stride
+    parts = [_fill_track(track, count, size, stride, reach) for track in tracks]
+    frame = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, np.int64)
+    boxes = np.concatenate([p[1] for p in parts]) if parts else np.zeros((0, 4))
+    ids = np.repeat([t.id for t in tracks], [len(p[0]) for p in parts]).astype(np.int64)
+    classes = np.repeat([t.class_id for t in tracks], [len(p[0]) for p in parts]).astype(np.int64)
+    order = np.argsort(frame, kind="stable")
+    return Filled(
+        keypoints,
+        frame[order],
+        boxes[order],
+        ids[order],
+        classes[order],
+        sum(fit is not None for fit in fits),
+        len(tracks),
+    )
+
+
+def _tracks(
+    results: Sequence[FrameResult], fits: Sequence[Matrix | None], size: PictureSize, fps: float, stride: int
+) -> list[Track]:
+    people = track_people(results, fits, fps, stride)
+    kept = [t for t in people if len(t.frames) > 1 or max(t.votes.values()) >= SINGLE_SCORE]
+    ball = track_ball(results, len(people) + 1, size.width, stride)
+    return [*kept, ball] if ball is not None else kept
+
+
+def _loose(results: Sequence[FrameResult]) -> list[Track]:
+    tracks: list[Track] = []
+    for result in results:
+        found = result.detections
+        for box, score, class_id in zip(found.boxes, found.scores, found.classes, strict=True):
+            track = Track(len(tracks) + 1)
+            track.see(result.index, box, int(class_id), float(score), np.zeros(2), False)
+            tracks.append(track)
+    return tracks
+
+
+def _fill_track(
+    track: Track, count: int, size: PictureSize, stride: int, reach: int
+) -> tuple[npt.NDArray[np.int64], Matrix]:
+    """Boxes of one track in every frame from a little before its first to a little after its last sample."""
+    seen = np.array(track.frames)
+    boxes = np.array(track.boxes, np.float64)
+    last = seen[-1] + reach if seen[-1] + stride < count else count - 1
+    frames = np.arange(max(0, seen[0] - (reach - 1)) if seen[0] >= stride else 0, min(count - 1, last) + 1)
+    if seen[-1] + stride >= count and seen[-1] + 2 * stride < frames[-1]:
+        frames = frames[frames <= seen[-1] + reach]
+    filled = np.stack([np.interp(frames, seen, boxes[:, k]) for k in range(4)], 1)
+    if len(seen) > 1:
+        for edge, inner, outside in ((0, 1, frames < seen[0]), (-1, -2, frames > seen[-1])):
+            slope = (boxes[edge] - boxes[inner]) / (seen[edge] - seen[inner])
+            filled[outside] = boxes[edge] + (frames[outside] - seen[edge])[:, None] * slope
+    gaps = np.flatnonzero(np.diff(seen) > (MAX_GAP_SAMPLES + 1) * stride)
+    keep = np.ones(len(frames), bool)
+    for gap in gaps:  # too long to know what happened: only the ends of the gap are answered
+        keep &= ~((frames > seen[gap] + reach) & (frames < seen[gap + 1] - reach))
+    clipped = np.clip(filled, 0, [size.width, size.height, size.width, size.height])
+    wide = clipped[:, 2:] - clipped[:, :2]
+    whole = filled[:, 2:] - filled[:, :2]
+    keep &= (wide.prod(1) > 0.3 * np.maximum(whole.prod(1), 1e-9)) & (wide > 1).all(1)
+    return frames[keep].astype(np.int64), clipped[keep]
+
+
+def _fill_keypoints(
+    results: Sequence[FrameResult],
+    fits: Sequence[Matrix | None],
+    indices: Sequence[int],
+    count: int,
+    size: PictureSize,
+) -> Matrix:
+    keypoints = np.zeros((count, KEYPOINTS_PER_FRAME, 2))
+    path = cameras(fits, indices, count, size)
+    if path[0] is None:
+        # no camera in the whole clip: what was seen, as it was seen, until the next sample
+        for position, result in enumerate(results):
+            end = indices[position + 1] if position + 1 < len(results) else count
+            if result.keypoints is not None:
+                seen = result.keypoints.scores[:, None] > 0
+                keypoints[result.index : end] = np.where(seen, result.keypoints.points, 0)
+        return keypoints
+    for frame, homography in enumerate(path):
+        if homography is not None:
+            keypoints[frame] = visible_keypoints(homography, size)
+    return keypoints
