@@ -6,8 +6,9 @@ from the environment or a `.env` file in the working directory; the environment 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -79,7 +80,7 @@ class Settings(BaseSettings):
     max_detections: int = Field(150, ge=1, le=1000, description="Most boxes kept per frame.")
     disable_tracking: bool = Field(
         False,
-        description="Leave ids out: every box keeps its own id and frames between samples repeat the nearest.",
+        description="No tracks: every box keeps its own id and frames between samples repeat the nearest.",
     )
     skip_pitch: bool = Field(
         False, description="Do not load or run the keypoint model; all keypoints are absent."
@@ -139,11 +140,11 @@ class Settings(BaseSettings):
     )
     allowed_hosts: CsvList = Field(
         ("*",),
-        description="Hosts that may be fetched from, comma-separated; `*.name` takes its subdomains, `*` all.",
+        description="Hosts that may be fetched from, comma-separated; `*.name`: its subdomains, `*`: all.",
     )
     allow_private_addresses: bool = Field(
         False,
-        description="Fetch from loopback, private and link-local addresses (tests, a mirror in the same network).",
+        description="Fetch from loopback, private and link-local addresses (tests, a mirror close by).",
     )
     allow_http: bool = Field(False, description="Accept http:// URLs besides https://.")
     max_redirects: int = Field(
@@ -228,10 +229,46 @@ def variable_name(field: str) -> str:
     return field.upper()
 
 
+def allowed_values(field: str) -> str:
+    """What a setting may be, in words: type, bounds, pattern or choices."""
+    info = Settings.model_fields[field]
+    kinds = [kind for kind in get_args(info.annotation) or (info.annotation,) if kind is not type(None)]
+    if get_origin(info.annotation) is Literal:
+        return ", ".join(str(choice) for choice in kinds)
+    if get_origin(info.annotation) is tuple:
+        return "comma-separated list"
+    words = {bool: "0 or 1", int: "whole number", float: "number", str: "text"}[kinds[0]]
+    limits = {
+        name: getattr(rule, name)
+        for rule in info.metadata
+        for name in ("gt", "ge", "lt", "le", "min_length", "max_length", "pattern")
+        if getattr(rule, name, None) is not None
+    }
+    if "pattern" in limits:
+        return f"{words} matching {limits['pattern']}"
+    if "max_length" in limits:
+        return f"{words} of {limits['min_length']} to {limits['max_length']} characters"
+    signs = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+    return ", ".join(
+        [words, *(f"{sign} {limits[name]:.10g}" for name, sign in signs.items() if name in limits)]
+    )
+
+
+def shown_value(name: str, value: Any) -> str:
+    """A value as messages show it: without what may be a password."""
+    if name == "FLOWER_BASIC_AUTH":
+        return "(hidden)"
+    return re.sub(r"//[^/@]*@", "//***@", repr(value))
+
+
 def describe_problem(problem: Any) -> str:
     """One line for one pydantic error: the variable, the value, and what is allowed."""
-    name = variable_name(str(problem["loc"][0])) if problem["loc"] else "settings"
-    return f"{name}={problem.get('input')!r}: {problem['msg']}"
+    if not problem["loc"]:
+        return f"settings: {problem['msg']}"
+    field = str(problem["loc"][0]).lower()
+    name = variable_name(field)
+    allowed = f" (allowed: {allowed_values(field)})" if field in Settings.model_fields else ""
+    return f"{name}={shown_value(name, problem.get('input'))}: {problem['msg']}{allowed}"
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -1,0 +1,178 @@
+"""Renders what is documented about the settings from the settings themselves.
+
+    python -m services.settings_docs            write the files
+    python -m services.settings_docs --check    only say which are out of date (exit 1)
+
+Files: `.env.example`, `docs/reference/settings.md` and `compose/settings.yml`, which hands every setting of
+the shell or of `.env` to a container.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+from services.settings import Settings, allowed_values, variable_name
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "Generated from services/settings.py by `make settings`."
+
+# The first field of each group: groups follow the order of the class.
+GROUPS = {
+    "use_connection_pool": "What operators already set",
+    "redis_url": "Queue",
+    "origins": "Download",
+    "max_frames": "Video",
+    "detector_model": "Models",
+    "log_level": "Observing",
+}
+
+# What only docker-compose.yml reads: name, default, meaning.
+COMPOSE_ONLY = (
+    ("ACCEL", "nvidia", "nvidia reserves the GPUs of the machine; cpu runs without and sets DEVICE=cpu."),
+    (
+        "MODELS_DIR",
+        "./models",
+        "Folder of your own models, /models in the worker: DETECTOR_MODEL=/models/mine.pt.",
+    ),
+    (
+        "CERTS_DIR",
+        "./compose/certs",
+        "Folder of your own authorities, /certs in the worker: CA_FILE=/certs/ca.pem.",
+    ),
+    ("REDIS_PORT", "6379", "Port of Redis on 127.0.0.1, for a front end on this machine."),
+    (
+        "TORCH_INDEX",
+        "",
+        "Index that the image takes torch from; PyTorch's own CPU index makes a small image.",
+    ),
+)
+
+
+def default_text(field: str) -> str:
+    """A field's default as it is written in the environment."""
+    value = Settings.model_fields[field].default
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def description(field: str) -> str:
+    """A field's description; a missing one is an error."""
+    text = Settings.model_fields[field].description
+    if not text:
+        raise ValueError(f"{field} has no description")
+    return text
+
+
+def env_example() -> str:
+    """`.env.example`: every setting commented out, so that a copy freezes no default."""
+    lines = [
+        "# Every setting with its default. Copy to .env and uncomment what you change; the environment wins.",
+        f"# {NOTE}",
+    ]
+    for field in Settings.model_fields:
+        if field in GROUPS:
+            lines += ["", f"# ---- {GROUPS[field]} ----"]
+        lines += textwrap.wrap(
+            f"{description(field)} Allowed: {allowed_values(field)}.",
+            108,
+            initial_indent="# ",
+            subsequent_indent="# ",
+        )
+        lines.append(f"#{variable_name(field)}={default_text(field)}")
+    lines += ["", "# ---- Docker only ----"]
+    for name, default, meaning in COMPOSE_ONLY:
+        lines += [f"# {meaning}", f"#{name}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def settings_page() -> str:
+    """`docs/reference/settings.md`: a table for each group."""
+    lines = [
+        "# Settings",
+        "",
+        f"<!-- {NOTE} -->",
+        "",
+        "Set in the environment or in a `.env` file in the working directory; the environment wins, and an",
+        "empty value counts as unset. A value that is not allowed stops the start with a message that names the",
+        "variable, the value and what is allowed.",
+    ]
+    for field in Settings.model_fields:
+        if field in GROUPS:
+            lines += [
+                "",
+                f"## {GROUPS[field]}",
+                "",
+                "| Name | Default | Allowed | Meaning |",
+                "|---|---|---|---|",
+            ]
+        default = f"`{default_text(field)}`" if default_text(field) else "unset"
+        cells = (f"`{variable_name(field)}`", default, allowed_values(field), description(field))
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    lines += [
+        "",
+        "## Docker only",
+        "",
+        "What `docker-compose.yml` reads besides; see `docs/guides/docker.md`.",
+        "",
+    ]
+    lines += ["| Name | Default | Meaning |", "|---|---|---|"]
+    for name, default, meaning in COMPOSE_ONLY:
+        lines.append(f"| `{name}` | {f'`{default}`' if default else 'unset'} | {_cell(meaning)} |")
+    return "\n".join(lines) + "\n"
+
+
+def compose_settings() -> str:
+    """`compose/settings.yml`: names without values are passed through by compose, when they are set."""
+    lines = [
+        f"# {NOTE}",
+        "# A name without a value is passed on from the shell or .env when it is set there.",
+    ]
+    lines += ["services:", "  settings:", "    environment:"]
+    lines += [f"      {variable_name(field)}:" for field in Settings.model_fields]
+    return "\n".join(lines) + "\n"
+
+
+FILES = {
+    ".env.example": env_example,
+    "docs/reference/settings.md": settings_page,
+    "compose/settings.yml": compose_settings,
+}
+
+
+def outdated(root: Path = ROOT) -> list[str]:
+    """The files that differ from what the settings render to."""
+    return [
+        name
+        for name, render in FILES.items()
+        if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != render()
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or check them."""
+    stale = outdated()
+    if "--check" in arguments:
+        for name in stale:
+            print(f"{name} is out of date: make settings", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        target = ROOT / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(FILES[name](), encoding="utf-8")
+        print(f"wrote {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
