@@ -19,6 +19,10 @@ DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d{1,2})?)$"
 CsvList = Annotated[tuple[str, ...], NoDecode]
 
 
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+"""Where clients look, and where `touchline up` puts its embedded server, when REDIS_URL is unset."""
+
+
 class Settings(BaseSettings):
     """The settings; each field's description is its documentation (docs/reference/settings.md)."""
 
@@ -53,7 +57,9 @@ class Settings(BaseSettings):
     img_size: int = Field(
         384, ge=32, le=2048, description="Longer side of the picture that the models see, in pixels."
     )
-    batch_size: int = Field(64, ge=1, le=1024, description="Most frames per batch.")
+    batch_size: int = Field(
+        16, ge=1, le=1024, description="Most frames per batch; 64 suits a GPU, 16 keeps two CPU cores busy."
+    )
     frame_stride: int = Field(
         6,
         ge=1,
@@ -205,6 +211,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @property
+    def broker_url(self) -> str:
+        """`redis_url`, or the default when it is unset."""
+        return self.redis_url or DEFAULT_REDIS_URL
 
     @field_validator("use_nvdec")
     @classmethod

@@ -16,6 +16,7 @@ STAGES = (
     "index",
     "first_frame",
     "decode",
+    "first_detections",
     "inference",
     "fill",
     "encode",

@@ -14,7 +14,7 @@ KEYPOINTS_PER_FRAME = 32
 
 
 class GsrObject(msgspec.Struct, frozen=True):
-    """One box: `id` is the track, `bbox` is x1, y1, x2, y2, `class_id` 0 ball, 1 goalkeeper, 2 player, 3 referee."""
+    """One box: track id, x1, y1, x2, y2, and class (0 ball, 1 goalkeeper, 2 player, 3 referee)."""
 
     id: int
     bbox: tuple[float, float, float, float]
@@ -40,3 +40,12 @@ class GsrResponse(msgspec.Struct, frozen=True):
 def decode_response(body: bytes) -> GsrResponse:
     """Read an answer back, checking the schema; for tests, the CLI and evaluation."""
     return msgspec.json.decode(body, type=GsrResponse)
+
+
+def frames_part(body: bytes) -> bytes:
+    """The part of an encoded answer that depends on the video alone, not on its id or the time it took.
+
+    Two answers to the same clip are the same exactly when these bytes are.
+    """
+    start = body.index(b'"frames":')
+    return body[start : body.rindex(b',"processing_time":')]

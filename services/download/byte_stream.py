@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from services.cancel import CancelScope
@@ -24,6 +25,9 @@ class ByteStream:
         scope: Its cancel ends every wait.
         fetch_tail: Called at most once, with an offset, when a reader needs bytes far ahead of the front.
             It returns at once and later calls `feed_tail` or `tail_unavailable`.
+
+    Attributes:
+        waited_s: Seconds that readers have waited for bytes.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class ByteStream:
         self._size: int | None = None
         self._ended = False
         self._error: ChallengeError | None = None
+        self.waited_s = 0.0
         scope.on_cancel(self._wake)
 
     # -- feeding ------------------------------------------------------------------------------------
@@ -171,7 +176,9 @@ class ByteStream:
         if self._fetch_tail is not None and self._tail_start is None and self._wants_tail(offset):
             fetch, self._tail_start = self._fetch_tail, offset
             fetch(offset)
+        started = time.perf_counter()
         self._changed.wait(self._deadline.bound(1.0))
+        self.waited_s += time.perf_counter() - started
 
     def _wants_tail(self, offset: int) -> bool:
         return self._size is not None and offset > len(self._front) + FAR_AHEAD

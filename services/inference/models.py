@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -40,6 +41,8 @@ class Models:
         self.detector = detector
         self.pitch = pitch
         self.device = device
+        # runtimes keep buffers between calls; keep-warm and a challenge must not share one
+        self._lock = threading.Lock()
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
         """Run both models on one batch of frames.
@@ -48,9 +51,10 @@ class Models:
             InferenceError: The device or a model failed.
         """
         images = [frame.image for frame in frames]
-        found = self.detector.predict(images, box)
         points: Sequence[Keypoints | None]
-        points = self.pitch.predict(images, box) if self.pitch is not None else [None] * len(images)
+        with self._lock:
+            found = self.detector.predict(images, box)
+            points = self.pitch.predict(images, box) if self.pitch is not None else [None] * len(images)
         return [
             FrameResult(frame.index, boxes, keypoints)
             for frame, boxes, keypoints in zip(frames, found, points, strict=True)

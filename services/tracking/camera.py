@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.pitch import VERTICES
+from services.contracts.pitch import VERTICES_CM
 from services.contracts.results import FrameResult, Keypoints
 
 Matrix = npt.NDArray[np.float64]
 
-METRES: Matrix = np.asarray(VERTICES, np.float64) / 100
+METRES: Matrix = np.asarray(VERTICES_CM, np.float64) / 100
 MIN_POINTS = 4
 RANSAC_PX = 6.0
 """Inlier distance for a picture 1280 pixels wide; scaled with the width."""
@@ -46,6 +46,11 @@ def project(homography: Matrix, points: Matrix) -> Matrix:
     depth = np.where(np.abs(mapped[:, 2:]) < 1e-12, np.nan, mapped[:, 2:])
     result: Matrix = mapped[:, :2] / depth
     return result
+
+
+def inverse(homography: Matrix) -> Matrix:
+    """The way back: source pixels to metres."""
+    return np.asarray(np.linalg.inv(homography), np.float64)
 
 
 def fit_homography(keypoints: Keypoints, size: PictureSize) -> Matrix | None:
@@ -76,7 +81,7 @@ def _is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
     centred = points - points.mean(0)
     if np.linalg.svd(centred, compute_uv=False)[-1] < 1.0:  # all on one line
         return False
-    ground = project(np.linalg.inv(homography), size.corners[2:])
+    ground = project(inverse(homography), size.corners[2:])
     if not np.isfinite(ground).all():
         return False
     # along the lower edge from right to left: x falls for a camera on the near side
@@ -101,7 +106,7 @@ def clean(fits: Sequence[Matrix | None], indices: Sequence[int], size: PictureSi
             continue
         share = (indices[here] - indices[before]) / (indices[after] - indices[before])
         expected = between(first, last, share, size)
-        ground = project(np.linalg.inv(middle), size.corners * [1, 0.5] + [0, size.height / 2])
+        ground = project(inverse(middle), size.corners * [1, 0.5] + [0, size.height / 2])
         off = np.linalg.norm(project(expected, ground) - project(middle, ground), axis=1)
         apart = np.linalg.norm(project(last, ground) - project(first, ground), axis=1)
         limit = MAX_JUMP * size.width + 0.5 * np.nanmedian(apart)
@@ -116,7 +121,7 @@ def between(first: Matrix, last: Matrix, share: float, size: PictureSize) -> Mat
     The picture's corners are moved in straight lines, which follows a pan or zoom of the camera, where
     moving each keypoint by itself would not.
     """
-    motion = last @ np.linalg.inv(first)
+    motion = last @ inverse(first)
     corners = size.corners
     moved = project(motion, corners)
     if not np.isfinite(moved).all():
@@ -126,7 +131,9 @@ def between(first: Matrix, last: Matrix, share: float, size: PictureSize) -> Mat
     return np.asarray(step, np.float64) @ first
 
 
-def cameras(fits: Sequence[Matrix | None], indices: Sequence[int], count: int, size: PictureSize) -> list[Matrix | None]:
+def cameras(
+    fits: Sequence[Matrix | None], indices: Sequence[int], count: int, size: PictureSize
+) -> list[Matrix | None]:
     """The camera of every frame of the clip, from those of the samples.
 
     Args:
@@ -156,7 +163,7 @@ def cameras(fits: Sequence[Matrix | None], indices: Sequence[int], count: int, s
 def visible_keypoints(homography: Matrix, size: PictureSize) -> Matrix:
     """The 32 pitch keypoints of one frame in source pixels, (32, 2); those out of the picture are 0, 0."""
     mapped = np.c_[METRES, np.ones(len(METRES))] @ homography.T
-    centre = np.linalg.inv(homography) @ [size.width / 2, size.height * 0.75, 1.0]
+    centre = inverse(homography) @ [size.width / 2, size.height * 0.75, 1.0]
     sign = np.sign(homography[2] @ (centre / centre[2])) or 1.0
     depth = mapped[:, 2] * sign
     safe = np.where(depth > 1e-9, depth, 1.0)

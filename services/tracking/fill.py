@@ -41,7 +41,13 @@ class Filled:
 
 
 def fill_clip(
-    results: Sequence[FrameResult], count: int, size: PictureSize, *, fps: float, stride: int, tracking: bool = True
+    results: Sequence[FrameResult],
+    count: int,
+    size: PictureSize,
+    *,
+    fps: float,
+    stride: int,
+    tracking: bool = True,
 ) -> Filled:
     """Fill a clip.
 
@@ -101,10 +107,9 @@ def _fill_track(
     """Boxes of one track in every frame from a little before its first to a little after its last sample."""
     seen = np.array(track.frames)
     boxes = np.array(track.boxes, np.float64)
-    last = seen[-1] + reach if seen[-1] + stride < count else count - 1
-    frames = np.arange(max(0, seen[0] - (reach - 1)) if seen[0] >= stride else 0, min(count - 1, last) + 1)
-    if seen[-1] + stride >= count and seen[-1] + 2 * stride < frames[-1]:
-        frames = frames[frames <= seen[-1] + reach]
+    first = 0 if seen[0] < stride else seen[0] - reach + 1
+    last = count - 1 if seen[-1] + stride >= count else seen[-1] + reach
+    frames = np.arange(max(0, first), min(count - 1, last) + 1)
     filled = np.stack([np.interp(frames, seen, boxes[:, k]) for k in range(4)], 1)
     if len(seen) > 1:
         for edge, inner, outside in ((0, 1, frames < seen[0]), (-1, -2, frames > seen[-1])):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from services.contracts.results import Detections, FrameResult
-from services.tracking.camera import Matrix, project
+from services.tracking.camera import Matrix, inverse, project
 
 BALL = 0
 TOP_SPEED_M_S = 9.0
@@ -61,7 +61,15 @@ class Track:
         """Height of the latest box, pixels."""
         return float(self.boxes[-1][3] - self.boxes[-1][1])
 
-    def see(self, frame: int, box: npt.NDArray[np.float32], class_id: int, score: float, ground: Matrix, on_pitch: bool) -> None:
+    def see(
+        self,
+        frame: int,
+        box: npt.NDArray[np.float32],
+        class_id: int,
+        score: float,
+        ground: Matrix,
+        on_pitch: bool,
+    ) -> None:
         """Add an observation."""
         if self.frames and self.on_pitch == on_pitch:
             speed = (ground - self.ground) / (frame - self.frames[-1])
@@ -74,7 +82,9 @@ class Track:
         self.ground, self.on_pitch = ground, on_pitch
 
 
-def track_people(results: Sequence[FrameResult], fits: Sequence[Matrix | None], fps: float, stride: int) -> list[Track]:
+def track_people(
+    results: Sequence[FrameResult], fits: Sequence[Matrix | None], fps: float, stride: int
+) -> list[Track]:
     """Join goalkeepers, players and referees to tracks.
 
     Args:
@@ -91,7 +101,7 @@ def track_people(results: Sequence[FrameResult], fits: Sequence[Matrix | None], 
         classes = result.detections.classes[people]
         scores = result.detections.scores[people]
         feet = np.c_[(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]].astype(np.float64)
-        ground = project(np.linalg.inv(fit), feet) if fit is not None else feet
+        ground = project(inverse(fit), feet) if fit is not None else feet
         active = [t for t in active if result.index - t.frames[-1] <= (MAX_GAP_SAMPLES + 1) * stride]
         taken: set[int] = set()
         cost = _costs(active, ground, boxes, classes, result.index, fit is not None, fps, stride)
@@ -190,7 +200,8 @@ def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride
 def _best_balls(detections: Detections) -> npt.NDArray[np.float32]:
     balls = np.flatnonzero(detections.classes == BALL)
     order = balls[np.argsort(-detections.scores[balls], kind="stable")][:4]
-    return np.c_[detections.boxes[order], detections.scores[order]].astype(np.float32).reshape(-1, 5)
+    table = np.c_[detections.boxes[order], detections.scores[order]]
+    return np.asarray(table, np.float32).reshape(-1, 5)
 
 
 def _centre(box: npt.NDArray[np.float32]) -> Matrix:

@@ -1,0 +1,196 @@
+"""One challenge, from its URL to the bytes of its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.cancel import CancelScope
+from services.challenges import gsr
+from services.contracts.challenge import Challenge
+from services.contracts.reply import Answer
+from services.contracts.results import FrameResult
+from services.deadline import Deadline
+from services.download.fetch import Download
+from services.download.pool import ConnectionPool
+from services.errors import CorruptVideo, DeadlineExceeded
+from services.inference.models import Models
+from services.pipeline.stage import Ahead, TimedOut
+from services.settings import Settings
+from services.timeline import Timeline
+from services.video.decode import Clip, DecodeLimits, open_clip
+from services.video.picture import Frame, Letterbox
+from services.video.plan import FramePlan, batch_sizes
+
+RESERVE_S = 0.5
+"""Kept free before the deadline for filling, encoding and the way back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a process keeps between challenges."""
+
+    pool: ConnectionPool
+    models: Models
+    settings: Settings
+
+
+def run_challenge(
+    challenge: Challenge, runtime: Runtime, timeline: Timeline, scope: CancelScope | None = None
+) -> Answer:
+    """Answer one challenge; download, decoding and inference run at the same time.
+
+    Args:
+        challenge: What to answer, and until when.
+        runtime: Pool, models and settings of this process.
+        timeline: Gets every stage.
+        scope: Cancel it from another thread to give up; one is made when none is given.
+
+    Raises:
+        ChallengeError: Typed, before the deadline; no thread or half-read response is left behind.
+    """
+    scope = scope or CancelScope()
+    deadline = Deadline.from_epoch(challenge.deadline)
+    timeline.add("queue", challenge.submitted_at - time.time() + timeline.now(), timeline.now())
+    deadline.check("queue")
+    settings = runtime.settings
+    pool = runtime.pool if settings.use_connection_pool else ConnectionPool(settings)
+    download = Download(pool, challenge.video_url, settings, deadline, scope, timeline)
+    try:
+        return _Work(challenge, runtime, timeline, scope, deadline, download).answer()
+    finally:
+        scope.cancel()
+        download.join(1.0)
+        if pool is not runtime.pool:
+            pool.close()
+
+
+class _Work:
+    """The state of one challenge while it is being worked on."""
+
+    def __init__(
+        self,
+        challenge: Challenge,
+        runtime: Runtime,
+        timeline: Timeline,
+        scope: CancelScope,
+        deadline: Deadline,
+        download: Download,
+    ) -> None:
+        self._challenge = challenge
+        self._runtime = runtime
+        self._settings = runtime.settings
+        self._timeline = timeline
+        self._scope = scope
+        self._deadline = deadline
+        self._download = download
+        self._results: list[FrameResult] = []
+
+    def answer(self) -> Answer:
+        started = time.perf_counter()
+        timeline = self._timeline
+        clip = self._open()
+        plan, box = gsr.plan(clip, self._settings)
+        timeline.note(
+            frames=clip.count, size=f"{clip.width}x{clip.height}", stride=plan.stride, reader=clip.reader
+        )
+        frames = Ahead(
+            self._timed_frames(clip, plan, box),
+            2 * self._settings.batch_size,
+            self._scope,
+            "touchline-decode",
+        )
+        try:
+            partial = self._infer(frames, box)
+        finally:
+            self._scope.cancel()
+            frames.join(5.0)
+        if not self._results:
+            raise CorruptVideo("no sampled frame of the video could be decoded")
+        self._note_clip(clip, partial)
+        with timeline.span("fill"):
+            filled = gsr.fill(self._results, clip, self._settings)
+        with timeline.span("encode"):
+            body = gsr.encode(self._challenge.challenge_id, filled, time.perf_counter() - started)
+        timeline.note(tracks=filled.tracks, cameras=filled.fitted, answer_bytes=len(body))
+        return Answer(self._challenge.challenge_id, body, partial, timeline.to_dict())
+
+    def _open(self) -> Clip:
+        stream = self._download.start()
+        if not self._settings.chunked_streaming:
+            stream.wait_complete()
+        limits = DecodeLimits(
+            max_frames=self._settings.max_frames,
+            max_pixels=self._settings.max_pixels,
+            threads=self._settings.decode_threads,
+            allow_cut=self._settings.partial_download,
+            min_start_bytes=self._settings.stream_min_start_bytes,
+            start_timeout_s=self._settings.stream_buffer_timeout_s,
+        )
+        clip = open_clip(stream, limits)
+        self._timeline.mark("index")
+        return clip
+
+    def _timed_frames(self, clip: Clip, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
+        """The decode stage, timed; what it waits for the network or its consumer is not its own time."""
+        stream = self._download.stream
+        timeline = self._timeline
+        items = clip.frames(plan, box)
+        while True:
+            start, waited = timeline.now(), stream.waited_s
+            frame = next(items, None)
+            end = timeline.now()
+            timeline.add("decode", start, end, max(0.0, end - start - (stream.waited_s - waited)))
+            if frame is None:
+                return
+            timeline.mark("first_frame")
+            yield frame
+
+    def _infer(self, frames: Ahead[Frame], box: Letterbox) -> bool:
+        """Batch and infer until the frames end; whether time ran out before they did."""
+        settings, timeline = self._settings, self._timeline
+        sizes = batch_sizes(settings.first_batch_size, settings.batch_size)
+        limit = self._deadline.remaining() - RESERVE_S
+        if settings.time_budget_s:
+            limit = min(limit, settings.time_budget_s - timeline.now())
+        end = timeline.now() + limit
+        number = 0
+        while True:
+            batch: list[Frame] = []
+            ended = cut = False
+            while len(batch) < sizes[min(number, len(sizes) - 1)]:
+                try:
+                    batch.append(frames.get(end - timeline.now()))
+                except StopIteration:
+                    ended = True
+                    break
+                except TimedOut:
+                    cut = True
+                    break
+            if batch and not (cut and self._results):
+                with timeline.span("inference"):
+                    self._results += self._runtime.models.predict(batch, box)
+                timeline.mark("first_detections")
+            number += 1
+            if ended:
+                return False
+            if cut or timeline.now() >= end:
+                if not self._results:
+                    raise DeadlineExceeded(
+                        "no frame could be inferred before the deadline", stage="inference"
+                    )
+                return True
+
+    def _note_clip(self, clip: Clip, partial: bool) -> None:
+        if partial and clip.count is None:
+            # the length is known only to the end of the file, which was not reached
+            clip.stats.count = max(clip.stats.decoded, self._results[-1].index + 1)
+        self._timeline.note(
+            frames=clip.stats.count,
+            sampled=len(self._results),
+            decoded=clip.stats.decoded,
+            dropped_packets=clip.stats.dropped,
+            damaged_packets=clip.stats.damaged,
+            partial=partial,
+        )

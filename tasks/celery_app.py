@@ -1,0 +1,89 @@
+"""The Celery app and its configuration. Never imports torch: clients and the worker's parent load this."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from services.settings import Settings, get_settings
+
+TASK_NAME = "touchline.answer"
+VISIBILITY_S = 120
+
+
+def make_app(settings: Settings) -> Celery:
+    """The app for a set of settings."""
+    app = Celery(
+        "touchline", broker=settings.broker_url, backend=settings.broker_url, include=["tasks.challenge"]
+    )
+    app.conf.update(
+        # the message is a small dict; pickle would let whoever reaches Redis run code
+        task_serializer="json",
+        result_serializer="json",
+        accept_content=["json"],
+        task_default_queue=settings.queue_name,
+        # a queued challenge must not sit behind a busy worker beside an idle one
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        # the message outlives a worker that dies with it ...
+        task_acks_late=True,
+        # ... and a failed challenge is answered with its error, not run again
+        task_acks_on_failure_or_timeout=True,
+        worker_concurrency=settings.worker_concurrency,
+        worker_pool="prefork",
+        # imports, models and warm-up happen in the child before it counts as up; 4 s would kill it for ever
+        worker_proc_alive_timeout=float(settings.worker_start_timeout_s),
+        # reconnecting is the worker's business at every start, also when Redis comes up after it
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            # a lost worker's message comes back after this; longer than any challenge, or it would run twice
+            "visibility_timeout": VISIBILITY_S,
+            # kombu looks for such messages every 10th tick of 10 s by default
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            # submitting while Redis is away fails at once instead of hanging
+            "socket_connect_timeout": 2.0,
+            # redis-py 8 would end the worker's blocking reads after 5 s
+            "socket_timeout": None,
+            "health_check_interval": 10,
+        },
+        result_expires=3600,
+        # Flower shows the small stage dict that is the task's result
+        result_extended=True,
+        # a challenge that ends while Redis is away keeps its result until it is back
+        result_backend_always_retry=True,
+        result_backend_max_retries=5,
+        redis_socket_timeout=None,
+        redis_socket_connect_timeout=2.0,
+        # events feed Flower; without them states stick
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        task_track_started=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        timezone="UTC",
+    )
+    from tasks.ready import WaitUntilWarm
+
+    app.steps["worker"].add(WaitUntilWarm)
+    return app
+
+
+def worker_argv(settings: Settings) -> list[str]:
+    """The arguments of `celery -A tasks` that start a worker as this project wants it."""
+    return [
+        "worker",
+        "--queues",
+        settings.queue_name,
+        "--concurrency",
+        str(settings.worker_concurrency),
+        "--loglevel",
+        settings.log_level,
+        "--task-events",
+        # gossip and mingle cost seconds at the start and serve nothing here
+        "--without-gossip",
+        "--without-mingle",
+    ]
+
+
+app = make_app(get_settings())

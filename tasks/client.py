@@ -1,0 +1,159 @@
+"""What a miner's front end imports: submit a challenge, await its answer.
+
+    from tasks.client import submit
+
+    answer = await submit("https://...mp4", challenge_id="42")
+    return Response(answer.body, media_type="application/json")
+
+Needs none of torch, ultralytics or OpenCV. Failures are raised as the typed errors of `services.errors`.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Generator
+from functools import lru_cache
+from typing import Any
+
+import kombu.exceptions
+import msgspec
+import redis
+import redis.asyncio
+import redis.exceptions
+from celery import Celery
+
+from services.contracts.challenge import Challenge, check_challenge
+from services.contracts.reply import Answer, reply_key, unpack_reply
+from services.errors import DeadlineExceeded, QueueUnavailable
+from services.settings import get_settings, load_settings
+from tasks.celery_app import TASK_NAME, make_app
+
+GRACE_S = 0.25
+"""A worker gives up at the deadline; its error is worth this much more waiting."""
+
+
+class Submission:
+    """A challenge that was enqueued. Await it, or call `wait()`, for its answer.
+
+    Attributes:
+        challenge_id: The challenge's id.
+        token: Names the reply in Redis.
+        deadline: Wall-clock time, seconds since 1970.
+    """
+
+    def __init__(self, challenge: Challenge, token: str, redis_url: str) -> None:
+        self.challenge_id = challenge.challenge_id
+        self.token = token
+        self.deadline = challenge.deadline
+        self._redis_url = redis_url
+
+    def __await__(self) -> Generator[Any, None, Answer]:
+        return self._receive().__await__()
+
+    def wait(self) -> Answer:
+        """Wait in this thread.
+
+        Raises:
+            ChallengeError: With the type that the worker gave it; `DeadlineExceeded` when nothing came.
+            QueueUnavailable: Redis went away.
+        """
+        # the time-out belongs to the command, not to the socket: redis-py would retry on the latter
+        connection = redis.Redis.from_url(self._redis_url, socket_timeout=None, socket_connect_timeout=2.0)
+        try:
+            found = connection.blpop([reply_key(self.token)], timeout=self._left())
+        except redis.exceptions.RedisError as error:
+            raise QueueUnavailable(f"Redis went away while waiting for the answer: {error}") from error
+        finally:
+            connection.close()
+        return self._open(found)
+
+    async def _receive(self) -> Answer:
+        connection = redis.asyncio.Redis.from_url(
+            self._redis_url, socket_timeout=None, socket_connect_timeout=2.0
+        )
+        try:
+            found = await connection.blpop([reply_key(self.token)], timeout=self._left())
+        except redis.exceptions.RedisError as error:
+            raise QueueUnavailable(f"Redis went away while waiting for the answer: {error}") from error
+        finally:
+            await connection.aclose()
+        return self._open(found)
+
+    def _left(self) -> float:
+        # 0 would mean for ever
+        return max(0.01, self.deadline - time.time() + GRACE_S)
+
+    def _open(self, found: Any) -> Answer:
+        if found is None:
+            raise DeadlineExceeded(
+                f"no answer to challenge {self.challenge_id!r} before its deadline; is a worker running?"
+            )
+        return unpack_reply(found[1])
+
+
+def submit(
+    video_url: str,
+    *,
+    challenge_id: str | None = None,
+    kind: str = "gsr",
+    deadline_s: float | None = None,
+    redis_url: str | None = None,
+) -> Submission:
+    """Enqueue a challenge; takes a few milliseconds.
+
+    Args:
+        video_url: Where the clip lies.
+        challenge_id: The validator's id; one is made when there is none.
+        kind: The challenge kind.
+        deadline_s: Seconds from now after which no answer is wanted; DEFAULT_DEADLINE_S when not given.
+        redis_url: The Redis server; REDIS_URL when not given.
+
+    Raises:
+        InvalidChallenge: The arguments are no challenge.
+        QueueUnavailable: Redis cannot be reached, or MAX_QUEUE challenges are waiting.
+    """
+    settings = get_settings()
+    url = redis_url or settings.broker_url
+    now = time.time()
+    seconds = settings.default_deadline_s if deadline_s is None else deadline_s
+    challenge = Challenge(
+        challenge_id=challenge_id if challenge_id is not None else uuid.uuid4().hex,
+        video_url=video_url,
+        kind=kind,
+        deadline=now + seconds,
+        submitted_at=now,
+    )
+    check_challenge(challenge)
+    token = uuid.uuid4().hex
+    try:
+        waiting = _plain(url).llen(settings.queue_name)
+        if int(waiting) >= settings.max_queue:
+            raise QueueUnavailable(f"{waiting} challenges are waiting already (MAX_QUEUE)")
+        _app(url).send_task(
+            TASK_NAME,
+            args=[msgspec.to_builtins(challenge), token],
+            task_id=token,
+            queue=settings.queue_name,
+            # a front end must not hang for 20 s of retries while Redis is down
+            retry=False,
+            ignore_result=True,
+        )
+    except (redis.exceptions.RedisError, kombu.exceptions.OperationalError, OSError) as error:
+        raise QueueUnavailable(f"Redis at {_without_password(url)} cannot be reached: {error}") from error
+    return Submission(challenge, token, url)
+
+
+@lru_cache(maxsize=8)
+def _plain(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=0.5)
+
+
+@lru_cache(maxsize=8)
+def _app(url: str) -> Celery:
+    return make_app(load_settings(redis_url=url))
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"{head.split('://')[0]}://***@{tail}" if at else url

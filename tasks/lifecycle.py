@@ -1,0 +1,104 @@
+"""What a worker child makes once, before it takes work, and what it does when it ends."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import threading
+from typing import Any
+
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+
+from services.download.keep_warm import KeepWarm
+from services.download.pool import close_pool, get_pool
+from services.errors import TouchlineError
+from services.pipeline.process_group import die_with_parent
+from services.pipeline.runner import Runtime
+from services.settings import get_settings
+from tasks import ready
+
+log = logging.getLogger(__name__)
+
+
+class _Child:
+    """What this process holds; empty in the worker's parent and in clients."""
+
+    runtime: Runtime | None = None
+    keep_warm: KeepWarm | None = None
+    busy = threading.Event()
+
+
+def runtime() -> Runtime:
+    """Pool, models and settings of this process; made now if the process was started some other way."""
+    if _Child.runtime is None:
+        _Child.runtime = _make_runtime()
+    return _Child.runtime
+
+
+def set_busy(busy: bool) -> None:
+    """Tell the keep-warm thread and the health checks whether a challenge is being worked on."""
+    if busy:
+        _Child.busy.set()
+    else:
+        _Child.busy.clear()
+    ready.write_state(ready.BUSY if busy else ready.READY)
+
+
+def replace_process() -> None:
+    """End this process shortly, after the current task was reported; Celery starts a clean one."""
+    threading.Timer(0.5, os._exit, [70]).start()
+
+
+def _make_runtime() -> Runtime:
+    from services.inference.models import load_models
+
+    settings = get_settings()
+    models = load_models(settings)
+    seconds = models.warm(settings)
+    log.info("models warm on %s after %.1f s", models.device, seconds)
+    return Runtime(get_pool(), models, settings)
+
+
+@setup_logging.connect
+def _logging(loglevel: int | str | None = None, **_: Any) -> None:
+    logging.basicConfig(
+        level=loglevel or get_settings().log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+@worker_process_init.connect
+def _start(**_: Any) -> None:
+    die_with_parent()
+    ready.write_state(ready.WARMING)
+    try:
+        made = runtime()
+    except TouchlineError as error:
+        log.error("cannot start: %s", error)
+        ready.write_state(ready.FAILED, str(error))
+        os._exit(78)
+    settings = made.settings
+    also = None
+    if made.models.device != "cpu":
+        also = lambda: made.models.touch(settings)  # noqa: E731 - a name would say no more
+    if settings.use_connection_pool:
+        _Child.keep_warm = KeepWarm(
+            made.pool, settings.origins, settings.keepwarm_interval_s, _Child.busy.is_set, also
+        )
+        # the first round is part of being warm; an origin that is down does not stop the worker
+        _Child.keep_warm.touch_all()
+        _Child.keep_warm.start()
+    # collecting garbage of millions of imported objects costs a 45 ms pause in the middle of an answer
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+    ready.write_state(ready.READY)
+
+
+@worker_process_shutdown.connect
+def _stop(**_: Any) -> None:
+    if _Child.keep_warm is not None:
+        _Child.keep_warm.stop()
+    close_pool()
+    ready.marker_path(os.getpid()).unlink(missing_ok=True)
