@@ -104,8 +104,8 @@ def settings_page() -> str:
         f"<!-- {NOTE} -->",
         "",
         "Set in the environment or in a `.env` file in the working directory; the environment wins, and an",
-        "empty value counts as unset. A value that is not allowed stops the start with a message that names the",
-        "variable, the value and what is allowed.",
+        "empty value counts as unset. A value that is not allowed stops the start with a message that names",
+        "the variable, the value and what is allowed.",
     ]
     for field in Settings.model_fields:
         if field in GROUPS:
