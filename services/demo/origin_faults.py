@@ -1,0 +1,69 @@
+"""What the demo origin can be told to do wrong, so that every failure of a real one can be tried."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How one response differs from a good one; every byte count is counted in sent body bytes.
+
+    Attributes:
+        status: Answer with this status and a short text instead of the file.
+        no_range: Ignore `Range` and do not offer it, like a plain static server.
+        no_length: Leave `Content-Length` out (HTTP/1.1 then sends chunks).
+        cut_after: Abort the TCP connection after this many bytes.
+        reset_after: Reset the HTTP/2 stream after this many bytes; HTTP/1.1 has no such thing and is cut.
+        stall_after: Fall silent after this many bytes and keep the connection open.
+        rate: Send at most this many bytes a second.
+        delay: Wait this many seconds before the first byte of the answer.
+        redirect: Answer 302 to this URL.
+    """
+
+    status: int | None = None
+    no_range: bool = False
+    no_length: bool = False
+    cut_after: int | None = None
+    reset_after: int | None = None
+    stall_after: int | None = None
+    rate: float | None = None
+    delay: float = 0.0
+    redirect: str | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """The body bytes after which the response breaks off; None for a whole one."""
+        limits = [n for n in (self.cut_after, self.reset_after, self.stall_after) if n is not None]
+        return min(limits, default=None)
+
+
+NO_FAULT = Fault()
+
+_CONVERTERS = {
+    "status": int,
+    "no_range": lambda text: text != "0",
+    "no_length": lambda text: text != "0",
+    "cut_after": int,
+    "reset_after": int,
+    "stall_after": int,
+    "rate": float,
+    "delay": float,
+    "redirect": str,
+}
+
+
+def fault_from_query(query: str, base: Fault = NO_FAULT) -> Fault:
+    """Read a fault from a query string such as `stall_after=100000&rate=50000`.
+
+    Args:
+        query: The URL's query; names that are no fault are left alone, as an origin does with signatures.
+        base: The fault that the path has anyway.
+
+    Raises:
+        ValueError: A value is not of its field's type.
+    """
+    found = {k: _CONVERTERS[k](v) for k, v in parse_qsl(query) if k in _CONVERTERS}
+    return dataclasses.replace(base, **found) if found else base
