@@ -2,6 +2,7 @@
 
     TouchlineError
     ├── SettingsError                 a setting has a value that is not allowed; stops the start
+    ├── StartFailed                   a part of the system (server, worker, Flower) did not come up
     └── ChallengeError                carries `stage`, `retryable`; always becomes a reply
         ├── InvalidChallenge          the message is not a challenge (unknown kind, wrong types)
         ├── DeadlineExceeded          it cannot, or could not, be answered in time
@@ -36,6 +37,10 @@ class TouchlineError(Exception):
 
 class SettingsError(TouchlineError):
     """A setting has a value that is not allowed. The text names variable, value and what is allowed."""
+
+
+class StartFailed(TouchlineError):
+    """A part of the system did not come up, or ended. The text says which, why, and what to do."""
 
 
 class ChallengeError(TouchlineError):
