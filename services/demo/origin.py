@@ -53,6 +53,7 @@ class DemoOrigin:
         ranges: Whether byte ranges are offered.
         keep_alive_s: Seconds after which an idle connection is closed, as real origins do.
         port: The port to listen on; 0 takes a free one.
+        name: The host that clients reach it by; a name of its own listens on every interface.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class DemoOrigin:
         ranges: bool = True,
         keep_alive_s: float = 75.0,
         port: int = 0,
+        name: str = HOST,
     ) -> None:
         self._folder = Path(folder)
         self._delays = setup_delays
@@ -73,6 +75,7 @@ class DemoOrigin:
         self._ranges = ranges
         self._keep_alive_s = keep_alive_s
         self._port = port
+        self._name = name
         self._log = OriginLog()
         self._temp: tempfile.TemporaryDirectory[str] | None = None
         self._thread: threading.Thread | None = None
@@ -100,7 +103,7 @@ class DemoOrigin:
     @property
     def base_url(self) -> str:
         """The root of the origin, with a slash at its end."""
-        return f"{'https' if self._tls else 'http'}://{HOST}:{self._port}/"
+        return f"{'https' if self._tls else 'http'}://{self._name}:{self._port}/"
 
     def url(self, path: str, **fault: object) -> str:
         """The URL of a file.
@@ -149,7 +152,7 @@ class DemoOrigin:
         try:
             authority = trustme.CA(organization_name="touchline demo")
             authority.cert_pem.write_to_path(str(self.ca_file))
-            certificate = authority.issue_cert(HOST, "localhost")
+            certificate = authority.issue_cert(*dict.fromkeys((HOST, "localhost", self._name)))
             certificate.private_key_and_cert_chain_pem.write_to_path(f"{self._temp.name}/server.pem")
             ready: Future[None] = Future()
             self._thread = threading.Thread(
@@ -192,7 +195,7 @@ class DemoOrigin:
                 serve(app, self._config(inner), shutdown_trigger=self._stop.wait, mode="asgi")
             )
             try:
-                self._port = await relay.start(HOST, self._port)
+                self._port = await relay.start(HOST if self._name == HOST else "0.0.0.0", self._port)
                 ready.set_result(None)
                 await asyncio.wait(
                     {server, asyncio.ensure_future(self._stop.wait())}, return_when=asyncio.FIRST_COMPLETED
