@@ -13,7 +13,10 @@ VISIBILITY_S = 120
 def make_app(settings: Settings) -> Celery:
     """The app for a set of settings."""
     app = Celery(
-        "touchline", broker=settings.broker_url, backend=settings.broker_url, include=["tasks.challenge"]
+        "touchline",
+        broker=settings.broker_url,
+        backend=settings.broker_url,
+        include=["tasks.challenge", "tasks.lifecycle"],
     )
     app.conf.update(
         # the message is a small dict; pickle would let whoever reaches Redis run code

@@ -52,10 +52,11 @@ def replace_process() -> None:
 
 def _make_runtime() -> Runtime:
     from services.inference.models import load_models
+    from services.pipeline.warm import warm
 
     settings = get_settings()
     models = load_models(settings)
-    seconds = models.warm(settings)
+    seconds = warm(models, settings)
     log.info("models warm on %s after %.1f s", models.device, seconds)
     return Runtime(get_pool(), models, settings)
 

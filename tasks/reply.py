@@ -34,4 +34,3 @@ def claim(challenge_id: str, owner: str) -> bool:
 def release(challenge_id: str) -> None:
     """Give an id free after a failure, so that the challenge may be sent again."""
     _connection().delete(claim_key(challenge_id))
-

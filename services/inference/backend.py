@@ -16,6 +16,8 @@ from services.video.picture import Image
 if TYPE_CHECKING:
     import torch
 
+# threads that wait for each other by spinning cost six times the time when decoding wants a core too
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # ultralytics must not look for updates, install packages or talk while a worker starts
 os.environ.setdefault("YOLO_OFFLINE", "true")
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")

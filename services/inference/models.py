@@ -35,9 +35,19 @@ class KeypointModel(Protocol):
 
 
 class Models:
-    """A detector and, unless it is left out, a keypoint model."""
+    """A detector and, unless it is left out, a keypoint model.
 
-    def __init__(self, detector: DetectorModel, pitch: KeypointModel | None, device: str) -> None:
+    Args:
+        detector: Finds boxes.
+        pitch: Finds keypoints, or None.
+        device: The torch device, for logs and health.
+        sizes: Batch sizes to use, rising; a batch is padded to the next of them.
+    """
+
+    def __init__(
+        self, detector: DetectorModel, pitch: KeypointModel | None, device: str, sizes: Sequence[int] = ()
+    ) -> None:
+        self._sizes = tuple(sizes)
         self.detector = detector
         self.pitch = pitch
         self.device = device
@@ -51,13 +61,16 @@ class Models:
             InferenceError: The device or a model failed.
         """
         images = [frame.image for frame in frames]
+        # runtimes prepare themselves per batch size: a short batch takes the next one that was warmed
+        full = next((size for size in self._sizes if size >= len(images)), len(images))
+        images += [images[-1]] * (full - len(images))
         points: Sequence[Keypoints | None]
         with self._lock:
             found = self.detector.predict(images, box)
             points = self.pitch.predict(images, box) if self.pitch is not None else [None] * len(images)
         return [
             FrameResult(frame.index, boxes, keypoints)
-            for frame, boxes, keypoints in zip(frames, found, points, strict=True)
+            for frame, boxes, keypoints in zip(frames, found, points, strict=False)
         ]
 
     def warm(self, settings: Settings) -> float:
@@ -69,7 +82,7 @@ class Models:
         started = time.perf_counter()
         box = Letterbox.fit(1280, 720, settings.img_size)
         blank = Frame(0, np.full((box.net_height, box.net_width, 3), 114, np.uint8))
-        for size in batch_sizes(settings.first_batch_size, settings.batch_size):
+        for size in self._sizes:
             self.predict([blank] * size, box)
         return time.perf_counter() - started
 
@@ -96,7 +109,9 @@ def load_models(settings: Settings) -> Models:
     if pitch_path is not None:
         pitch = PitchModel(Backend(pitch_path, device, half), settings.pitch_conf_threshold)
     _set_threads(settings.torch_threads)
-    return Models(detector, pitch, device)
+    return Models(
+        detector, pitch, device, sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
+    )
 
 
 def _set_threads(wanted: int) -> None:
