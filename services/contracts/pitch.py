@@ -1,0 +1,131 @@
+"""The pitch of the wire contract: 32 numbered vertices, the lines between them, and the object classes.
+
+Every length is in centimetres on a 12000 x 7000 pitch. The origin is the far left corner as the main camera
+sees it, x runs along the touchline and y from the far touchline to the near one. Vertex ``i`` here is keypoint
+``i`` of an answer, counted from 0.
+
+This module depends on numpy only, so that any layer may import it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "BALL",
+    "CENTRE",
+    "CIRCLE_RADIUS_CM",
+    "CLASS_NAMES",
+    "FLIP_INDEX",
+    "GOALKEEPER",
+    "KEYPOINT_COUNT",
+    "LENGTH_CM",
+    "PEOPLE",
+    "PLAYER",
+    "REFEREE",
+    "SEGMENTS",
+    "VERTICES_CM",
+    "WIDTH_CM",
+    "pitch_polylines",
+]
+
+BALL: Final = 0
+GOALKEEPER: Final = 1
+PLAYER: Final = 2
+REFEREE: Final = 3
+
+CLASS_NAMES: Final[tuple[str, ...]] = ("ball", "goalkeeper", "player", "referee")
+"""Names by ``class_id``."""
+
+PEOPLE: Final[tuple[int, ...]] = (GOALKEEPER, PLAYER, REFEREE)
+"""The classes that are people."""
+
+LENGTH_CM: Final = 12000.0
+WIDTH_CM: Final = 7000.0
+CIRCLE_RADIUS_CM: Final = 915.0
+
+_PENALTY_BOX_WIDTH: Final = 4100.0
+_PENALTY_BOX_LENGTH: Final = 2015.0
+_GOAL_BOX_WIDTH: Final = 1832.0
+_GOAL_BOX_LENGTH: Final = 550.0
+_PENALTY_SPOT: Final = 1100.0
+
+CENTRE: Final[tuple[float, float]] = (LENGTH_CM / 2, WIDTH_CM / 2)
+
+
+def _vertices() -> npt.NDArray[np.float64]:
+    """Lay out the 32 vertices in the order of the contract."""
+    middle = WIDTH_CM / 2
+    penalty_far, penalty_near = middle - _PENALTY_BOX_WIDTH / 2, middle + _PENALTY_BOX_WIDTH / 2
+    goal_far, goal_near = middle - _GOAL_BOX_WIDTH / 2, middle + _GOAL_BOX_WIDTH / 2
+    goal_line = (0.0, penalty_far, goal_far, goal_near, penalty_near, WIDTH_CM)
+    box_front = (penalty_far, goal_far, goal_near, penalty_near)
+    halfway_line = (0.0, middle - CIRCLE_RADIUS_CM, middle + CIRCLE_RADIUS_CM, WIDTH_CM)
+
+    points: list[tuple[float, float]] = [(0.0, y) for y in goal_line]
+    points += [(_GOAL_BOX_LENGTH, goal_far), (_GOAL_BOX_LENGTH, goal_near)]
+    points += [(_PENALTY_SPOT, middle)]
+    points += [(_PENALTY_BOX_LENGTH, y) for y in box_front]
+    points += [(LENGTH_CM / 2, y) for y in halfway_line]
+    points += [(LENGTH_CM - _PENALTY_BOX_LENGTH, y) for y in box_front]
+    points += [(LENGTH_CM - _PENALTY_SPOT, middle)]
+    points += [(LENGTH_CM - _GOAL_BOX_LENGTH, goal_far), (LENGTH_CM - _GOAL_BOX_LENGTH, goal_near)]
+    points += [(LENGTH_CM, y) for y in goal_line]
+    points += [(LENGTH_CM / 2 - CIRCLE_RADIUS_CM, middle), (LENGTH_CM / 2 + CIRCLE_RADIUS_CM, middle)]
+    vertices = np.array(points, dtype=np.float64)
+    vertices.setflags(write=False)
+    return vertices
+
+
+VERTICES_CM: Final[npt.NDArray[np.float64]] = _vertices()
+"""The vertices, shape (32, 2), in centimetres; read-only."""
+
+KEYPOINT_COUNT: Final = 32
+
+
+def _flip_index() -> tuple[int, ...]:
+    """For every vertex, the index of its mirror image about the halfway line."""
+    mirrored = VERTICES_CM * (-1.0, 1.0) + (LENGTH_CM, 0.0)
+    distances = np.linalg.norm(mirrored[:, None, :] - VERTICES_CM[None, :, :], axis=2)
+    return tuple(int(index) for index in distances.argmin(axis=1))
+
+
+FLIP_INDEX: Final[tuple[int, ...]] = _flip_index()
+"""``keypoints[list(FLIP_INDEX)]`` are the keypoints of the horizontally mirrored picture, in order."""
+
+SEGMENTS: Final[tuple[tuple[int, int], ...]] = (
+    *((0, 1), (1, 2), (2, 3), (3, 4), (4, 5)),  # left goal line
+    *((2, 6), (6, 7), (7, 3)),  # left goal box
+    *((1, 9), (9, 10), (10, 11), (11, 12), (12, 4)),  # left penalty box
+    *((13, 14), (14, 15), (15, 16)),  # halfway line
+    *((25, 17), (17, 18), (18, 19), (19, 20), (20, 28)),  # right penalty box
+    *((26, 22), (22, 23), (23, 27)),  # right goal box
+    *((24, 25), (25, 26), (26, 27), (27, 28), (28, 29)),  # right goal line
+    *((0, 13), (13, 24)),  # far touchline
+    *((5, 16), (16, 29)),  # near touchline
+)
+"""Straight lines to draw, as pairs of vertex indices."""
+
+
+def _arc(centre: tuple[float, float], start: float, stop: float, points: int) -> npt.NDArray[np.float64]:
+    """Points of a circle of the centre circle's radius between two angles in radians."""
+    angles = np.linspace(start, stop, points)
+    arc = np.stack([np.cos(angles), np.sin(angles)], axis=1) * CIRCLE_RADIUS_CM
+    return np.asarray(arc + centre, dtype=np.float64)
+
+
+def pitch_polylines() -> list[npt.NDArray[np.float64]]:
+    """Every white line of the pitch as open polylines, each of shape (N, 2), in centimetres."""
+    middle = WIDTH_CM / 2
+    lines = [VERTICES_CM[list(pair)] for pair in SEGMENTS]
+    lines.append(_arc(CENTRE, 0.0, 2 * math.pi, 73))
+    half_angle = math.acos((_PENALTY_BOX_LENGTH - _PENALTY_SPOT) / CIRCLE_RADIUS_CM)
+    if half_angle > 0:  # the contract's box is so long that the arc only touches it
+        lines.append(_arc((_PENALTY_SPOT, middle), -half_angle, half_angle, 25))
+        spot = (LENGTH_CM - _PENALTY_SPOT, middle)
+        lines.append(_arc(spot, math.pi - half_angle, math.pi + half_angle, 25))
+    return lines

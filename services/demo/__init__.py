@@ -1,0 +1,1 @@
+"""Rendered football clips with exact ground truth: for demonstrations, tests and training."""

@@ -1,0 +1,170 @@
+"""One seed's match as pictures with exact ground truth.
+
+Play, surroundings, looks and noise draw from separate random streams, and the noise of a frame depends on the
+seed and the frame number only: any process may render any frame and gets the same pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from services.contracts import pitch
+from services.demo.camera import Camera, FloatArray
+from services.demo.figures import Colour, Figure, Image, Kit, Layers, Pose, draw_ball, draw_figure
+from services.demo.match import BALL_RADIUS, LIFE_SIZE, Match
+from services.demo.stadium import Stadium
+
+__all__ = ["Box", "Rendered", "Scene"]
+
+Box = tuple[int, float, float, float, float]
+"""``class_id, x1, y1, x2, y2`` in pixels."""
+
+_KITS: Final[tuple[Colour, ...]] = (
+    (40, 40, 200), (200, 60, 30), (235, 235, 235), (230, 160, 90), (60, 20, 110), (20, 110, 235), (150, 50, 110),
+)  # fmt: skip
+_KEEPER_KITS: Final[tuple[Colour, ...]] = ((50, 230, 240), (70, 245, 140), (220, 70, 235))
+_REFEREE_KIT: Final = Kit(shirt=(24, 24, 24), shorts=(18, 18, 18), socks=(18, 18, 18))
+_SKINS: Final[tuple[Colour, ...]] = ((140, 170, 220), (90, 120, 170), (50, 70, 110), (160, 190, 235))
+_DISTINCT: Final = 180  # least difference between two kits, summed over the channels
+_VISIBLE_SHARE: Final = 0.3  # share of an object's pixels that must show for it to count
+_BALL_LABEL: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A frame and what is in it.
+
+    Attributes:
+        image: Shape (height, width, 3), BGR.
+        boxes: The visible objects.
+        keypoints: Shape (32, 2), in pixels; 0, 0 where a vertex is out of the picture.
+        homography: Shape (3, 3), from pitch centimetres to pixels.
+    """
+
+    image: Image
+    boxes: list[Box]
+    keypoints: FloatArray
+    homography: FloatArray
+
+
+class Scene:
+    """The match of one seed, frame after frame."""
+
+    def __init__(self, seed: int, size: tuple[int, int] = (1280, 720), fps: int = 25) -> None:
+        """Prepare frame 0.
+
+        Args:
+            seed: Determines everything.
+            size: Width and height in pixels.
+            fps: Frames per second.
+        """
+        self._seed = seed
+        self._size = size
+        self._match = Match(seed, fps)
+        self._stadium = Stadium(seed)
+        random = np.random.default_rng([seed, 3])
+        self._figures = self._dress(random, self._match)
+        self._noise = float(random.uniform(1.0, 3.0))
+        self._blur = float(random.uniform(0.45, 0.8))
+        self.frame = 0
+
+    @staticmethod
+    def _dress(random: np.random.Generator, match: Match) -> list[Figure]:
+        """Give everybody a kit, a skin and a height."""
+
+        def pick(colours: tuple[Colour, ...]) -> Colour:
+            return colours[int(random.integers(len(colours)))]
+
+        def outfield(shirt: Colour) -> Kit:
+            shorts = shirt if random.random() < 0.5 else pick(_KITS)
+            stripe = pick(_KITS) if random.random() < 0.3 else None
+            return Kit(shirt, shorts, shirt, stripe)
+
+        home = away = pick(_KITS)
+        while sum(abs(one - other) for one, other in zip(home, away, strict=True)) < _DISTINCT:
+            away = pick(_KITS)
+        kits = [outfield(home), outfield(away)]
+        keepers = [_KEEPER_KITS[int(index)] for index in random.permutation(len(_KEEPER_KITS))[:2]]
+        figures = []
+        for class_id, team in zip(match.class_ids, match.teams, strict=True):
+            if class_id == pitch.PLAYER:
+                kit = kits[team]
+            elif class_id == pitch.GOALKEEPER:
+                kit = Kit(keepers[team], keepers[team], keepers[team])
+            else:
+                kit = _REFEREE_KIT
+            blue, green, red = (int(channel) for channel in random.integers(10, 60, 3))
+            height = float(random.uniform(1.72, 1.95)) * LIFE_SIZE
+            figures.append(Figure(kit, pick(_SKINS), (blue, green, red), height))
+        return figures
+
+    def advance(self, frame: int) -> None:
+        """Play on to ``frame``, which must not lie behind the present one."""
+        if frame < self.frame:
+            raise ValueError(f"cannot go back from frame {self.frame} to {frame}")
+        while self.frame < frame:
+            self._match.step()
+            self.frame += 1
+
+    def render(self) -> Rendered:
+        """Draw the present frame."""
+        width, height = self._size
+        camera = self._match.camera(self._size)
+        image = self._stadium.draw(camera, self._size)
+        layers = Layers(image, np.zeros((height, width), np.uint8))
+        boxes = self._draw_objects(layers, camera)
+        picture = cv2.GaussianBlur(layers.image, (0, 0), self._blur)
+        cv2.setRNGSeed((self._seed * 1_000_003 + self.frame * 7919 + 1) & 0x7FFFFFFF)
+        noise = np.empty((height // 2, width // 2, 3), np.int16)
+        cv2.randn(noise, np.zeros(3), np.full(3, self._noise * 2))
+        noisy = cv2.add(picture, cv2.resize(noise, (width, height)), dtype=cv2.CV_8U)
+        keypoints, homography = self._keypoints(camera)
+        return Rendered(np.asarray(noisy, np.uint8), boxes, keypoints, homography)
+
+    def _draw_objects(self, layers: Layers, camera: Camera) -> list[Box]:
+        """Draw people and ball from far to near, and box those of whom enough shows."""
+        match, stadium = self._match, self._stadium
+        feet, depths = camera.project_ground(match.position)
+        (ball_centre,), (ball_depth,) = camera.project([[*match.ball, match.ball_height]])
+        (ball_ground,), _ = camera.project_ground(match.ball)
+        radius = max(3.0, camera.focal * BALL_RADIUS / float(ball_depth))
+        found: dict[int, tuple[Box, int]] = {}
+        ball_drawn = False
+        for index in [*(int(index) for index in np.argsort(-depths)), -1]:
+            if not ball_drawn and (index < 0 or depths[index] < ball_depth):
+                centre = (float(ball_centre[0]), float(ball_centre[1]))
+                draw_ball(layers, centre, (float(ball_ground[0]), float(ball_ground[1])), radius, stadium.shadow, _BALL_LABEL)
+                extent = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
+                found[_BALL_LABEL] = (pitch.BALL, *self._clip(extent)), int(3.1416 * radius * radius)
+                ball_drawn = True
+            if index < 0 or depths[index] < 2:
+                continue
+            velocity = match.velocity[index]
+            facing = 1 if velocity[0] >= 0 else -1
+            pose = Pose(float(match.phase[index]), float(np.linalg.norm(velocity)), facing)
+            foot = (float(feet[index, 0]), float(feet[index, 1]))
+            metre = camera.focal / float(depths[index])
+            label = index + 1
+            drawn = draw_figure(layers, self._figures[index], pose, foot, metre, stadium.light, stadium.shadow, label)
+            if drawn is not None:
+                found[label] = (int(match.class_ids[index]), *(float(edge) for edge in drawn[:4])), drawn[4]  # type: ignore[assignment]
+        shown = np.bincount(layers.owner.ravel(), minlength=256)
+        return [box for label, (box, area) in found.items() if shown[label] >= _VISIBLE_SHARE * area]
+
+    def _clip(self, extent: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        width, height = self._size
+        x1, y1, x2, y2 = extent
+        return max(0.0, x1), max(0.0, y1), min(float(width), x2), min(float(height), y2)
+
+    def _keypoints(self, camera: Camera) -> tuple[FloatArray, FloatArray]:
+        """The visible vertices in pixels, and the homography from centimetres."""
+        width, height = self._size
+        pixels, depths = camera.project_ground(pitch.VERTICES_CM / 100)
+        inside = (pixels >= 0).all(axis=1) & (pixels < (width, height)).all(axis=1) & (depths > 1)
+        keypoints: npt.NDArray[np.float64] = np.where(inside[:, None], pixels, 0.0)
+        return keypoints, camera.homography @ np.diag([0.01, 0.01, 1.0])
