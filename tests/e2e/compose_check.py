@@ -1,0 +1,60 @@
+"""Checks a running `docker compose` with the profile demo from the host: the README's way of enqueueing.
+
+    python tests/e2e/compose_check.py [URL]
+
+Needs REDIS_URL, by default the port that docker-compose.yml publishes on the loopback. No test collects this
+file: it needs a container engine.
+"""
+
+import json
+import os
+import sys
+import time
+import urllib.request
+
+os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:6379/0")
+URL = sys.argv[1] if len(sys.argv) > 1 else "https://demo:8443/demo.mp4"
+FRAMES = int(os.environ.get("COMPOSE_CHECK_FRAMES", "750"))
+FLOWER = os.environ.get("FLOWER_URL", "http://127.0.0.1:5555")
+
+
+def check_answer(body: bytes) -> None:
+    """Every frame is there, in order, with 32 keypoints, and most have boxes and a visible pitch."""
+    from services.contracts.gsr import decode_response
+
+    frames = decode_response(body).frames
+    assert [frame.frame_number for frame in frames] == list(range(FRAMES)), f"{len(frames)} frames"
+    assert all(len(frame.keypoints) == 32 for frame in frames)
+    boxes = sum(bool(frame.objects) for frame in frames)
+    pitch = sum(sum(point != (0.0, 0.0) for point in frame.keypoints) >= 4 for frame in frames)
+    print(f"  frames with boxes: {boxes}, with 4 or more keypoints: {pitch}, of {FRAMES}")
+    assert boxes > 0.9 * FRAMES
+    assert pitch > 0.5 * FRAMES
+
+
+def main() -> None:
+    """Two challenges, each checked; then a bad one; then what Flower shows."""
+    from services.errors import ChallengeError
+    from tasks.client import submit
+
+    for number in (1, 2):
+        start = time.perf_counter()
+        answer = submit(URL, challenge_id=f"compose-{number}", deadline_s=60).wait()
+        seconds = time.perf_counter() - start
+        check_answer(answer.body)
+        print(f"challenge {number}: {FRAMES} frames, {len(answer.body)} bytes, {seconds:.2f} s")
+        print("  ", json.dumps(answer.timeline)[:2000])
+    try:
+        submit(URL.rsplit("/", 1)[0] + "/missing.mp4", deadline_s=20).wait()
+    except ChallengeError as error:
+        print(f"missing clip: {type(error).__name__}: {error}")
+    else:
+        raise AssertionError("a missing clip was answered")
+    submit(URL, deadline_s=60).wait()
+    with urllib.request.urlopen(f"{FLOWER}/healthcheck", timeout=5) as reply:
+        assert reply.status == 200
+    print("compose: checked")
+
+
+if __name__ == "__main__":
+    main()
