@@ -1,0 +1,183 @@
+"""What `touchline doctor` looks at; a check gives findings and does not raise for what it looks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from services.errors import ModelNotReady, SettingsError, TransportError
+from services.settings import Settings, shown_value
+
+PACKAGES = (
+    "touchline",
+    "torch",
+    "torchvision",
+    "ultralytics-opencv-headless",
+    "av",
+    "celery",
+    "redis",
+    "httpx",
+    "flower",
+)
+CLOCK_LIMIT_S = 1.0
+"""Deadlines are wall-clock times on the wire: two machines may not disagree by more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        name: What was looked at.
+        ok: Whether it is as it should be.
+        detail: What was found.
+        advice: What to do when it is not.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    advice: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for `--json`."""
+        return asdict(self)
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def packages(settings: Settings) -> Iterator[Finding]:
+    """Versions of what the answer depends on."""
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    yield Finding(
+        "packages",
+        not missing,
+        ", ".join(found) + (f"; missing: {', '.join(missing)}" if missing else ""),
+        "run `make install`",
+    )
+
+
+def broker(settings: Settings) -> Iterator[Finding]:
+    """Redis: whether it answers, its version, its clock against ours, and what waits in it."""
+    import redis
+
+    url = settings.broker_url
+    shown = shown_value("REDIS_URL", url).strip("'")
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0) as client:
+            info: dict[str, Any] = dict(client.info("server"))
+            before = time.time()
+            seconds, micros = client.time()
+            after = time.time()
+            waiting = int(client.llen(settings.queue_name))
+    except redis.exceptions.RedisError as error:
+        yield Finding(
+            "redis", False, f"{shown}: {error}", "start it with `touchline up`, or correct REDIS_URL"
+        )
+        return
+    server = (
+        f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
+    )
+    yield Finding("redis", True, f"{shown}: {server}, answers in {(after - before) * 1000:.1f} ms")
+    offset = seconds + micros / 1e6 - (before + after) / 2
+    yield Finding(
+        "clock",
+        abs(offset) <= CLOCK_LIMIT_S,
+        f"{offset * 1000:+.1f} ms against Redis",
+        "synchronise both machines (NTP): deadlines are wall-clock times",
+    )
+    yield Finding(
+        "queue",
+        waiting < settings.max_queue,
+        f"{waiting} of at most {settings.max_queue} challenges wait",
+        "start more workers, or raise MAX_QUEUE",
+    )
+    yield from _workers(settings)
+
+
+def _workers(settings: Settings) -> Iterator[Finding]:
+    from tasks.celery_app import make_app
+    from tasks.ready import read_state
+
+    with make_app(settings) as app:
+        nodes = sorted(name for reply in app.control.ping(timeout=1.5) for name in reply)
+    children = []
+    for marker in sorted(Path(settings.state_dir).glob("child-*")):
+        pid = int(marker.name.removeprefix("child-"))
+        if Path(f"/proc/{pid}").exists():
+            state, detail = read_state(pid)
+            children.append(f"child {pid} {state} {detail}".strip())
+    seen = ", ".join(nodes) or "none answers"
+    here = f"; on this machine: {', '.join(children)}" if children else ""
+    yield Finding("workers", bool(nodes), seen + here, "start one with `touchline up` or `touchline worker`")
+
+
+def device(settings: Settings) -> Iterator[Finding]:
+    """What inference would run on."""
+    import torch
+
+    from services.inference.backend import choose_device
+
+    try:
+        chosen = str(choose_device(settings.device))
+    except (ModelNotReady, SettingsError) as error:
+        yield Finding(
+            "device", False, str(error), "set DEVICE=auto, or install the CUDA build and its driver"
+        )
+        return
+    name = chosen
+    if chosen.startswith("cuda"):
+        name = f"{chosen} ({torch.cuda.get_device_name(chosen)}, {torch.cuda.device_count()} in this machine)"
+    yield Finding("device", True, f"DEVICE={settings.device}: {name}, {torch.get_num_threads()} CPU threads")
+
+
+def models(settings: Settings) -> Iterator[Finding]:
+    """Whether the model files are there."""
+    from services.inference.registry import resolve_model
+
+    wanted = {"DETECTOR_MODEL": settings.detector_model}
+    if not settings.skip_pitch:
+        wanted["PITCH_MODEL"] = settings.pitch_model
+    for variable, name in wanted.items():
+        try:
+            path = resolve_model(name, variable)
+        except ModelNotReady as error:
+            yield Finding("model", False, str(error), f"set {variable} to a bundled name or an existing file")
+            continue
+        size = f"{path.stat().st_size / 1e6:.1f} MB" if path.is_file() else "folder"
+        yield Finding("model", True, f"{variable}={name}: {path} ({size})")
+
+
+def origins(settings: Settings) -> Iterator[Finding]:
+    """How long the first and the second request to each origin take, and what is spoken there."""
+    from services.download.pool import ConnectionPool
+
+    pool = ConnectionPool(settings)
+    try:
+        for url in settings.origins:
+            try:
+                cold, warm = pool.warmup(url), pool.warmup(url)
+            except TransportError as error:
+                yield Finding("origin", False, f"{url}: {error}", "check the network, or set ORIGINS")
+                continue
+            spoken = {c.protocol for c in pool.health().connections}
+            yield Finding(
+                "origin",
+                True,
+                f"{url}: {', '.join(sorted(spoken))}, cold {cold * 1000:.0f} ms, warm {warm * 1000:.0f} ms",
+            )
+    finally:
+        pool.close()
+
+
+CHECKS: tuple[Check, ...] = (packages, broker, device, models, origins)

@@ -1,0 +1,135 @@
+"""`touchline up`: the whole system on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from services.cli.console import say, waiting
+from services.errors import StartFailed
+
+if TYPE_CHECKING:
+    from services.cli.embedded_valkey import EmbeddedValkey
+    from services.cli.parts import Part
+    from services.settings import Settings
+
+WATCH_S = 0.2
+
+
+def up(
+    flower: Annotated[bool, typer.Option(help="Run Flower besides.")] = True,
+    redis_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the embedded Valkey; 6379 by default.")
+    ] = None,
+) -> None:
+    """Start Valkey (when REDIS_URL is unset), a worker and Flower; Ctrl-C stops them."""
+    from services.settings import get_settings
+
+    settings = get_settings()
+    stop = _StopSignal()
+    with ExitStack() as stack:
+        parts = _start(settings, stack, stop, flower, redis_port)
+        while not stop.wait(WATCH_S):
+            for part in parts:
+                part.check()
+        say("stopping: the worker finishes what it has begun (Ctrl-C again ends it at once)")
+        # the worker first, while its Redis is up; the stack would do so too, but deaf to a second Ctrl-C
+        for part in reversed(parts):
+            part.request_stop()
+            while not part.ended.wait(WATCH_S):
+                if stop.count > 1:
+                    part.request_stop()
+                    part.ended.wait()
+            part.wait()
+    say("stopped")
+
+
+class _StopSignal:
+    """Counts SIGINT, SIGTERM and SIGHUP."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._event = threading.Event()
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, self._received)
+
+    def _received(self, *_: object) -> None:
+        self.count += 1
+        self._event.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether a signal has come, waiting for one that long."""
+        return self._event.wait(timeout_s)
+
+
+def _show(name: str, line: str) -> None:
+    say(f"{name:>6} | {line}")
+
+
+def _start(
+    settings: Settings, stack: ExitStack, stop: _StopSignal, with_flower: bool, redis_port: int | None
+) -> list[Part]:
+    """Start all parts; the last one in the list is to be stopped first."""
+    from services.cli.parts import Part
+    from services.cli.worker_part import WorkerPart, command
+
+    parts: list[Part] = []
+    url = settings.redis_url
+    if url is None:
+        valkey = _embedded(redis_port)
+        stack.enter_context(valkey)
+        assert valkey.part is not None
+        parts.append(valkey.part)
+        url = valkey.url
+    else:
+        _check_redis(url)
+    worker = stack.enter_context(WorkerPart(url, listener=_show))
+    parts.append(worker)
+    with waiting("starting the worker: models are loaded and warmed, connections opened"):
+        worker.wait_until_ready(settings.worker_start_timeout_s + 10.0, cancelled=lambda: stop.count > 0)
+    if with_flower:
+        env = {"REDIS_URL": url}
+        # before the worker in the list: it is stopped after it, and so shows how its last task ended
+        parts.insert(-1, stack.enter_context(Part("flower", command("flower"), env, _show)))
+    if not stop.count:
+        _announce(settings, url, with_flower)
+    return parts
+
+
+def _embedded(port: int | None) -> EmbeddedValkey:
+    from services.cli.embedded_valkey import EmbeddedValkey
+    from services.settings import DEFAULT_REDIS_URL
+
+    return EmbeddedValkey(port or urlsplit(DEFAULT_REDIS_URL).port or 0)
+
+
+def _check_redis(url: str) -> None:
+    import redis
+
+    from services.settings import shown_value
+
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0) as client:
+            client.ping()
+    except redis.exceptions.RedisError as error:
+        raise StartFailed(
+            f"REDIS_URL={shown_value('REDIS_URL', url)} does not answer: {error}. "
+            "Start that server, or unset REDIS_URL to have an embedded one."
+        ) from error
+
+
+def _announce(settings: Settings, url: str, with_flower: bool) -> None:
+    from services.settings import DEFAULT_REDIS_URL, shown_value
+
+    say("ready", style="bold green")
+    say(f"  Redis   {shown_value('REDIS_URL', url).strip(chr(39))}")
+    if with_flower:
+        say(f"  Flower  http://127.0.0.1:{settings.flower_port}/tasks")
+    elsewhere = "" if url in (DEFAULT_REDIS_URL, settings.redis_url) else f"REDIS_URL={url} "
+    say(f"  try     {elsewhere}touchline submit https://HOST/CLIP.mp4 --answer answer.json")
+    say("  Ctrl-C stops all of it")

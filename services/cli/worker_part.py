@@ -1,0 +1,71 @@
+"""A worker as a part of `touchline up` and `touchline demo`: started, and waited for until it is warm."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from services.cli.parts import Listener, Part, quiet
+from services.errors import StartFailed
+
+STOP_GRACE_S = 40.0
+"""More than the default deadline: a challenge that is being worked on is finished first."""
+
+
+def command(*words: str) -> list[str]:
+    """The argv of a `touchline` subcommand in this Python."""
+    return [sys.executable, "-m", "services.cli.main", *words]
+
+
+class WorkerPart(Part):
+    """A Celery worker on a Redis.
+
+    Args:
+        redis_url: The Redis that it takes challenges from.
+        env: Further settings.
+        listener: Gets its log lines.
+        name: Its node name, for pings.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        env: Mapping[str, str] | None = None,
+        listener: Listener = quiet,
+        name: str | None = None,
+    ) -> None:
+        node = name or f"touchline-{os.getpid()}"
+        self.node = f"{node}@{socket.gethostname()}"
+        self.redis_url = redis_url
+        super().__init__(
+            "worker",
+            command("worker", "--name", node),
+            {"REDIS_URL": redis_url, **(env or {})},
+            listener,
+            STOP_GRACE_S,
+        )
+
+    def wait_until_ready(self, timeout_s: float, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Wait until it consumes, which it does only when its models are warm.
+
+        Args:
+            timeout_s: The longest wait.
+            cancelled: Ends the waiting when it says so.
+
+        Raises:
+            StartFailed: It ended, or was not ready in time; the text has its last lines.
+        """
+        from services.settings import load_settings
+        from tasks.celery_app import make_app
+
+        end = time.monotonic() + timeout_s
+        with make_app(load_settings(redis_url=self.redis_url)) as app:
+            while not cancelled():
+                self.check()
+                if app.control.ping(destination=[self.node], timeout=0.5, limit=1):
+                    return
+                if time.monotonic() > end:
+                    raise StartFailed(f"the worker was not ready within {timeout_s:.0f} s:\n{self.tail()}")

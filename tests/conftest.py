@@ -1,0 +1,3 @@
+"""Fixtures of all tests; they live in tests/support, one concern a file."""
+
+pytest_plugins = ["tests.support.servers"]

@@ -1,0 +1,90 @@
+"""Real servers for tests: Valkey, the TLS + HTTP/2 origin, and Celery workers between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+
+from services.cli.embedded_valkey import EmbeddedValkey
+from services.cli.worker_part import WorkerPart
+from services.demo.origin import DemoOrigin
+
+WORKER_START_S = 180.0
+MakeWorker = Callable[..., WorkerPart]
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[EmbeddedValkey]:
+    """One Valkey for all tests that use `valkey`; ends with the test process, however that ends."""
+    with EmbeddedValkey() as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(valkey_server: EmbeddedValkey) -> EmbeddedValkey:
+    """A real, empty Valkey: `valkey.url`."""
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    return valkey_server
+
+
+@pytest.fixture(scope="session")
+def origin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `origin` serves; tests may put files into it."""
+    return tmp_path_factory.mktemp("origin")
+
+
+@pytest.fixture(scope="session")
+def origin(origin_folder: Path) -> Iterator[DemoOrigin]:
+    """A TLS + HTTP/2 origin without set-up delays; its counts go on over all tests."""
+    with DemoOrigin(origin_folder) as server:
+        yield server
+
+
+def worker_env(origin: DemoOrigin, state_dir: Path) -> dict[str, str]:
+    """The settings under which a worker takes clips from the origin and from nowhere else."""
+    return {
+        "CA_FILE": str(origin.ca_file),
+        "ALLOW_PRIVATE_ADDRESSES": "1",
+        # nothing but commas: no origin is kept warm
+        "ORIGINS": ",",
+        "STATE_DIR": str(state_dir),
+        "LOG_LEVEL": "INFO",
+    }
+
+
+@pytest.fixture(scope="session")
+def worker_valkey() -> Iterator[EmbeddedValkey]:
+    """The Valkey of `worker`: never emptied, for that would take the worker's queues away."""
+    with EmbeddedValkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def worker(
+    worker_valkey: EmbeddedValkey, origin: DemoOrigin, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerPart]:
+    """A real Celery worker with warm models that fetches from `origin`; `worker.redis_url` is its Redis."""
+    env = worker_env(origin, tmp_path_factory.mktemp("state"))
+    with WorkerPart(worker_valkey.url, env, name="touchline-tests") as part:
+        part.wait_until_ready(WORKER_START_S)
+        yield part
+
+
+@pytest.fixture
+def make_worker(valkey: EmbeddedValkey, origin: DemoOrigin, tmp_path: Path) -> Iterator[MakeWorker]:
+    """Start further workers, on `valkey`, with settings of their own: `make_worker(TIME_BUDGET_S="1")`."""
+    with ExitStack() as stack:
+
+        def make(ready: bool = True, name: str = "touchline-own", **env: str) -> WorkerPart:
+            settings = worker_env(origin, tmp_path / f"state-{name}") | env
+            part = stack.enter_context(WorkerPart(valkey.url, settings, name=name))
+            if ready:
+                part.wait_until_ready(WORKER_START_S)
+            return part
+
+        yield make
