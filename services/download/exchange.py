@@ -30,6 +30,7 @@ class Exchange:
         self.connected = connected
         self.connect_s = connect_s
         self.first_byte_s = first_byte_s
+        self._interrupted = False
         self._timeouts: dict[str, float] = response.request.extensions["timeout"]
 
     @property
@@ -47,7 +48,8 @@ class Exchange:
 
     def interrupt(self) -> None:
         """End a read that another thread is blocked in."""
-        if h2_reset.wake_reader(self.response):
+        self._interrupted = h2_reset.wake_reader(self.response)
+        if self._interrupted:
             return
         stream = self.response.extensions.get("network_stream")
         if stream is not None:
@@ -55,7 +57,7 @@ class Exchange:
 
     def close(self, *, complete: bool) -> None:
         """Give the response back; an incomplete one is reset so that its connection stays usable."""
-        if not complete and not h2_reset.reset_stream(self.response):
+        if not (complete or self._interrupted or h2_reset.reset_stream(self.response)):
             stream = self.response.extensions.get("network_stream")
             if stream is not None:
                 stream.close()

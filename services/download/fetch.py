@@ -15,8 +15,10 @@ from services.settings import Settings
 from services.timeline import Timeline
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-RESUMES = 2
-"""How often a body that broke off is continued with a Range request."""
+RESUMES = 6
+"""How often a body that broke off is continued with a Range request, as long as each brings something."""
+RESUME_AFTER = 256 * 1024
+"""An attempt that brought fewer bytes than this is not repeated: the origin is the trouble, not the line."""
 
 
 class Download:
@@ -79,14 +81,16 @@ class Download:
     def _fetch_front(self) -> None:
         try:
             for attempt in range(RESUMES + 1):
+                before = self.stream.received
                 try:
                     self._read_front()
                     break
                 except StreamStalled:
-                    resumable = self._ranges and self.stream.received > 0
+                    resumable = self._ranges and self.stream.received - before >= RESUME_AFTER
                     if self._scope.cancelled or attempt == RESUMES or not resumable:
                         raise
                     self._timeline.count("resumes")
+            self._scope.check("download")
             self.stream.finish()
         except ChallengeError as error:
             self.stream.fail(error)
