@@ -70,8 +70,10 @@ class Part:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
-        return None if self._process is None else self._process.poll()
+        """How it ended, 128 plus the signal if by one; None while it runs."""
+        code = None if self._process is None else self._process.poll()
+        # the reaper itself is hit when it is stopped before it has begun
+        return code if code is None or code >= 0 else 128 - code
 
     def start(self) -> None:
         """Start the process."""
@@ -104,11 +106,11 @@ class Part:
         """Wait for its end; its exit code."""
         if self._process is None or self._reader is None:
             return 0
-        code = self._process.wait()
+        self._process.wait()
         self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
-        return code
+        return self.exit_code or 0
 
     def tail(self, count: int = 15) -> str:
         """The last lines of its output."""
