@@ -86,6 +86,8 @@ class Download:
                     self._read_front()
                     break
                 except StreamStalled:
+                    if self.stream.size is not None and self.stream.received >= self.stream.size:
+                        break  # only the end mark was lost
                     resumable = self._ranges and self.stream.received - before >= RESUME_AFTER
                     if self._scope.cancelled or attempt == RESUMES or not resumable:
                         raise
