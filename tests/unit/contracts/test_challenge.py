@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.contracts.challenge import Challenge, parse_challenge
+from services.errors import InvalidChallenge
+
+GOOD: dict[str, Any] = {
+    "challenge_id": "a",
+    "video_url": "https://x/y.mp4",
+    "deadline": 10.0,
+    "submitted_at": 1.0,
+}
+
+
+def test_good_messages_are_read_from_mapping_and_json() -> None:
+    challenge = parse_challenge(GOOD)
+    assert challenge == parse_challenge(msgspec.json.encode(GOOD))
+    assert challenge.kind == "gsr"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"challenge_id": 5}, "challenge_id"),
+        ({"challenge_id": ""}, "challenge_id"),
+        ({"challenge_id": "x" * 201}, "challenge_id"),
+        ({"video_url": None}, "video_url"),
+        ({"video_url": ""}, "video_url"),
+        ({"kind": "tcg_grading"}, "tcg_grading"),
+        ({"deadline": "soon"}, "deadline"),
+        ({"deadline": float("nan")}, "finite"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_bad_messages_name_the_field(change: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidChallenge, match=text):
+        parse_challenge(GOOD | change)
+
+
+@pytest.mark.parametrize("message", [b"not json", b"[]", [], None, 5])
+def test_things_that_are_no_message(message: Any) -> None:
+    with pytest.raises(InvalidChallenge):
+        parse_challenge(message)
+
+
+def test_missing_field() -> None:
+    with pytest.raises(InvalidChallenge, match="video_url"):
+        parse_challenge({k: v for k, v in GOOD.items() if k != "video_url"})
+
+
+def test_challenge_is_frozen() -> None:
+    with pytest.raises(AttributeError):
+        Challenge(**GOOD).kind = "x"  # type: ignore[misc]

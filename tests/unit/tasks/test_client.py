@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from services.errors import InvalidChallenge, QueueUnavailable
+from tasks.client import submit
+
+CLOSED = "redis://:secret@127.0.0.1:1/0"
+
+
+def test_importing_the_client_needs_none_of_the_heavy_libraries() -> None:
+    code = (
+        "import sys, tasks.client; heavy = {'torch', 'ultralytics', 'cv2', 'av', 'numpy', 'scipy'} & set(sys.modules);"
+        "print(sorted(heavy)); sys.exit(bool(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_bad_arguments_are_refused_before_anything_is_sent() -> None:
+    with pytest.raises(InvalidChallenge, match="kind"):
+        submit("https://x/y.mp4", kind="chess", redis_url=CLOSED)
+    with pytest.raises(InvalidChallenge, match="video_url"):
+        submit("", redis_url=CLOSED)
+
+
+def test_unreachable_redis_is_a_typed_error_without_the_password() -> None:
+    with pytest.raises(QueueUnavailable, match="cannot be reached") as caught:
+        submit("https://x/y.mp4", redis_url=CLOSED)
+    assert "secret" not in str(caught.value)
+    assert caught.value.retryable

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import threading
+
+from services.timeline import Timeline
+
+
+def test_pieces_of_a_stage_add_up() -> None:
+    timeline = Timeline()
+    timeline.add("decode", 1.0, 2.0)
+    timeline.add("decode", 3.0, 5.0, busy=0.5)
+    span = timeline.to_dict()["stages"]["decode"]
+    assert span == {"start": 1.0, "end": 5.0, "busy": 1.5}
+
+
+def test_mark_keeps_the_first_moment() -> None:
+    timeline = Timeline()
+    timeline.mark("first_frame")
+    first = timeline.to_dict()["stages"]["first_frame"]
+    timeline.mark("first_frame")
+    assert timeline.to_dict()["stages"]["first_frame"] == first
+
+
+def test_stages_come_in_the_order_of_the_pipeline() -> None:
+    timeline = Timeline()
+    for stage in ("encode", "own", "queue", "decode"):
+        timeline.add(stage, 0, 1)
+    assert list(timeline.to_dict()["stages"]) == ["queue", "decode", "encode", "own"]
+
+
+def test_counting_from_many_threads_loses_nothing() -> None:
+    timeline = Timeline()
+    threads = [threading.Thread(target=lambda: [timeline.count("n") for _ in range(1000)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert timeline.fact("n") == 8000
