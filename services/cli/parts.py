@@ -120,12 +120,13 @@ class Part:
         """Do nothing while it runs.
 
         Raises:
-            StartFailed: It ended; the text has its last lines.
+            StartFailed: It ended; the text has its last line, or more if nobody has seen them.
         """
         code = self.exit_code
         if code is not None:
             self.wait()
-            raise StartFailed(f"{self.name} ended with exit code {code}:\n{self.tail()}")
+            last = self.tail() if self._listener is quiet else self.tail(1)
+            raise StartFailed(f"{self.name} ended with exit code {code}:\n{last}")
 
     def _read(self) -> None:
         assert self._process is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
@@ -95,10 +96,21 @@ def _start(
     if with_flower:
         env = {"REDIS_URL": url}
         # before the worker in the list: it is stopped after it, and so shows how its last task ended
-        parts.insert(-1, stack.enter_context(Part("flower", command("flower"), env, _show)))
+        part = stack.enter_context(Part("flower", command("flower"), env, _show))
+        parts.insert(-1, part)
+        with waiting("starting Flower"):
+            while not stop.count and not _listening(settings.flower_port):
+                part.check()
+                stop.wait(WATCH_S)
     if not stop.count:
         _announce(settings, url, with_flower)
     return parts
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _embedded(port: int | None) -> EmbeddedValkey:
