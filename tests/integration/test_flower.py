@@ -1,0 +1,63 @@
+"""Flower with a real worker: the stages of a challenge stand in its task table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from services.cli.embedded_valkey import EmbeddedValkey, free_port
+from services.cli.parts import Part
+from services.cli.worker_part import WorkerPart, command
+from services.errors import UrlRefused
+from tasks.client import submit
+from tests.support.processes import wait_for
+
+pytestmark = pytest.mark.integration
+
+QUERY = {
+    "draw": 1,
+    "start": 0,
+    "length": 10,
+    "search[value]": "",
+    "order[0][column]": 0,
+    "columns[0][data]": "received",
+    "order[0][dir]": "desc",
+}
+
+
+def rows(client: httpx.Client) -> list[dict[str, Any]]:
+    """The task table's data, as the page asks for it."""
+    response = client.get("/tasks/datatable", params=QUERY)
+    response.raise_for_status()
+    return list(response.json()["data"])
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthcheck").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_a_challenge_stands_in_the_task_table(worker: WorkerPart, worker_valkey: EmbeddedValkey) -> None:
+    port = free_port()
+    env = {"REDIS_URL": worker_valkey.url, "FLOWER_BASIC_AUTH": "admin:pass,word"}
+    base = f"http://127.0.0.1:{port}"
+    with (
+        Part("flower", command("flower", "--port", str(port)), env) as flower,
+        httpx.Client(base_url=base, auth=("admin", "pass,word")) as client,
+    ):
+        assert wait_for(lambda: answers(client)), flower.tail()
+        assert httpx.get(f"{base}/tasks").status_code == 401
+        submission = submit("ftp://host/clip.mp4", redis_url=worker_valkey.url)
+        with pytest.raises(UrlRefused):
+            submission.wait()
+        assert wait_for(lambda: any(row["state"] == "FAILURE" for row in rows(client))), flower.tail()
+        row = next(row for row in rows(client) if row["uuid"] == submission.token)
+        assert "UrlRefused" in row["result"]
+        page = client.get("/tasks").text
+        heads = [page.index(f'data-column="{name}"') for name in ("state", "runtime", "result", "uuid")]
+        assert heads == sorted(heads)
+        assert client.get("/metrics").status_code == 200
