@@ -1,8 +1,8 @@
 """The pitch of the wire contract: 32 numbered vertices, the lines between them, and the object classes.
 
 Every length is in centimetres on a 12000 x 7000 pitch. The origin is the far left corner as the main camera
-sees it, x runs along the touchline and y from the far touchline to the near one. Vertex ``i`` here is keypoint
-``i`` of an answer, counted from 0.
+sees it, x runs along the touchline and y from the far touchline to the near one. Vertex ``i`` here is
+keypoint ``i`` of an answer, counted from 0.
 
 This module depends on numpy only, so that any layer may import it.
 """

@@ -48,7 +48,7 @@ class Camera:
     def homography(self) -> FloatArray:
         """The map from pitch metres to pixels, shape (3, 3), scaled so that its last entry is 1."""
         ground: FloatArray = self.matrix[:, [0, 1, 3]]
-        return ground / ground[2, 2]
+        return np.asarray(ground / ground[2, 2], dtype=np.float64)
 
     def project(self, points: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Project world points.

@@ -141,7 +141,14 @@ def _draw_body(canvas: _Canvas, figure: Figure, pose: Pose) -> None:
 
 
 def draw_figure(
-    layers: Layers, figure: Figure, pose: Pose, foot: Point, metre: float, light: float, shadow: Colour, label: int
+    layers: Layers,
+    figure: Figure,
+    pose: Pose,
+    foot: Point,
+    metre: float,
+    light: float,
+    shadow: Colour,
+    label: int,
 ) -> tuple[int, int, int, int, int] | None:
     """Draw a person.
 
@@ -164,7 +171,12 @@ def draw_figure(
     margin = 0.12 * metre
     left = round(foot[0] - sprite_width / 2)
     top = round(foot[1] - sprite_height + margin)
-    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + sprite_width), min(height, top + sprite_height)
+    x0, y0, x1, y1 = (
+        max(0, left),
+        max(0, top),
+        min(width, left + sprite_width),
+        min(height, top + sprite_height),
+    )
     if x1 - x0 < 3 or y1 - y0 < 5:
         return None
 
@@ -186,10 +198,18 @@ def draw_figure(
     if len(rows) < 6:
         return None
     area = int(np.count_nonzero(covered))
-    return x0 + int(columns.min()), y0 + int(rows.min()), x0 + int(columns.max()) + 1, y0 + int(rows.max()) + 1, area
+    return (
+        x0 + int(columns.min()),
+        y0 + int(rows.min()),
+        x0 + int(columns.max()) + 1,
+        y0 + int(rows.max()) + 1,
+        area,
+    )
 
 
-def draw_ball(layers: Layers, centre: Point, ground: Point, radius: float, shadow: Colour, label: int) -> None:
+def draw_ball(
+    layers: Layers, centre: Point, ground: Point, radius: float, shadow: Colour, label: int
+) -> None:
     """Draw the ball and its shadow.
 
     Args:
@@ -206,7 +226,11 @@ def draw_ball(layers: Layers, centre: Point, ground: Point, radius: float, shado
 
     axes = (int(radius * _UNIT), int(radius * 0.4 * _UNIT))
     cv2.ellipse(layers.image, fixed(ground), axes, 0, 0, 360, shadow, -1, cv2.LINE_AA, _FRACTION_BITS)
-    cv2.circle(layers.image, fixed(centre), int(radius * _UNIT), (245, 245, 245), -1, cv2.LINE_AA, _FRACTION_BITS)
+    cv2.circle(
+        layers.image, fixed(centre), int(radius * _UNIT), (245, 245, 245), -1, cv2.LINE_AA, _FRACTION_BITS
+    )
     patch = (centre[0] + radius * 0.3, centre[1] + radius * 0.25)
-    cv2.circle(layers.image, fixed(patch), int(radius * 0.3 * _UNIT), (60, 60, 60), -1, cv2.LINE_AA, _FRACTION_BITS)
+    cv2.circle(
+        layers.image, fixed(patch), int(radius * 0.3 * _UNIT), (60, 60, 60), -1, cv2.LINE_AA, _FRACTION_BITS
+    )
     cv2.circle(layers.owner, fixed(centre), int(radius * _UNIT), label, -1, cv2.LINE_8, _FRACTION_BITS)

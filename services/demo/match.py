@@ -56,7 +56,9 @@ class Match:
         base += [((1 - x) * LENGTH, y * WIDTH) for x, y in _FORMATION]
         base += [(4.5, WIDTH / 2), (LENGTH - 4.5, WIDTH / 2), (LENGTH / 2, WIDTH / 2)]
         self._base: FloatArray = np.array(base)
-        self.class_ids: npt.NDArray[np.int64] = np.array([pitch.PLAYER] * 20 + [pitch.GOALKEEPER] * 2 + [pitch.REFEREE])
+        self.class_ids: npt.NDArray[np.int64] = np.array(
+            [pitch.PLAYER] * 20 + [pitch.GOALKEEPER] * 2 + [pitch.REFEREE]
+        )
         self.teams: npt.NDArray[np.int64] = np.array([0] * 10 + [1] * 10 + [0, 1, 2])
         self.ball: FloatArray = self._pick_target()
         self.position: FloatArray = self._base + self._shape_shift() + random.normal(0, 3, self._base.shape)
@@ -69,9 +71,10 @@ class Match:
             [LENGTH / 2 + random.uniform(-3, 3), WIDTH + random.uniform(27, 33), random.uniform(15, 18.5)]
         )
         self._hfov = self._hfov_target = random.uniform(30, 36)
+        self._aim: FloatArray = self._aim_target()
         for _ in range(_WARM_UP_STEPS):
             self.step()
-        self._aim: FloatArray = self._aim_target()
+        self._aim = self._aim_target()
 
     def step(self) -> None:
         """Move on by one frame."""
@@ -153,6 +156,4 @@ class Match:
         if random.random() < dt * 0.15:
             self._hfov_target = random.uniform(30, 36)
         self._hfov += (self._hfov_target - self._hfov) * dt * 0.8
-        if not hasattr(self, "_aim"):
-            self._aim = self._aim_target()
         self._aim = self._aim + (self._aim_target() - self._aim) * dt * 1.6

@@ -6,6 +6,7 @@ seed and the frame number only: any process may render any frame and gets the sa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,14 +26,18 @@ Box = tuple[int, float, float, float, float]
 """``class_id, x1, y1, x2, y2`` in pixels."""
 
 _KITS: Final[tuple[Colour, ...]] = (
-    (40, 40, 200), (200, 60, 30), (235, 235, 235), (230, 160, 90), (60, 20, 110), (20, 110, 235), (150, 50, 110),
-)  # fmt: skip
+    *((40, 40, 200), (200, 60, 30), (235, 235, 235), (230, 160, 90)),
+    *((60, 20, 110), (20, 110, 235), (150, 50, 110)),
+)
 _KEEPER_KITS: Final[tuple[Colour, ...]] = ((50, 230, 240), (70, 245, 140), (220, 70, 235))
 _REFEREE_KIT: Final = Kit(shirt=(24, 24, 24), shorts=(18, 18, 18), socks=(18, 18, 18))
 _SKINS: Final[tuple[Colour, ...]] = ((140, 170, 220), (90, 120, 170), (50, 70, 110), (160, 190, 235))
 _DISTINCT: Final = 180  # least difference between two kits, summed over the channels
 _VISIBLE_SHARE: Final = 0.3  # share of an object's pixels that must show for it to count
+_BALL: Final = -1  # the ball's place in the list of people
 _BALL_LABEL: Final = 255
+_LEAST_BALL_RADIUS: Final = 3.0  # pixels
+_NEAREST: Final = 2.0  # metres from the camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,33 +133,58 @@ class Scene:
 
     def _draw_objects(self, layers: Layers, camera: Camera) -> list[Box]:
         """Draw people and ball from far to near, and box those of whom enough shows."""
-        match, stadium = self._match, self._stadium
-        feet, depths = camera.project_ground(match.position)
-        (ball_centre,), (ball_depth,) = camera.project([[*match.ball, match.ball_height]])
-        (ball_ground,), _ = camera.project_ground(match.ball)
-        radius = max(3.0, camera.focal * BALL_RADIUS / float(ball_depth))
+        match = self._match
+        _, depths = camera.project_ground(match.position)
+        _, (ball_depth,) = camera.project([[*match.ball, match.ball_height]])
+        order = [(float(depth), index) for index, depth in enumerate(depths) if depth > _NEAREST]
+        order.append((float(ball_depth), _BALL))
         found: dict[int, tuple[Box, int]] = {}
-        ball_drawn = False
-        for index in [*(int(index) for index in np.argsort(-depths)), -1]:
-            if not ball_drawn and (index < 0 or depths[index] < ball_depth):
-                centre = (float(ball_centre[0]), float(ball_centre[1]))
-                draw_ball(layers, centre, (float(ball_ground[0]), float(ball_ground[1])), radius, stadium.shadow, _BALL_LABEL)
-                extent = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
-                found[_BALL_LABEL] = (pitch.BALL, *self._clip(extent)), int(3.1416 * radius * radius)
-                ball_drawn = True
-            if index < 0 or depths[index] < 2:
+        for depth, index in sorted(order, reverse=True):
+            if index == _BALL:
+                found[_BALL_LABEL] = self._draw_ball(layers, camera, depth)
                 continue
-            velocity = match.velocity[index]
-            facing = 1 if velocity[0] >= 0 else -1
-            pose = Pose(float(match.phase[index]), float(np.linalg.norm(velocity)), facing)
-            foot = (float(feet[index, 0]), float(feet[index, 1]))
-            metre = camera.focal / float(depths[index])
-            label = index + 1
-            drawn = draw_figure(layers, self._figures[index], pose, foot, metre, stadium.light, stadium.shadow, label)
+            drawn = self._draw_person(layers, camera, index, depth)
             if drawn is not None:
-                found[label] = (int(match.class_ids[index]), *(float(edge) for edge in drawn[:4])), drawn[4]  # type: ignore[assignment]
+                found[index + 1] = drawn
         shown = np.bincount(layers.owner.ravel(), minlength=256)
         return [box for label, (box, area) in found.items() if shown[label] >= _VISIBLE_SHARE * area]
+
+    def _draw_ball(self, layers: Layers, camera: Camera, depth: float) -> tuple[Box, int]:
+        """Draw the ball; its box and the number of pixels it would cover in full view."""
+        match = self._match
+        ((x, y),), _ = camera.project([[*match.ball, match.ball_height]])
+        (ground,), _ = camera.project_ground(match.ball)
+        radius = max(_LEAST_BALL_RADIUS, camera.focal * BALL_RADIUS / depth)
+        centre = (float(x), float(y))
+        below = (float(ground[0]), float(ground[1]))
+        draw_ball(layers, centre, below, radius, self._stadium.shadow, _BALL_LABEL)
+        x1, y1, x2, y2 = self._clip(
+            (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
+        )
+        return (pitch.BALL, x1, y1, x2, y2), int(math.pi * radius * radius)
+
+    def _draw_person(
+        self, layers: Layers, camera: Camera, index: int, depth: float
+    ) -> tuple[Box, int] | None:
+        """Draw a person; their box and the number of pixels they would cover in full view."""
+        match, stadium = self._match, self._stadium
+        ((x, y),), _ = camera.project_ground(match.position[index])
+        velocity = match.velocity[index]
+        pose = Pose(float(match.phase[index]), float(np.linalg.norm(velocity)), 1 if velocity[0] >= 0 else -1)
+        drawn = draw_figure(
+            layers,
+            self._figures[index],
+            pose,
+            foot=(float(x), float(y)),
+            metre=camera.focal / depth,
+            light=stadium.light,
+            shadow=stadium.shadow,
+            label=index + 1,
+        )
+        if drawn is None:
+            return None
+        x1, y1, x2, y2, area = drawn
+        return (int(match.class_ids[index]), float(x1), float(y1), float(x2), float(y2)), area
 
     def _clip(self, extent: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
         width, height = self._size

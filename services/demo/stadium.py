@@ -62,7 +62,11 @@ class Stadium:
         self.shadow: Colour = (int(shadow[0]), int(shadow[1]), int(shadow[2]))
         self._grass = self._mow(random, base, self.light)
         self._grass_map = np.array(
-            [[1 / _TEXELS_PER_METRE, 0, -_GRASS_MARGIN], [0, 1 / _TEXELS_PER_METRE, -_GRASS_MARGIN], [0, 0, 1.0]]
+            [
+                [1 / _TEXELS_PER_METRE, 0, -_GRASS_MARGIN],
+                [0, 1 / _TEXELS_PER_METRE, -_GRASS_MARGIN],
+                [0, 0, 1.0],
+            ]
         )
         self._crowd = self._fill_seats(random)
         self._board_row = self._print_boards(random)
@@ -73,20 +77,23 @@ class Stadium:
     @staticmethod
     def _mow(random: np.random.Generator, base: FloatArray, light: float) -> Image:
         """Grass with mown stripes, patches and blades."""
-        rows = (WIDTH + 2 * _GRASS_MARGIN) * _TEXELS_PER_METRE
-        columns = (LENGTH + 2 * _GRASS_MARGIN) * _TEXELS_PER_METRE
-        rows, columns = int(rows), int(columns)
+        rows = int((WIDTH + 2 * _GRASS_MARGIN) * _TEXELS_PER_METRE)
+        columns = int((LENGTH + 2 * _GRASS_MARGIN) * _TEXELS_PER_METRE)
         stripe = LENGTH / int(random.integers(10, 22))
         if random.random() < 0.8:
-            bands = (np.floor((np.arange(columns) / _TEXELS_PER_METRE - _GRASS_MARGIN) / stripe) % 2)[None, :, None]
+            bands = (np.floor((np.arange(columns) / _TEXELS_PER_METRE - _GRASS_MARGIN) / stripe) % 2)[
+                None, :, None
+            ]
         else:
-            bands = (np.floor((np.arange(rows) / _TEXELS_PER_METRE - _GRASS_MARGIN) / (WIDTH / 10)) % 2)[:, None, None]
+            bands = (np.floor((np.arange(rows) / _TEXELS_PER_METRE - _GRASS_MARGIN) / (WIDTH / 10)) % 2)[
+                :, None, None
+            ]
         grass = np.empty((rows, columns, 3), np.float32)
         grass[:] = base * (1 + bands * random.uniform(0.05, 0.22))
         patches = random.standard_normal((rows // 6, columns // 6), dtype=np.float32)
         grass += (cv2.resize(patches, (columns, rows)) * 4)[..., None]
         grass += random.standard_normal((rows, columns, 1), dtype=np.float32) * 3
-        return np.clip(grass * light, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(grass * light, 0, 255), dtype=np.uint8)
 
     @staticmethod
     def _fill_seats(random: np.random.Generator) -> Image:
@@ -139,7 +146,12 @@ class Stadium:
         up = np.array([0.0, 0.0, 1.0])
         height, width = image.shape[:2]
         corners, depths = camera.project([corner, corner + along * length])
-        if (depths < 1).any() or corners[:, 0].max() < 0 or corners[:, 0].min() > width or corners[:, 1].max() < 0:
+        if (
+            (depths < 1).any()
+            or corners[:, 0].max() < 0
+            or corners[:, 0].min() > width
+            or corners[:, 1].max() < 0
+        ):
             return
         seat = 1 / (2 * _SEATS_PER_METRE)
         texel = _BOARD_LENGTH / 240
@@ -163,7 +175,8 @@ class Stadium:
         normal = np.stack([-way[:, 1], way[:, 0]], axis=1)
         normal *= self._line_width / 2 / np.linalg.norm(normal, axis=1, keepdims=True)
         corners = np.stack(
-            [_PIECE_STARTS + normal, _PIECE_ENDS + normal, _PIECE_ENDS - normal, _PIECE_STARTS - normal], axis=1
+            [_PIECE_STARTS + normal, _PIECE_ENDS + normal, _PIECE_ENDS - normal, _PIECE_STARTS - normal],
+            axis=1,
         )
         flat, depths = camera.project_ground(corners.reshape(-1, 2))
         quads = flat.reshape(-1, 4, 2)

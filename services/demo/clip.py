@@ -1,0 +1,206 @@
+"""A football clip as an MP4 file together with what is exactly true in every frame.
+
+    python -m services.demo.clip OUT.mp4 --seed 2026 --seconds 30 [--faststart]
+
+writes OUT.mp4 and OUT.json. The same seed gives the same bytes on the same machine, whatever the number of
+processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import cv2
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from services.demo.scene import Box, Scene
+from services.demo.seeds import DEMO_SEED, TEST_SEED
+
+__all__ = ["DEMO_SEED", "TEST_SEED", "FrameTruth", "GroundTruth", "render_clip"]
+
+_BIT_RATE: Final = 1_600_000  # as the clips of real challenges: about 6 MB for 30 s at 1280 x 720
+_BIT_RATE_PIXELS: Final = 1280 * 720
+_GROUP_OF_PICTURES: Final = 50
+_WORTH_A_PROCESS: Final = 50  # frames
+
+Planes = npt.NDArray[np.uint8]
+
+
+class FrameTruth(msgspec.Struct, frozen=True):
+    """What is true in one frame, in source pixels.
+
+    Attributes:
+        boxes: The visible objects, each as class_id, x1, y1, x2, y2.
+        keypoints: The 32 vertices of the pitch; 0, 0 where one is out of the picture.
+        homography: Three rows of three: from pitch centimetres to pixels.
+    """
+
+    boxes: list[Box]
+    keypoints: list[tuple[float, float]]
+    homography: list[tuple[float, float, float]]
+
+
+class GroundTruth(msgspec.Struct, frozen=True):
+    """What is true in every frame of a clip; ``frames[i]`` is source frame i."""
+
+    seed: int
+    fps: int
+    width: int
+    height: int
+    frames: list[FrameTruth]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as compact JSON."""
+        Path(path).write_bytes(msgspec.json.encode(self))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> GroundTruth:
+        """Read what `save` wrote."""
+        return msgspec.json.decode(Path(path).read_bytes(), type=cls)
+
+
+class _Painter:
+    """Renders the frames of one clip in any ascending order."""
+
+    def __init__(self, seed: int, size: tuple[int, int], fps: int) -> None:
+        cv2.setNumThreads(1)
+        self._scene = Scene(seed, size, fps)
+
+    def paint(self, index: int) -> tuple[Planes, FrameTruth]:
+        """Frame ``index`` as I420 planes, shape (height * 3 / 2, width), and its truth."""
+        self._scene.advance(index)
+        rendered = self._scene.render()
+        planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
+        truth = FrameTruth(
+            boxes=[
+                (class_id, round(x1, 1), round(y1, 1), round(x2, 1), round(y2, 1))
+                for class_id, x1, y1, x2, y2 in rendered.boxes
+            ],
+            keypoints=[(round(float(x), 2), round(float(y), 2)) for x, y in rendered.keypoints],
+            homography=[(_short(a), _short(b), _short(c)) for a, b, c in rendered.homography],
+        )
+        return planes, truth
+
+
+def _short(number: float) -> float:
+    """A number with the nine digits that matter."""
+    return float(f"{number:.9g}")
+
+
+_painter: _Painter | None = None  # of this process, where it is one of several
+
+
+def _start_painter(seed: int, size: tuple[int, int], fps: int) -> None:
+    global _painter
+    _painter = _Painter(seed, size, fps)
+
+
+def _paint(index: int) -> tuple[Planes, FrameTruth]:
+    assert _painter is not None
+    return _painter.paint(index)
+
+
+def _painted(
+    seed: int, count: int, size: tuple[int, int], fps: int, processes: int
+) -> Iterator[tuple[Planes, FrameTruth]]:
+    """All frames in order, from one or several processes."""
+    if processes <= 1:
+        painter = _Painter(seed, size, fps)
+        yield from map(painter.paint, range(count))
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, _start_painter, (seed, size, fps)) as pool:
+        yield from pool.imap(_paint, range(count))  # handed out in ascending order
+
+
+def render_clip(
+    out_path: str | os.PathLike[str],
+    seed: int,
+    seconds: float,
+    fps: int = 25,
+    size: tuple[int, int] = (1280, 720),
+    faststart: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    processes: int | None = None,
+) -> GroundTruth:
+    """Render a clip into an H.264 MP4 file.
+
+    With more than one process, call it from under ``if __name__ == "__main__"`` or from an imported module:
+    the processes are spawned.
+
+    Args:
+        out_path: The file to write, ending in ``.mp4``.
+        seed: Determines everything in the picture.
+        seconds: Length of the clip.
+        fps: Frames per second.
+        size: Width and height in pixels, both even.
+        faststart: Put the index (``moov``) at the front instead of at the end.
+        progress: Called after every frame with the number of frames done and in all.
+        processes: How many render at once; by default one for each core, and one for a short clip.
+
+    Returns:
+        What is true in every frame.
+    """
+    count = round(seconds * fps)
+    if processes is None:
+        processes = (os.cpu_count() or 1) if count > _WORTH_A_PROCESS else 1
+    width, height = size
+    frames: list[FrameTruth] = []
+    options = {"movflags": "+faststart"} if faststart else {}
+    with av.open(os.fspath(out_path), "w", format="mp4", options=options) as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.bit_rate = int(_BIT_RATE * width * height / _BIT_RATE_PIXELS)
+        stream.gop_size = _GROUP_OF_PICTURES
+        stream.thread_count = 1  # the same bytes every time
+        for index, (planes, truth) in enumerate(_painted(seed, count, size, fps, processes)):
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, fps)
+            container.mux(stream.encode(frame))
+            frames.append(truth)
+            if progress is not None:
+                progress(index + 1, count)
+        container.mux(stream.encode(None))
+    return GroundTruth(seed=seed, fps=fps, width=width, height=height, frames=frames)
+
+
+def _report(done: int, total: int) -> None:
+    if done % 25 == 0 or done == total:
+        sys.stderr.write(f"\r{done} / {total} frames")
+        sys.stderr.write("\n" if done == total else "")
+
+
+def main() -> None:
+    """Render a clip from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.demo.clip", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("out", type=Path, help="the .mp4 file to write; the truth goes beside it as .json")
+    parser.add_argument("--seed", type=int, default=DEMO_SEED)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--faststart", action="store_true", help="put the index at the front of the file")
+    parser.add_argument("--processes", type=int)
+    options = parser.parse_args()
+    truth = render_clip(
+        options.out,
+        options.seed,
+        options.seconds,
+        faststart=options.faststart,
+        progress=_report,
+        processes=options.processes,
+    )
+    truth.save(options.out.with_suffix(".json"))
+
+
+if __name__ == "__main__":
+    main()

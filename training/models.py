@@ -1,0 +1,147 @@
+"""What training and evaluation share: the network's input, its raw output, and the checkpoint format."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torchvision.ops import batched_nms
+from ultralytics.cfg import get_cfg
+from ultralytics.nn.tasks import DetectionModel
+
+from services.contracts.pitch import CLASS_NAMES, KEYPOINT_COUNT
+
+__all__ = [
+    "INPUT_SIZE",
+    "KEYPOINT_BOX",
+    "PICTURE_SIZE",
+    "Objects",
+    "build",
+    "decode_keypoints",
+    "decode_objects",
+    "letterbox",
+    "load",
+    "save",
+    "to_tensor",
+]
+
+INPUT_SIZE: Final = (384, 224)
+"""Width and height that the networks take."""
+
+PICTURE_SIZE: Final = (384, 216)
+"""Width and height of the picture in it; the rows above and below are grey."""
+
+KEYPOINT_BOX: Final = 24
+"""Side, in input pixels, of the box that stands for a keypoint."""
+
+_GREY: Final = 114
+_PADDING: Final = (INPUT_SIZE[1] - PICTURE_SIZE[1]) // 2
+_ARCHITECTURES: Final = Path(__file__).parent / "architectures"
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "detect": CLASS_NAMES,
+    "pitch": tuple(f"kp{index + 1:02d}" for index in range(KEYPOINT_COUNT)),
+}
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Objects of one picture.
+
+    Attributes:
+        boxes: Corners in fractions of the picture, shape (N, 4).
+        scores: Shape (N,).
+        class_ids: Shape (N,).
+    """
+
+    boxes: Float32
+    scores: Float32
+    class_ids: npt.NDArray[np.int64]
+
+
+def build(task: str) -> DetectionModel:
+    """A model with random weights; ``task`` is ``detect`` or ``pitch``."""
+    model = DetectionModel(str(_ARCHITECTURES / f"touchline-{task}.yaml"), ch=3, verbose=False)
+    model.names = dict(enumerate(_NAMES[task]))
+    model.args = get_cfg()
+    return model
+
+
+def save(model: torch.nn.Module, path: Path, task: str, notes: dict[str, Any]) -> None:
+    """Write a checkpoint that ``ultralytics.YOLO(path)`` loads, atomically and in half precision."""
+    arguments = {"task": "detect", "imgsz": INPUT_SIZE[0], "data": None, "model": f"touchline-{task}.yaml"}
+    checkpoint = {
+        "epoch": -1,
+        "model": deepcopy(model).half().eval(),
+        "ema": None,
+        "train_args": arguments,
+        "license": "AGPL-3.0",
+        "notes": notes,
+    }
+    for parameter in checkpoint["model"].parameters():
+        parameter.requires_grad = False
+    unfinished = path.with_suffix(".tmp")
+    torch.save(checkpoint, unfinished)
+    unfinished.replace(path)
+
+
+def load(path: Path) -> DetectionModel:
+    """Read a checkpoint written by `save`, in single precision."""
+    model: DetectionModel = torch.load(path, map_location="cpu", weights_only=False)["model"].float()
+    model.args = get_cfg()
+    for parameter in model.parameters():
+        parameter.requires_grad = True
+    return model
+
+
+def letterbox(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Reduce a 16:9 picture, shape (H, W, 3), to the input size; the order of the channels is kept."""
+    small = cv2.resize(image, PICTURE_SIZE, interpolation=cv2.INTER_AREA)
+    canvas = np.full((INPUT_SIZE[1], INPUT_SIZE[0], 3), _GREY, np.uint8)
+    canvas[_PADDING : _PADDING + PICTURE_SIZE[1]] = small
+    return canvas
+
+
+def to_tensor(images: npt.NDArray[np.uint8]) -> torch.Tensor:
+    """RGB pictures, shape (N, H, W, 3), as the networks' input, shape (N, 3, H, W), 0 to 1."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+
+
+def _to_picture(xy: torch.Tensor) -> torch.Tensor:
+    """Input pixels, shape (..., 2), to fractions of the picture."""
+    return (xy - torch.tensor([0.0, _PADDING])) / torch.tensor(PICTURE_SIZE, dtype=torch.float32)
+
+
+def decode_objects(output: torch.Tensor, confidence: float, overlap: float = 0.6) -> list[Objects]:
+    """Objects from a detector's raw output, shape (N, 4 + 4, A)."""
+    found = []
+    for prediction in output:
+        scores, class_ids = prediction[4:].max(dim=0)
+        kept = scores >= confidence
+        centre, size = prediction[:2, kept].T, prediction[2:4, kept].T
+        corners = torch.cat([centre - size / 2, centre + size / 2], dim=1)
+        scores, class_ids = scores[kept], class_ids[kept]
+        # People of different classes do not share a body: suppress among people together, the ball apart.
+        order = batched_nms(corners, scores, (class_ids == 0).long(), overlap)
+        boxes = _to_picture(corners[order].reshape(-1, 2, 2)).reshape(-1, 4).clamp(0, 1)
+        found.append(Objects(boxes.numpy(), scores[order].numpy(), class_ids[order].numpy()))
+    return found
+
+
+def decode_keypoints(output: torch.Tensor) -> tuple[Float32, Float32]:
+    """Keypoints from the pitch model's raw output, shape (N, 4 + 32, A).
+
+    Returns:
+        The best position of every keypoint in fractions of the picture, shape (N, 32, 2), and its score,
+        shape (N, 32).
+    """
+    scores, best = output[:, 4:].max(dim=2)
+    centres = output[:, :2].gather(2, best[:, None, :].expand(-1, 2, -1)).transpose(1, 2)
+    return _to_picture(centres).numpy(), scores.numpy()

@@ -1,0 +1,80 @@
+"""Render training pictures: shards of small frames with their boxes and keypoints.
+
+Scenes are taken from the seed ranges of `services.demo.seeds`; a few frames each, spread in time. Shards are
+complete files that appear atomically, so that a training may start with the first and pick up later ones.
+
+    python -m training.render_dataset DATA --split train --frames 6000
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from services.demo.scene import Scene
+from services.demo.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+
+STORED_SIZE = (640, 360)
+FRAMES_A_SCENE = 5
+FRAMES_BETWEEN = 110
+SHARD_FRAMES = 250
+MAX_BOXES = 24
+
+
+def render_shard(seeds: range, path: Path) -> None:
+    """Render the scenes of ``seeds`` into one shard.
+
+    Args:
+        seeds: Which scenes.
+        path: Where to write ``images.npy`` (N, 360, 640, 3; BGR), ``boxes.npy`` (N, 24, 5; class and corners
+            in fractions of the picture, class -1 for none) and ``keypoints.npy`` (N, 32, 2; fractions of the
+            picture, also outside it).
+    """
+    images, boxes, keypoints = [], [], []
+    for seed in seeds:
+        scene = Scene(seed)
+        start = seed % FRAMES_BETWEEN
+        for index in range(FRAMES_A_SCENE):
+            scene.advance(start + index * FRAMES_BETWEEN)
+            rendered = scene.render()
+            height, width = rendered.image.shape[:2]
+            images.append(cv2.resize(rendered.image, STORED_SIZE, interpolation=cv2.INTER_AREA))
+            rows = np.full((MAX_BOXES, 5), -1.0, np.float32)
+            for row, (class_id, x1, y1, x2, y2) in zip(rows, rendered.boxes, strict=False):
+                row[:] = class_id, x1 / width, y1 / height, x2 / width, y2 / height
+            boxes.append(rows)
+            keypoints.append((rendered.keypoints / (width, height)).astype(np.float32))
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    np.save(unfinished / "images.npy", np.stack(images))
+    np.save(unfinished / "boxes.npy", np.stack(boxes))
+    np.save(unfinished / "keypoints.npy", np.stack(keypoints))
+    unfinished.rename(path)
+
+
+def main() -> None:
+    """Render shards until there are enough frames."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--split", choices=("train", "val"), default="train")
+    parser.add_argument("--frames", type=int, default=6000)
+    parser.add_argument("--first-shard", type=int, default=0, help="lets two processes share the work")
+    parser.add_argument("--step", type=int, default=1, help="render every Nth shard")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    seeds = TRAINING_SEEDS if options.split == "train" else VALIDATION_SEEDS
+    scenes = SHARD_FRAMES // FRAMES_A_SCENE
+    for shard in range(options.first_shard, options.frames // SHARD_FRAMES, options.step):
+        path = options.data / options.split / f"{shard:04d}"
+        if not path.exists():
+            render_shard(seeds[shard * scenes : (shard + 1) * scenes], path)
+            print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()
