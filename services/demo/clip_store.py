@@ -1,0 +1,80 @@
+"""Rendered clips kept on disk: the same seed is rendered once, until the renderer itself changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import av
+
+from services.contracts import pitch
+from services.demo import camera, clip, figures, match, scene, stadium
+from services.demo.clip import GroundTruth, render_clip
+
+__all__ = ["StoredClip", "renderer_key", "stored_clip"]
+
+_RENDERER: Final = (camera, clip, figures, match, pitch, scene, stadium)
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClip:
+    """A clip and its truth.
+
+    Attributes:
+        path: The MP4 file.
+        truth: What is true in every frame.
+    """
+
+    path: Path
+    truth: GroundTruth
+
+
+def renderer_key() -> str:
+    """A short hash of everything that decides what is rendered from a seed."""
+    digest = hashlib.sha256(av.__version__.encode())
+    for module in _RENDERER:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def stored_clip(
+    folder: Path,
+    seed: int,
+    seconds: float,
+    *,
+    faststart: bool = False,
+    progress: Progress | None = None,
+    processes: int | None = None,
+) -> StoredClip:
+    """Take a clip from a folder, rendering it when it is not there.
+
+    Args:
+        folder: Where clips are kept; made when missing.
+        seed: As for `render_clip`.
+        seconds: As for `render_clip`.
+        faststart: As for `render_clip`.
+        progress: Called while it is rendered; not at all when it is there.
+        processes: As for `render_clip`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    index = "-faststart" if faststart else ""
+    path = folder / f"clip-{seed}-{seconds:g}s{index}-{renderer_key()}.mp4"
+    notes = path.with_suffix(".json")
+    if path.is_file() and notes.is_file():
+        return StoredClip(path, GroundTruth.load(notes))
+    # two processes may render the same clip: each writes its own files and renames them when they are whole
+    fresh = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        truth = render_clip(fresh, seed, seconds, faststart=faststart, progress=progress, processes=processes)
+        truth.save(fresh.with_suffix(".json"))
+        fresh.with_suffix(".json").replace(notes)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+        fresh.with_suffix(".json").unlink(missing_ok=True)
+    return StoredClip(path, truth)
