@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import av
@@ -54,7 +54,6 @@ class DecodeStats:
     damaged: int = 0
     decoded: int = 0
     count: int = 0
-    extra: dict[str, object] = field(default_factory=dict)
 
 
 class Clip(Protocol):
@@ -128,9 +127,7 @@ class IndexedClip:
         if not self.stats.decoded:
             raise CorruptVideo("no frame of the video could be decoded")
 
-    def _decode(
-        self, codec: av.VideoCodecContext, packet: av.Packet[Any] | None
-    ) -> list[av.VideoFrame]:
+    def _decode(self, codec: av.VideoCodecContext, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
         try:
             return codec.decode(packet)
         except av.error.FFmpegError:

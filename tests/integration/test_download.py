@@ -1,4 +1,4 @@
-"""The pool and the byte stream against a real TLS + HTTP/2 origin, with every fault it can be told to have."""
+"""The pool and the byte stream against a real TLS + HTTP/2 origin, with every fault."""
 
 from __future__ import annotations
 

@@ -1,0 +1,169 @@
+"""Reading raw outputs; the networks themselves are exercised by the integration tests with real weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from services.contracts.results import Detections, Keypoints
+from services.errors import DeviceLost, InferenceError, ModelNotReady, OutOfDeviceMemory
+from services.inference.backend import choose_device, mapped_errors
+from services.inference.detector import Detector, map_classes
+from services.inference.models import Models
+from services.inference.pitch_model import PitchModel
+from services.inference.registry import resolve_model
+from services.video.picture import Frame, Image, Letterbox
+
+BOX = Letterbox.fit(1280, 720, 384)
+KP_NAMES = {i: f"kp{i + 1:02d}" for i in range(32)}
+
+
+class FakeBackend:
+    def __init__(self, raw: torch.Tensor, names: dict[int, str], **more: Any) -> None:
+        self.raw = raw
+        self.names = names
+        self.keypoint_shape: tuple[int, int] | None = more.get("keypoint_shape")
+        self.end2end: bool = more.get("end2end", False)
+
+    def forward(self, images: list[Image]) -> torch.Tensor:
+        return self.raw[: len(images)]
+
+
+def blank(count: int) -> list[Image]:
+    return [np.zeros((BOX.net_height, BOX.net_width, 3), np.uint8)] * count
+
+
+def raw_output(classes: int, rows: list[tuple[float, float, float, float, int, float]]) -> torch.Tensor:
+    """(1, 4 + classes, anchors) as a YOLO head gives it, from cx, cy, w, h, class, score."""
+    out = torch.zeros(1, 4 + classes, len(rows))
+    for anchor, (cx, cy, w, h, own, score) in enumerate(rows):
+        out[0, :4, anchor] = torch.tensor([cx, cy, w, h])
+        out[0, 4 + own, anchor] = score
+    return out
+
+
+def test_boxes_come_back_in_source_pixels_with_wire_classes() -> None:
+    raw = raw_output(3, [(192, 112, 20, 40, 0, 0.9), (192, 112, 20, 40, 2, 0.8), (100, 50, 9, 9, 1, 0.2)])
+    backend = FakeBackend(raw, {0: "Person", 1: "dog", 2: "referee"})
+    found = Detector(backend, 0.35, 100).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    scale = 1280 / 384
+    expected = [(192 - 10) * scale, (112 - 20 - 4) * scale, (192 + 10) * scale, (112 + 20 - 4) * scale]
+    assert found.classes.tolist() == [2], "the same person was given twice, or a dog was given"
+    np.testing.assert_allclose(found.boxes, [expected], rtol=1e-5)
+    assert found.scores.tolist() == pytest.approx([0.9])
+
+
+def test_class_maps() -> None:
+    assert map_classes({0: "person", 32: "sports ball", 5: "bus"}) == {0: 2, 32: 0}
+    with pytest.raises(ModelNotReady, match="cat"):
+        map_classes({0: "cat"})
+
+
+def test_keypoints_from_a_detector_are_centres_of_the_best_boxes() -> None:
+    raw = raw_output(32, [(100, 60, 20, 20, 4, 0.9), (50, 60, 20, 20, 4, 0.5), (300, 200, 20, 20, 31, 0.2)])
+    found = PitchModel(FakeBackend(raw, KP_NAMES), 0.3).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    assert np.flatnonzero(found.scores).tolist() == [4]
+    np.testing.assert_allclose(found.points[4], [100 * 1280 / 384, 56 * 1280 / 384], rtol=1e-5)
+
+
+def test_class_order_of_the_model_does_not_matter() -> None:
+    names = {i: f"kp{32 - i:02d}" for i in range(32)}
+    raw = raw_output(32, [(100, 60, 20, 20, 0, 0.9)])
+    found = PitchModel(FakeBackend(raw, names), 0.3).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    assert np.flatnonzero(found.scores).tolist() == [31]
+
+
+def test_keypoints_from_a_model_with_built_in_suppression() -> None:
+    raw = torch.tensor([[[90.0, 50, 110, 70, 0.9, 4], [40, 50, 60, 70, 0.5, 4], [0, 0, 0, 0, 0, 0]]])
+    backend = FakeBackend(raw, KP_NAMES, end2end=True)
+    found = PitchModel(backend, 0.3).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    np.testing.assert_allclose(found.points[4], [100 * 1280 / 384, 56 * 1280 / 384], rtol=1e-5)
+
+
+def test_keypoints_from_a_pose_model() -> None:
+    raw = torch.zeros(1, 4 + 1 + 96, 2)
+    raw[0, :5, 0] = torch.tensor([192, 112, 300, 150, 0.9])
+    raw[0, 5 + 3 * 7 : 5 + 3 * 8, 0] = torch.tensor([100, 60, 0.8])
+    backend = FakeBackend(raw, {0: "pitch"}, keypoint_shape=(32, 3))
+    found = PitchModel(backend, 0.3).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    assert np.flatnonzero(found.scores).tolist() == [7]
+    np.testing.assert_allclose(found.points[7], [100 * 1280 / 384, 56 * 1280 / 384], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "shape"),
+    [({0: "person"}, None), ({0: "pitch"}, (17, 3)), ({i: str(i) for i in range(32)}, None)],
+)
+def test_models_that_are_no_pitch_model(names: dict[int, str], shape: tuple[int, int] | None) -> None:
+    with pytest.raises(ModelNotReady, match="32"):
+        PitchModel(FakeBackend(torch.zeros(1), names, keypoint_shape=shape), 0.3)  # type: ignore[arg-type]
+
+
+def test_missing_model_names_the_setting_and_what_there_is() -> None:
+    with pytest.raises(ModelNotReady, match=r"DETECTOR_MODEL='/no/such.pt'.*touchline-detect"):
+        resolve_model("/no/such.pt", "DETECTOR_MODEL")
+    assert resolve_model("touchline-pitch", "PITCH_MODEL").is_file()
+
+
+def test_file_that_is_no_model(tmp_path: Path) -> None:
+    from services.inference.backend import Backend
+
+    (tmp_path / "x.pt").write_bytes(b"not a model")
+    with pytest.raises(ModelNotReady, match="not a model"):
+        Backend(tmp_path / "x.pt", "cpu", half=False)
+
+
+def test_devices() -> None:
+    assert choose_device("cpu") == "cpu"
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == "cpu"
+        with pytest.raises(ModelNotReady, match="DEVICE=cuda:3"):
+            choose_device("cuda:3")
+
+
+@pytest.mark.parametrize(
+    ("raised", "mapped"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), OutOfDeviceMemory),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), DeviceLost),
+        (RuntimeError("shape mismatch"), InferenceError),
+        (ModelNotReady("mine"), ModelNotReady),
+    ],
+)
+def test_errors_of_the_device_are_mapped(raised: Exception, mapped: type[Exception]) -> None:
+    with pytest.raises(mapped), mapped_errors():
+        raise raised
+
+
+class CountingModel:
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def predict(self, images: list[Image], box: Letterbox) -> list[Any]:
+        self.batches.append(len(images))
+        return [Detections.empty() for _ in images]
+
+
+class BlankPitch:
+    def predict(self, images: list[Image], box: Letterbox) -> list[Keypoints]:
+        return [Keypoints(np.zeros((32, 2), np.float32), np.zeros(32, np.float32)) for _ in images]
+
+
+def test_short_batches_are_padded_to_sizes_that_were_warmed() -> None:
+    detector = CountingModel()
+    models = Models(detector, BlankPitch(), "cpu", [1, 4, 8])
+    frames = [Frame(i * 6, image) for i, image in enumerate(blank(5))]
+    results = models.predict(frames, BOX)
+    assert [r.index for r in results] == [0, 6, 12, 18, 24]
+    models.predict(frames[:1], BOX)
+    models.predict(frames[:4], BOX)
+    assert detector.batches == [8, 1, 4]
+
+
+def test_without_a_pitch_model_keypoints_are_not_asked_for() -> None:
+    models = Models(CountingModel(), None, "cpu")
+    assert models.predict([Frame(0, blank(1)[0])], BOX)[0].keypoints is None
