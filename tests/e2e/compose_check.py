@@ -42,6 +42,8 @@ def main() -> None:
         answer = submit(URL, challenge_id=f"compose-{number}", deadline_s=60).wait()
         seconds = time.perf_counter() - start
         check_answer(answer.body)
+        # the worker warmed the origin before it took work
+        assert answer.timeline["facts"]["new_connection"] is False
         print(f"challenge {number}: {FRAMES} frames, {len(answer.body)} bytes, {seconds:.2f} s")
         print("  ", json.dumps(answer.timeline)[:2000])
     try:
