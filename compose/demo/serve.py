@@ -4,8 +4,9 @@ import shutil
 import signal
 from pathlib import Path
 
-from services.demo.clip import DEMO_SEED, render_clip
+from services.demo.clip_store import stored_clip
 from services.demo.origin import SEED_DELAYS, DemoOrigin
+from services.demo.seeds import DEMO_SEED
 
 SHARED = Path("/demo")  # the volume that the worker sees, too
 
@@ -17,14 +18,12 @@ def report(done: int, total: int) -> None:
 
 
 def clips() -> Path:
-    """The folder with the clip; a second start finds it in the volume."""
+    """The folder that is served; the rendered clip is kept in the volume until the renderer changes."""
+    stored = stored_clip(SHARED / "store", DEMO_SEED, 30.0, progress=report)
     folder = SHARED / "clips"
-    clip = folder / "demo.mp4"
-    if not clip.exists():
-        folder.mkdir(exist_ok=True)
-        fresh = folder / "fresh.mp4"
-        render_clip(fresh, DEMO_SEED, 30.0, progress=report).save(clip.with_suffix(".json"))
-        fresh.replace(clip)
+    folder.mkdir(exist_ok=True)
+    shutil.copy(stored.path, folder / "demo.mp4")
+    stored.truth.save(folder / "demo.json")
     return folder
 
 
