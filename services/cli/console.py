@@ -80,9 +80,9 @@ class Progressing:
         """Show that `done` of `total` are done."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, total=total)
-        elif done >= self._next * total:
+        elif done == total or done >= self._next * total:
             self._console.print(f"{self._text}: {done} of {total}", markup=False)
-            self._next = done / total + PLAIN_STEP if done < total else 2.0
+            self._next = done / total + PLAIN_STEP
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:

@@ -21,12 +21,12 @@ COLD: dict[str, Any] = {
         "first_frame": span(0.0, 2.5, 2.5),
         "decode": span(2.4, 4.4, 0.8),
     },
-    "facts": {"protocol": "HTTP/2", "handshakes": 1},
+    "facts": {"protocol": "HTTP/2", "new_connection": 1},
     "total": 5.0,
 }
 WARM: dict[str, Any] = {
     "stages": {"first_frame": span(0.0, 0.1, 0.1), "decode": span(0.0, 2.0, 0.8)},
-    "facts": {"handshakes": 0, "partial": False},
+    "facts": {"new_connection": 0, "partial": False},
     "total": 2.5,
 }
 
@@ -53,7 +53,7 @@ def test_two_timelines_stand_side_by_side_with_their_difference() -> None:
     assert table["first_frame (after)"] == ["2500.0", "100.0", "+2400.0"]
     assert table["decode (busy)"] == ["800.0", "800.0", "+0.0"]
     assert table["total in the worker"] == ["5000.0", "2500.0", "+2500.0"]
-    assert table["handshakes"] == ["1", "0", ""]
+    assert table["new_connection"] == ["1", "0", ""]
     assert table["partial"] == ["", "False", ""]
 
 

@@ -1,0 +1,136 @@
+"""What `touchline demo` does: one clip, one worker, the same challenge cold and warm."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.cli.console import waiting
+from services.cli.embedded_valkey import EmbeddedValkey
+from services.cli.worker_part import WorkerPart
+from services.contracts.gsr import GsrResponse, decode_response
+from services.contracts.reply import Answer
+from services.demo.clip_store import StoredClip
+from services.demo.origin import SEED_DELAYS, DemoOrigin, SetupDelays
+
+DELAYS = SEED_DELAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One challenge of the demo.
+
+    Attributes:
+        answer: What came back.
+        seconds: From submission to answer, as the front end sees it.
+        handshakes: TLS handshakes that the origin counted meanwhile.
+        connections: TCP connections that it counted meanwhile.
+    """
+
+    answer: Answer
+    seconds: float
+    handshakes: int
+    connections: int
+
+    def response(self) -> GsrResponse:
+        """The answer, decoded."""
+        return decode_response(self.answer.body)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """Both challenges and what they were about."""
+
+    clip: StoredClip
+    cold: Run
+    warm: Run
+    delays: SetupDelays
+
+
+def worker_settings(origin: DemoOrigin, state_dir: str) -> dict[str, str]:
+    """The worker's settings: only the demo origin, nothing kept warm, nothing that cuts an answer short."""
+    return {
+        "CA_FILE": str(origin.ca_file),
+        "ALLOW_PRIVATE_ADDRESSES": "1",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        # nothing but commas: the first challenge has to open its connection itself
+        "ORIGINS": ",",
+        "USE_CONNECTION_POOL": "1",
+        "CHUNKED_STREAMING": "1",
+        "PARTIAL_DOWNLOAD": "0",
+        "TIME_BUDGET_S": "0",
+        "CONNECT_TIMEOUT_S": "15",
+        "STALL_TIMEOUT_S": "15",
+        "STATE_DIR": state_dir,
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def run_demo(clip: StoredClip, start_timeout_s: float, deadline_s: float) -> DemoResult:
+    """Start everything, answer the clip cold and warm, and stop everything.
+
+    Args:
+        clip: What is answered.
+        start_timeout_s: The worker's longest start.
+        deadline_s: Deadline of each challenge.
+
+    Raises:
+        StartFailed: A part did not come up.
+        ChallengeError: A challenge failed.
+    """
+    with ExitStack() as stack:
+        origin = stack.enter_context(DemoOrigin(clip.path.parent, DELAYS))
+        valkey = stack.enter_context(EmbeddedValkey())
+        state_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-demo-"))
+        worker = stack.enter_context(WorkerPart(valkey.url, worker_settings(origin, state_dir)))
+        with waiting("starting Valkey, the origin and a worker (models are loaded and warmed)"):
+            worker.wait_until_ready(start_timeout_s)
+        url = origin.url(clip.path.name)
+        cold = _challenge("cold challenge: the connection has to be opened", url, valkey, origin, deadline_s)
+        warm = _challenge("warm challenge: the connection is there", url, valkey, origin, deadline_s)
+        with waiting("stopping the worker, the origin and Valkey"):
+            worker.stop()
+    return DemoResult(clip, cold, warm, DELAYS)
+
+
+def _challenge(text: str, url: str, valkey: EmbeddedValkey, origin: DemoOrigin, deadline_s: float) -> Run:
+    from tasks.client import submit
+
+    before = origin.stats()
+    with waiting(text):
+        started = time.perf_counter()
+        submission = submit(
+            url, challenge_id=f"demo-{uuid.uuid4().hex[:8]}", deadline_s=deadline_s, redis_url=valkey.url
+        )
+        answer = submission.wait()
+        seconds = time.perf_counter() - started
+    after = origin.stats()
+    return Run(answer, seconds, after.handshakes - before.handshakes, after.connections - before.connections)
+
+
+def save(result: DemoResult, folder: Path) -> list[Path]:
+    """Write the warm answer and both timelines.
+
+    Returns:
+        The files.
+    """
+    import json
+
+    folder.mkdir(parents=True, exist_ok=True)
+    answer, timelines = folder / "answer.json", folder / "timeline.json"
+    answer.write_bytes(result.warm.answer.body)
+    data = {
+        name: {
+            "seconds": round(run.seconds, 4),
+            "handshakes": run.handshakes,
+            "connections": run.connections,
+            "timeline": run.answer.timeline,
+        }
+        for name, run in (("cold", result.cold), ("warm", result.warm))
+    }
+    timelines.write_text(json.dumps(data, indent=2) + "\n")
+    return [answer, timelines]

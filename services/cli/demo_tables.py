@@ -1,0 +1,58 @@
+"""The demo's results as tables."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from services.cli.demo_checks import Check
+from services.cli.demo_run import DemoResult
+from services.cli.timeline_table import timeline_table
+from services.demo.scoring import Score
+
+
+def times_table(result: DemoResult) -> Table:
+    """Both timelines side by side, with what the front end and the origin saw of them."""
+    cold, warm = result.cold, result.warm
+    table = timeline_table(
+        {"cold": cold.answer.timeline, "warm": warm.answer.timeline},
+        title=f"Where the time went: {len(result.clip.truth.frames)} frames, "
+        f"{result.clip.path.stat().st_size / 1e6:.1f} MB",
+    )
+    table.add_section()
+    table.add_row(
+        "submit to answer",
+        f"{cold.seconds * 1000:.0f}",
+        f"{warm.seconds * 1000:.0f}",
+        f"{(cold.seconds - warm.seconds) * 1000:+.0f}",
+        style="bold",
+    )
+    table.add_row("TLS handshakes at the origin", str(cold.handshakes), str(warm.handshakes), "")
+    return table
+
+
+def accuracy_table(found: Score) -> Table:
+    """How the answer compares with the rendered truth."""
+    table = Table(title="Against the ground truth (IoU 0.5, every frame)", title_justify="left")
+    for name in ("", "recall", "precision", "true", "found"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, score in found.objects.items():
+        table.add_row(
+            name, f"{score.recall:.3f}", f"{score.precision:.3f}", str(score.expected), str(score.given)
+        )
+    table.add_section()
+    points = found.keypoints
+    table.add_row("keypoints", f"{points.recall:.3f}", f"{1 - points.false_share:.3f}", "", "")
+    table.add_row("  median / 90 % error", f"{points.median_error:.1f}", f"{points.error_90:.1f}", "px", "")
+    return table
+
+
+def checks_table(held: list[Check], reached: list[Check]) -> Table:
+    """The claims and the goals, one line each."""
+    table = Table(title="Checks", title_justify="left", show_header=False)
+    for check in held:
+        table.add_row("[green]ok[/green]" if check.ok else "[red]failed[/red]", check.name, check.detail)
+    table.add_section()
+    for goal in reached:
+        mark = "[green]reached[/green]" if goal.ok else "[yellow]not reached[/yellow]"
+        table.add_row(mark, goal.name, goal.detail)
+    return table
