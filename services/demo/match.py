@@ -21,7 +21,7 @@ WIDTH: Final = pitch.WIDTH_CM / 100
 LIFE_SIZE: Final = LENGTH / 105
 """How much larger than life people are drawn: the contract's 120 m stand for a real pitch of 105 m."""
 
-BALL_RADIUS: Final = 0.2
+BALL_RADIUS: Final = 0.26
 
 _GRAVITY: Final = 9.8
 _WARM_UP_STEPS: Final = 40
@@ -70,7 +70,7 @@ class Match:
         self._camera_position: FloatArray = np.array(
             [LENGTH / 2 + random.uniform(-3, 3), WIDTH + random.uniform(27, 33), random.uniform(15, 18.5)]
         )
-        self._hfov = self._hfov_target = random.uniform(30, 36)
+        self._hfov = self._hfov_target = random.uniform(33.5, 37.5)
         self._aim: FloatArray = self._aim_target()
         for _ in range(_WARM_UP_STEPS):
             self.step()
@@ -90,11 +90,11 @@ class Match:
         """Where the ball is played to: near a goal, around the centre, or anywhere."""
         random = self._random
         kind = random.random()
-        if kind < 0.6:
-            x = random.uniform(4, 22)
+        if kind < 0.65:
+            x = random.uniform(3.5, 19)
             x = x if random.random() < 0.5 else LENGTH - x
-        elif kind < 0.8:
-            x = LENGTH / 2 + random.uniform(-14, 14)
+        elif kind < 0.85:
+            x = LENGTH / 2 + random.uniform(-11, 11)
         else:
             x = random.uniform(8, LENGTH - 8)
         return np.array([x, random.uniform(0.14, 0.74) * WIDTH])
@@ -154,6 +154,6 @@ class Match:
     def _step_camera(self) -> None:
         random, dt = self._random, self._dt
         if random.random() < dt * 0.15:
-            self._hfov_target = random.uniform(30, 36)
+            self._hfov_target = random.uniform(33.5, 37.5)
         self._hfov += (self._hfov_target - self._hfov) * dt * 0.8
         self._aim = self._aim + (self._aim_target() - self._aim) * dt * 1.6
