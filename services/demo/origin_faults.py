@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 
@@ -42,7 +44,7 @@ class Fault:
 
 NO_FAULT = Fault()
 
-_CONVERTERS = {
+_CONVERTERS: dict[str, Callable[[str], Any]] = {
     "status": int,
     "no_range": lambda text: text != "0",
     "no_length": lambda text: text != "0",
