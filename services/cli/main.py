@@ -34,7 +34,7 @@ for command in (up, demo, submit, worker, flower, doctor):
 def main() -> None:
     """Run the command line; errors of this project become one message and an exit code."""
     try:
-        app()
+        app(prog_name="touchline")
     except SettingsError as error:
         complain(str(error))
         sys.exit(EXIT_SETTINGS)
