@@ -13,7 +13,8 @@ CLOSED = "redis://:secret@127.0.0.1:1/0"
 
 def test_importing_the_client_needs_none_of_the_heavy_libraries() -> None:
     code = (
-        "import sys, tasks.client; heavy = {'torch', 'ultralytics', 'cv2', 'av', 'numpy', 'scipy'} & set(sys.modules);"
+        "import sys, tasks.client;"
+        "heavy = {'torch', 'ultralytics', 'cv2', 'av', 'numpy', 'scipy'} & set(sys.modules);"
         "print(sorted(heavy)); sys.exit(bool(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

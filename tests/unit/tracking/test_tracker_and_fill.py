@@ -116,7 +116,7 @@ def test_every_frame_is_filled_where_the_truth_is() -> None:
     assert filled.keypoints.shape == (count, 32, 2)
     assert filled.fitted == len(results)
     assert np.bincount(filled.frame, minlength=count).tolist() == [2] * count
-    for frame in range(0, 72):
+    for frame in range(72):
         camera = make_camera(pan=55 + frame * 0.1)
         t = frame / FPS
         expected = np.array([box_at(camera, (50 + 6 * t, 34)), box_at(camera, (68 - 6 * t, 36))])
