@@ -77,7 +77,9 @@ class Part:
 
     def start(self) -> None:
         """Start the process."""
-        command = [sys.executable, "-m", "services.cli.reaper", str(os.getpid()), str(self._grace_s), "--"]
+        # -P: a folder named `services` in the working directory is not ours
+        reaper = [sys.executable, "-P", "-m", "services.cli.reaper"]
+        command = [*reaper, str(os.getpid()), str(self._grace_s), "--"]
         self._process = subprocess.Popen(
             [*command, *self._argv],
             env=self._env,

@@ -17,7 +17,7 @@ STOP_GRACE_S = 40.0
 
 def command(*words: str) -> list[str]:
     """The argv of a `touchline` subcommand in this Python."""
-    return [sys.executable, "-m", "services.cli.main", *words]
+    return [sys.executable, "-P", "-m", "services.cli.main", *words]
 
 
 class WorkerPart(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -41,7 +42,9 @@ def answers(client: httpx.Client) -> bool:
         return False
 
 
-def test_a_challenge_stands_in_the_task_table(worker: WorkerPart, worker_valkey: EmbeddedValkey) -> None:
+def test_a_challenge_stands_in_the_task_table(
+    worker: WorkerPart, worker_valkey: EmbeddedValkey, clip_url: str
+) -> None:
     port = free_port()
     env = {"REDIS_URL": worker_valkey.url, "FLOWER_BASIC_AUTH": "admin:pass,word"}
     base = f"http://127.0.0.1:{port}"
@@ -57,6 +60,12 @@ def test_a_challenge_stands_in_the_task_table(worker: WorkerPart, worker_valkey:
         assert wait_for(lambda: any(row["state"] == "FAILURE" for row in rows(client))), flower.tail()
         row = next(row for row in rows(client) if row["uuid"] == submission.token)
         assert "UrlRefused" in row["result"]
+        answered = submit(clip_url, deadline_s=100, redis_url=worker_valkey.url)
+        answered.wait()
+        assert wait_for(lambda: any(row["state"] == "SUCCESS" for row in rows(client))), flower.tail()
+        row = next(row for row in rows(client) if row["uuid"] == answered.token)
+        assert re.match(r"\d+ ms · queue \d+ · connect \d+ · .* \| 100 frames", row["result"]), row["result"]
+        assert row["runtime"] > 0
         page = client.get("/tasks").text
         heads = [page.index(f'data-column="{name}"') for name in ("state", "runtime", "result", "uuid")]
         assert heads == sorted(heads)

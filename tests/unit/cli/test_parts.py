@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from services.cli.parts import Part
+from services.cli.worker_part import command
 from services.errors import StartFailed
 
 
@@ -51,3 +53,14 @@ def test_a_part_that_was_never_started_stops_without_fuss() -> None:
     assert part.stop() == 0
     with pytest.raises(RuntimeError, match="not started"):
         _ = part.pid
+
+
+def test_a_package_in_the_working_directory_is_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services" / "__init__.py").write_text("raise SystemExit('the wrong package')\n")
+    monkeypatch.chdir(tmp_path)
+    part = Part("help", command("worker", "--help"))
+    part.start()
+    assert part.wait() == 0, part.tail()
