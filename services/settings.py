@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         description="auto, cpu, cuda, cuda:N or mps. auto takes CUDA where there is one.",
     )
     use_nvdec: bool = Field(
-        False, description="Decode on the GPU. Not built yet: 1 is refused at the start rather than ignored."
+        False, description="Decode on the GPU. Not built yet: 1 decodes on the CPU and says so at the start."
     )
     conf_threshold: float = Field(0.35, gt=0, lt=1, description="Least confidence of a detected box.")
     max_detections: int = Field(150, ge=1, le=1000, description="Most boxes kept per frame.")
@@ -217,14 +217,23 @@ class Settings(BaseSettings):
         """`redis_url`, or the default when it is unset."""
         return self.redis_url or DEFAULT_REDIS_URL
 
-    @field_validator("use_nvdec")
-    @classmethod
-    def _no_nvdec_yet(cls, value: bool) -> bool:
-        if value:
-            raise ValueError(
-                "decoding on the GPU is not built yet; set it to 0 (frames are decoded on the CPU)"
+    def cautions(self) -> list[str]:
+        """What is allowed but probably not meant, for the log at the start; one sentence each."""
+        found = []
+        if self.use_nvdec:
+            found.append("USE_NVDEC=1: decoding on the GPU is not built yet; frames are decoded on the CPU")
+        if self.partial_download:
+            found.append(
+                f"PARTIAL_DOWNLOAD=1: only the first {self.partial_download_mb} MB are looked at; a clip that "
+                "is answered in part scores next to nothing"
             )
-        return value
+        if not self.chunked_streaming:
+            found.append("CHUNKED_STREAMING=0: no frame is decoded before the last byte has arrived")
+        if self.time_budget_s:
+            found.append(
+                f"TIME_BUDGET_S={self.time_budget_s}: a cut by the clock makes answers to the same clip differ"
+            )
+        return found
 
     @field_validator("origins")
     @classmethod

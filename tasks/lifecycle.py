@@ -55,6 +55,8 @@ def _make_runtime() -> Runtime:
     from services.pipeline.warm import warm
 
     settings = get_settings()
+    for caution in settings.cautions():
+        log.warning("%s", caution)
     models = load_models(settings)
     seconds = warm(models, settings)
     log.info("models warm on %s after %.1f s", models.device, seconds)

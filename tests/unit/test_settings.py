@@ -27,7 +27,7 @@ def clean_environment(tmp_path, monkeypatch) -> None:
         ("REDIS_URL", "localhost:6379", "text matching"),
         ("QUEUE_NAME", "two words", "text matching"),
         ("ORIGINS", "ftp://example.org/", "comma-separated list"),
-        ("USE_NVDEC", "1", "0 or 1"),
+        ("USE_NVDEC", "perhaps", "0 or 1"),
         ("USER_AGENT", "x" * 201, "text of 1 to 200 characters"),
     ],
 )
@@ -91,3 +91,14 @@ def test_settings_are_read_once_and_frozen() -> None:
             get_settings().frame_stride = 2  # type: ignore[misc]
     finally:
         get_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name", ["USE_NVDEC=1", "PARTIAL_DOWNLOAD=1", "CHUNKED_STREAMING=0", "TIME_BUDGET_S=1.5"]
+)
+def test_what_is_allowed_but_costs_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert load_settings(_env_file=None).cautions() == []
+    variable, _, value = name.partition("=")
+    monkeypatch.setenv(variable, value)
+    cautions = load_settings(_env_file=None).cautions()
+    assert [caution.split(":")[0] for caution in cautions] == [name]
