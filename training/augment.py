@@ -71,7 +71,7 @@ def _recolour(random: np.random.Generator, image: npt.NDArray[np.uint8]) -> npt.
     return image
 
 
-def _object_targets(boxes: Float32) -> Float32:
+def _object_targets(boxes: Float32, ball_scale: float) -> Float32:
     """Rows class, x, y, width, height in fractions of the picture from boxes that a cut may have clipped."""
     boxes = boxes[boxes[:, 0] >= 0]
     corners = boxes[:, 1:].clip(0, 1)
@@ -79,6 +79,7 @@ def _object_targets(boxes: Float32) -> Float32:
     visible = size.prod(axis=1) >= _LEAST_VISIBLE * whole.prod(axis=1)
     visible &= (size > 0.002).all(axis=1) | (boxes[:, 0] == BALL)
     rows = np.concatenate([boxes[:, :1], (corners[:, :2] + corners[:, 2:]) / 2, size], axis=1)
+    rows[rows[:, 0] == BALL, 3:] *= ball_scale
     return rows[visible & (size > 0).all(axis=1)]
 
 
@@ -93,7 +94,12 @@ def _keypoint_targets(keypoints: Float32) -> Float32:
 
 
 def _sample(
-    random: np.random.Generator, task: str, image: npt.NDArray[np.uint8], boxes: Float32, keypoints: Float32
+    random: np.random.Generator,
+    task: str,
+    image: npt.NDArray[np.uint8],
+    boxes: Float32,
+    keypoints: Float32,
+    ball_scale: float,
 ) -> tuple[npt.NDArray[np.uint8], Float32]:
     """One augmented input picture (RGB, letterboxed) and its target rows."""
     height, width = image.shape[:2]
@@ -108,12 +114,17 @@ def _sample(
         picture = picture[:, ::-1]
         boxes[:, [1, 3]] = 1 - boxes[:, [3, 1]]
         keypoints = np.where(present[:, None], keypoints * (-1, 1) + (1, 0), -1.0).astype(np.float32)[_FLIP]
-    rows = _object_targets(boxes) if task == "detect" else _keypoint_targets(keypoints)
+    rows = _object_targets(boxes, ball_scale) if task == "detect" else _keypoint_targets(keypoints)
     return letterbox(np.ascontiguousarray(picture[..., ::-1])), rows
 
 
 def batch(
-    random: np.random.Generator, task: str, shards: list[Frames], weights: Float32, size: int
+    random: np.random.Generator,
+    task: str,
+    shards: list[Frames],
+    weights: Float32,
+    size: int,
+    ball_scale: float = 1.0,
 ) -> dict[str, torch.Tensor]:
     """A batch as the loss of ultralytics takes it.
 
@@ -123,12 +134,16 @@ def batch(
         shards: Frames to choose from, all of the same number.
         weights: Relative frequency of every frame of all shards in order.
         size: How many.
+        ball_scale: How much larger than the ball its box is. A box of four pixels overlaps no first guess and
+            is never learned; one that starts large and shrinks is.
     """
     per_shard = len(shards[0].images)
     images, indices, targets = [], [], []
     for index, choice in enumerate(random.choice(len(weights), size, p=weights / weights.sum())):
         shard, frame = shards[choice // per_shard], choice % per_shard
-        picture, rows = _sample(random, task, shard.images[frame], shard.boxes[frame], shard.keypoints[frame])
+        picture, rows = _sample(
+            random, task, shard.images[frame], shard.boxes[frame], shard.keypoints[frame], ball_scale
+        )
         images.append(picture)
         indices.append(np.full(len(rows), index))
         targets.append(rows)

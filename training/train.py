@@ -28,6 +28,8 @@ from training.models import Float32, build, decode_keypoints, decode_objects, le
 
 _WARM_UP_STEPS = 100
 _LAST_RATE = 0.02
+_FIRST_BALL_SCALE = 2.5
+_BALL_SHRINKS_FOR = 0.55  # share of the time
 
 
 def open_shards(folder: Path) -> list[Frames]:
@@ -81,7 +83,7 @@ def validate_keypoints(
     both = present & found
     near = errors < 30
     return (
-        f"median {np.median(errors[present]):.1f} px, of found {np.median(errors[both]) if both.any() else -1:.1f}; "
+        f"median error {np.median(errors[present]):.1f} px; "
         f"recall {both.sum() / present.sum():.2f}, near {(both & near).sum() / present.sum():.2f}; "
         f"false {(found & ~present).sum() / max(1, found.sum()):.3f}"
     )
@@ -139,7 +141,8 @@ def main() -> None:
         factor = _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
         for group in optimizer.param_groups:
             group["lr"] = options.rate * factor * min(1.0, (step + 1) / _WARM_UP_STEPS)
-        samples = batch(random, options.task, shards, weights, options.batch)
+        ball_scale = max(1.0, _FIRST_BALL_SCALE - share / _BALL_SHRINKS_FOR * (_FIRST_BALL_SCALE - 1))
+        samples = batch(random, options.task, shards, weights, options.batch, ball_scale)
         samples["img"] = samples["img"].contiguous(memory_format=torch.channels_last)
         loss = model.loss(samples)[0].sum()
         optimizer.zero_grad(set_to_none=True)
