@@ -224,14 +224,14 @@ class Settings(BaseSettings):
             found.append("USE_NVDEC=1: decoding on the GPU is not built yet; frames are decoded on the CPU")
         if self.partial_download:
             found.append(
-                f"PARTIAL_DOWNLOAD=1: only the first {self.partial_download_mb} MB are looked at; a clip that "
-                "is answered in part scores next to nothing"
+                f"PARTIAL_DOWNLOAD=1: only the first {self.partial_download_mb} MB are looked at; a clip "
+                "that is answered in part scores next to nothing"
             )
         if not self.chunked_streaming:
             found.append("CHUNKED_STREAMING=0: no frame is decoded before the last byte has arrived")
         if self.time_budget_s:
             found.append(
-                f"TIME_BUDGET_S={self.time_budget_s}: a cut by the clock makes answers to the same clip differ"
+                f"TIME_BUDGET_S={self.time_budget_s}: a cut by the clock makes answers to one clip differ"
             )
         return found
 
