@@ -37,7 +37,9 @@ def check_against_truth(body: bytes, file: str) -> None:
     people, pitch = score.objects["people"], score.keypoints
     print(f"people: recall {people.recall:.3f}, precision {people.precision:.3f}")
     print(f"keypoints: {pitch.median_error:.1f} px in the median, recall {pitch.recall:.3f}")
-    assert min(people.recall, people.precision) >= 0.8
+    # far below the goal, which `make demo` reports: this asks whether the way through the containers is whole
+    assert min(people.recall, people.precision) >= 0.6
+    assert pitch.median_error <= 15
 
 
 def main() -> None:
