@@ -1,0 +1,48 @@
+"""The Python of the README and of the front-end guide, run as it stands against a real worker."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.cli.worker_part import WorkerPart
+from services.contracts.gsr import decode_response
+from services.settings import get_settings
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
+
+
+def python_blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
+
+
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [
+        (page, i)
+        for page in ("README.md", "docs/guides/front-end.md")
+        for i in range(len(python_blocks(page)))
+    ],
+)
+def test_the_example_answers_a_challenge(
+    page: str, number: int, worker: WorkerPart, clip_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", worker.redis_url)
+    get_settings.cache_clear()
+    try:
+        names: dict[str, Any] = {}
+        exec(compile(python_blocks(page)[number], page, "exec"), names)  # noqa: S102 - our own documentation
+        body = asyncio.run(names["challenge"](f"{page}-{number}", clip_url))
+    finally:
+        get_settings.cache_clear()
+    assert len(decode_response(body).frames) == 100
+
+
+def test_there_are_examples() -> None:
+    assert python_blocks("README.md")
+    assert len(python_blocks("docs/guides/front-end.md")) == 2

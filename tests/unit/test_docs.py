@@ -1,0 +1,98 @@
+"""What README and docs name exists: errors, links, targets, commands, settings; their Python compiles."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from services.cli.main import app
+from services.errors import ERROR_TYPES
+from services.settings import Settings, variable_name
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
+DOCKERS_OWN = {
+    "ACCEL",
+    "COMPOSE_PROFILES",
+    "MODELS_DIR",
+    "CERTS_DIR",
+    "REDIS_PASSWORD",
+    "TORCH_INDEX",
+    "TORCH",
+}
+OTHERS = {
+    "HTTP",
+    "MP4",
+    "URL",
+    "JSON",
+    "TLS",
+    "GPU",
+    "CPU",
+    "AGPL",
+    "RST_STREAM",
+    "CUDA",
+    "HEVC",
+    "SSL_CERT_FILE",
+}
+
+
+def page_id(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_every_error_is_documented() -> None:
+    text = (ROOT / "docs/reference/errors.md").read_text()
+    documented = set(re.findall(r"`(?:services\.errors\.)?(\w+)`", text))
+    assert set(ERROR_TYPES) <= documented
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
+        if not target.startswith(("http://", "https://")):
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_named_files_exist(path: Path) -> None:
+    roots = (
+        "services/",
+        "tasks/",
+        "tests/",
+        "benchmarks/",
+        "training/",
+        "compose/",
+        "docs/",
+        "requirements/",
+    )
+    for name in re.findall(r"`([\w./-]+\.(?:py|md|yml|yaml|conf|pt|sh))`", path.read_text()):
+        if name.startswith(roots):
+            assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_commands_exist(path: Path) -> None:
+    text = path.read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    for target in re.findall(r"(?:`|^ {4})make ([a-z]+)\b", text, re.M):
+        assert target in targets, f"make {target}"
+    group = typer.main.get_command(app)
+    commands = set(group.commands)  # type: ignore[attr-defined]
+    for command in re.findall(r"(?:`|^ {4})(?:\.venv/bin/)?touchline ([a-z]+)\b", text, re.M):
+        assert command in commands, f"touchline {command}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_settings_exist(path: Path) -> None:
+    known = {variable_name(field) for field in Settings.model_fields} | DOCKERS_OWN | OTHERS
+    named = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", path.read_text()))
+    assert named <= known, named - known
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_python_compiles(path: Path) -> None:
+    for block in re.findall(r"```python\n(.*?)```", path.read_text(), re.S):
+        compile(block, page_id(path), "exec")
