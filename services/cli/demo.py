@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,6 +42,8 @@ def demo(
     from services.cli.demo_run import run_demo, save
     from services.settings import get_settings
 
+    # like Ctrl-C, so that all parts are stopped on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     settings = get_settings()
     result = run_demo(_clip(cache, seconds), settings.worker_start_timeout_s + 10.0, deadline)
     held, found = checks(result), score(result)
