@@ -16,9 +16,6 @@ from services.video.decode import Clip
 from services.video.picture import Letterbox
 from services.video.plan import FramePlan
 
-FPS = 25.0
-"""Challenge clips have 25 frames a second; tracking uses it only to bound how far people run."""
-
 
 def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     """Which frames are looked at, and at what size."""
@@ -34,7 +31,6 @@ def fill(results: Sequence[FrameResult], clip: Clip, settings: Settings) -> Fill
         sorted(results, key=lambda result: result.index),
         clip.stats.count,
         PictureSize(clip.width, clip.height),
-        fps=FPS,
         stride=settings.frame_stride,
         tracking=not settings.disable_tracking,
     )

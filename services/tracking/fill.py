@@ -45,7 +45,6 @@ def fill_clip(
     count: int,
     size: PictureSize,
     *,
-    fps: float,
     stride: int,
     tracking: bool = True,
 ) -> Filled:
@@ -55,14 +54,14 @@ def fill_clip(
         results: The sampled frames, by rising frame number; at least one.
         count: Frames in the clip.
         size: The source picture.
-        fps: Frames per second, for how far people can run.
         stride: Distance of the samples, frames.
         tracking: False repeats the nearest sample's boxes, each with an id of its own.
     """
     fits = sample_fits(results, size)
     indices = [r.index for r in results]
-    keypoints = _fill_keypoints(results, fits, indices, count, size)
-    tracks = _tracks(results, fits, size, fps, stride) if tracking else _loose(results)
+    path = cameras(fits, indices, count, size)
+    keypoints = _fill_keypoints(results, path, count, size)
+    tracks = _tracks(results, [path[i] for i in indices], size, stride) if tracking else _loose(results)
     reach = (stride + 1) // 2 if tracking else stride
     parts = [_fill_track(track, count, size, stride, reach) for track in tracks]
     frame = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, np.int64)
@@ -82,9 +81,9 @@ def fill_clip(
 
 
 def _tracks(
-    results: Sequence[FrameResult], fits: Sequence[Matrix | None], size: PictureSize, fps: float, stride: int
+    results: Sequence[FrameResult], known: Sequence[Matrix | None], size: PictureSize, stride: int
 ) -> list[Track]:
-    people = track_people(results, fits, fps, stride)
+    people = track_people(results, known, stride)
     kept = [t for t in people if len(t.frames) > 1 or max(t.votes.values()) >= SINGLE_SCORE]
     ball = track_ball(results, len(people) + 1, size.width, stride)
     return [*kept, ball] if ball is not None else kept
@@ -92,11 +91,11 @@ def _tracks(
 
 def _loose(results: Sequence[FrameResult]) -> list[Track]:
     tracks: list[Track] = []
-    for result in results:
+    for sample, result in enumerate(results):
         found = result.detections
         for box, score, class_id in zip(found.boxes, found.scores, found.classes, strict=True):
             track = Track(len(tracks) + 1)
-            track.see(result.index, box, int(class_id), float(score), np.zeros(2), False)
+            track.see(result.index, sample, box, int(class_id), float(score))
             tracks.append(track)
     return tracks
 
@@ -127,18 +126,13 @@ def _fill_track(
 
 
 def _fill_keypoints(
-    results: Sequence[FrameResult],
-    fits: Sequence[Matrix | None],
-    indices: Sequence[int],
-    count: int,
-    size: PictureSize,
+    results: Sequence[FrameResult], path: Sequence[Matrix | None], count: int, size: PictureSize
 ) -> Matrix:
     keypoints = np.zeros((count, KEYPOINTS_PER_FRAME, 2))
-    path = cameras(fits, indices, count, size)
     if path[0] is None:
         # no camera in the whole clip: what was seen, as it was seen, until the next sample
         for position, result in enumerate(results):
-            end = indices[position + 1] if position + 1 < len(results) else count
+            end = results[position + 1].index if position + 1 < len(results) else count
             if result.keypoints is not None:
                 seen = result.keypoints.scores[:, None] > 0
                 keypoints[result.index : end] = np.where(seen, result.keypoints.points, 0)

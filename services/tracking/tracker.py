@@ -1,8 +1,9 @@
 """Joining the boxes of sampled frames to tracks.
 
-People are matched where they stand on the pitch, in metres, so that a panning camera does not matter and a
-gap of several frames is bridged by how far a person can run; without a camera the picture serves, measured
-in heights of the box. The assignment is the optimal one (Hungarian method).
+People are matched where their feet are expected: moved on with the ground under a panning or zooming
+camera, then by their own speed. Distances are measured in heights of the box, about 1.8 m each, so that near
+and far people are treated alike. Tracks seen in the latest sample choose first, those that were missed later;
+the assignment within each group is the optimal one (Hungarian method).
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from services.contracts.results import Detections, FrameResult
 from services.tracking.camera import Matrix, inverse, project
 
 BALL = 0
-TOP_SPEED_M_S = 9.0
-SLACK_M = 1.5
-"""Allowance for the noise of a box's lower edge, metres on the pitch."""
-IMAGE_GATE = 1.2
-"""Without a camera: how far a person may move between samples, in box heights."""
+FIRST_GATE = 1.3
+"""How far a person of unknown speed may be from where the ground moved them, in heights per sample."""
+GATE = 0.9
+"""The same for a person whose speed is known."""
+SIZE_WEIGHT = 0.5
 CLASS_PENALTY = 1.5
-MAX_GAP_SAMPLES = 4
-"""A track that was not seen for more samples than this has ended."""
+MAX_GAP_SAMPLES = 2
+"""A track that was missed in more samples than this has ended."""
 HUGE = 1e6
 
 
@@ -38,18 +39,16 @@ class Track:
         frames: Frame numbers of the samples in which it was seen.
         boxes: x1, y1, x2, y2 in source pixels, one per entry of `frames`.
         votes: Sum of scores by class.
-        ground: Last position: metres on the pitch, or pixels.
-        velocity: Units of `ground` per frame.
-        on_pitch: Whether `ground` is in metres.
+        sample: Position of the latest sample in which it was seen.
+        velocity: Pixels per frame over the ground, or None while it was seen once.
     """
 
     id: int
     frames: list[int] = field(default_factory=list)
     boxes: list[npt.NDArray[np.float32]] = field(default_factory=list)
     votes: dict[int, float] = field(default_factory=dict)
-    ground: Matrix = field(default_factory=lambda: np.zeros(2))
-    velocity: Matrix = field(default_factory=lambda: np.zeros(2))
-    on_pitch: bool = False
+    sample: int = 0
+    velocity: Matrix | None = None
 
     @property
     def class_id(self) -> int:
@@ -57,104 +56,110 @@ class Track:
         return min(self.votes, key=lambda c: (-self.votes[c], c))
 
     @property
+    def feet(self) -> Matrix:
+        """Middle of the latest box's lower edge."""
+        return np.asarray(feet_of(self.boxes[-1][None])[0], np.float64)
+
+    @property
     def height(self) -> float:
         """Height of the latest box, pixels."""
         return float(self.boxes[-1][3] - self.boxes[-1][1])
 
-    def see(
-        self,
-        frame: int,
-        box: npt.NDArray[np.float32],
-        class_id: int,
-        score: float,
-        ground: Matrix,
-        on_pitch: bool,
-    ) -> None:
+    def see(self, frame: int, sample: int, box: npt.NDArray[np.float32], class_id: int, score: float) -> None:
         """Add an observation."""
-        if self.frames and self.on_pitch == on_pitch:
-            speed = (ground - self.ground) / (frame - self.frames[-1])
-            self.velocity = speed if len(self.frames) == 1 else 0.5 * self.velocity + 0.5 * speed
-        else:
-            self.velocity = np.zeros(2)
         self.frames.append(frame)
         self.boxes.append(box)
         self.votes[class_id] = self.votes.get(class_id, 0.0) + score
-        self.ground, self.on_pitch = ground, on_pitch
+        self.sample = sample
+
+
+def feet_of(boxes: npt.NDArray[np.float32]) -> Matrix:
+    """(n, 2) middles of the lower edges of boxes (n, 4)."""
+    return np.asarray(np.c_[(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], np.float64)
 
 
 def track_people(
-    results: Sequence[FrameResult], fits: Sequence[Matrix | None], fps: float, stride: int
+    results: Sequence[FrameResult], cameras: Sequence[Matrix | None], stride: int
 ) -> list[Track]:
     """Join goalkeepers, players and referees to tracks.
 
     Args:
         results: The samples, by rising frame number.
-        fits: The camera of each sample, or None.
-        fps: Frames per second of the source.
+        cameras: The camera of each sample, or None.
         stride: Distance of the samples, frames.
     """
     tracks: list[Track] = []
-    active: list[Track] = []
-    for result, fit in zip(results, fits, strict=True):
+    for sample, result in enumerate(results):
         people = np.flatnonzero(result.detections.classes != BALL)
         boxes = result.detections.boxes[people]
         classes = result.detections.classes[people]
         scores = result.detections.scores[people]
-        feet = np.c_[(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]].astype(np.float64)
-        ground = project(inverse(fit), feet) if fit is not None else feet
-        active = [t for t in active if result.index - t.frames[-1] <= (MAX_GAP_SAMPLES + 1) * stride]
-        taken: set[int] = set()
-        cost = _costs(active, ground, boxes, classes, result.index, fit is not None, fps, stride)
-        for row, column in zip(*linear_sum_assignment(cost), strict=True):
-            if cost[row, column] < HUGE:
-                taken.add(int(column))
-                active[row].see(
-                    result.index,
-                    boxes[column],
-                    int(classes[column]),
-                    float(scores[column]),
-                    ground[column],
-                    fit is not None,
-                )
-        for column in range(len(boxes)):
-            if column not in taken:
-                track = Track(len(tracks) + 1)
-                track.see(
-                    result.index,
-                    boxes[column],
-                    int(classes[column]),
-                    float(scores[column]),
-                    ground[column],
-                    fit is not None,
-                )
-                tracks.append(track)
-                active.append(track)
+        free = np.ones(len(boxes), bool)
+        for missed in range(MAX_GAP_SAMPLES + 1):
+            earlier = sample - 1 - missed
+            group = [track for track in tracks if track.sample == earlier]
+            if not group or not free.any():
+                continue
+            motion = _motion(cameras[earlier], cameras[sample])
+            open_ones = np.flatnonzero(free)
+            cost = _costs(group, boxes[open_ones], classes[open_ones], result.index, motion, stride)
+            for row, column in zip(*linear_sum_assignment(cost), strict=True):
+                if cost[row, column] < HUGE:
+                    chosen = int(open_ones[column])
+                    free[chosen] = False
+                    _follow(group[row], result.index, sample, boxes[chosen], motion)
+                    group[row].see(
+                        result.index, sample, boxes[chosen], int(classes[chosen]), float(scores[chosen])
+                    )
+        for fresh in np.flatnonzero(free):
+            track = Track(len(tracks) + 1)
+            track.see(result.index, sample, boxes[fresh], int(classes[fresh]), float(scores[fresh]))
+            tracks.append(track)
     return tracks
 
 
+def _motion(first: Matrix | None, last: Matrix | None) -> Matrix | None:
+    """How the ground moved in the picture between two samples."""
+    return None if first is None or last is None else last @ inverse(first)
+
+
+def _expected(track: Track, frame: int, motion: Matrix | None, with_velocity: bool = True) -> Matrix:
+    """Where a track's feet should be now, pixels."""
+    spot = track.feet
+    if motion is not None:
+        moved = project(motion, spot[None])[0]
+        spot = moved if np.isfinite(moved).all() else spot
+    if with_velocity and track.velocity is not None:
+        spot = spot + track.velocity * (frame - track.frames[-1])
+    return spot
+
+
+def _follow(
+    track: Track, frame: int, sample: int, box: npt.NDArray[np.float32], motion: Matrix | None
+) -> None:
+    """Update a track's speed over the ground before it takes a new box."""
+    ground = _expected(track, frame, motion, with_velocity=False)
+    speed = (feet_of(box[None])[0] - ground) / (frame - track.frames[-1])
+    track.velocity = speed if track.velocity is None else 0.4 * track.velocity + 0.6 * speed
+
+
 def _costs(
-    active: Sequence[Track],
-    ground: Matrix,
+    group: Sequence[Track],
     boxes: npt.NDArray[np.float32],
     classes: npt.NDArray[np.int64],
     frame: int,
-    on_pitch: bool,
-    fps: float,
+    motion: Matrix | None,
     stride: int,
 ) -> Matrix:
-    cost = np.full((len(active), len(boxes)), HUGE)
-    feet = np.c_[(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]].astype(np.float64)
-    for row, track in enumerate(active):
-        gap = frame - track.frames[-1]
-        if on_pitch and track.on_pitch:
-            where = track.ground + track.velocity * min(gap, 2 * stride)
-            distance = np.linalg.norm(ground - where, axis=1) / (SLACK_M + TOP_SPEED_M_S * gap / fps)
-        else:
-            last = track.boxes[-1]
-            spot = np.array([(last[0] + last[2]) / 2, last[3]], np.float64)
-            distance = np.linalg.norm(feet - spot, axis=1) / (track.height * IMAGE_GATE * gap / stride)
-        penalised = distance * np.where(classes == track.class_id, 1.0, CLASS_PENALTY)
-        cost[row] = np.where(np.nan_to_num(distance, nan=HUGE) < 1.0, penalised, HUGE)
+    cost = np.full((len(group), len(boxes)), HUGE)
+    feet = feet_of(boxes)
+    heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0).astype(np.float64)
+    for row, track in enumerate(group):
+        away = np.linalg.norm(feet - _expected(track, frame, motion), axis=1) / track.height
+        gate = (FIRST_GATE if track.velocity is None else GATE) * (frame - track.frames[-1]) / stride
+        unlike = SIZE_WEIGHT * np.abs(np.log(heights / track.height))
+        value = (away + unlike) * np.where(classes == track.class_id, 1.0, CLASS_PENALTY)
+        cost[row] = np.where(away < gate, value, HUGE)
     return cost
 
 
@@ -193,7 +198,7 @@ def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride
     for s in reversed(chain):
         _, sample, k, _ = states[s]
         box = candidates[sample][k]
-        track.see(results[sample].index, box[:4], BALL, float(box[4]), _centre(box), False)
+        track.see(results[sample].index, sample, box[:4], BALL, float(box[4]))
     return track
 
 

@@ -49,7 +49,7 @@ def crossing(stride: int) -> tuple[list[FrameResult], list[Matrix | None]]:
 @pytest.mark.parametrize("stride", [1, 3, 6, 10])
 def test_ids_survive_a_crossing_under_a_panning_camera(stride: int) -> None:
     results, fits = crossing(stride)
-    tracks = track_people(results, fits, FPS, stride)
+    tracks = track_people(results, fits, stride)
     assert len(tracks) == 2
     assert [len(t.frames) for t in tracks] == [len(results)] * 2
     directions = []
@@ -66,19 +66,19 @@ def test_a_gap_is_bridged_and_a_long_one_is_not() -> None:
     camera = make_camera()
     box = box_at(camera, (60, 35))
     results = [
-        result(i * 6, [box] if i < 3 or i >= 6 else [], [2] if i < 3 or i >= 6 else []) for i in range(10)
+        result(i * 6, [box] if i < 3 or i >= 5 else [], [2] if i < 3 or i >= 5 else []) for i in range(10)
     ]
-    assert len(track_people(results, [camera] * 10, FPS, 6)) == 1
+    assert len(track_people(results, [camera] * 10, 6)) == 1
     results = [
         result(i * 6, [box] if i < 2 or i >= 9 else [], [2] if i < 2 or i >= 9 else []) for i in range(12)
     ]
-    assert len(track_people(results, [camera] * 12, FPS, 6)) == 2
+    assert len(track_people(results, [camera] * 12, 6)) == 2
 
 
 def test_class_is_voted_over_the_track() -> None:
     camera = make_camera()
     results = [result(i * 6, [box_at(camera, (60, 35))], [3 if i == 2 else 1]) for i in range(6)]
-    tracks = track_people(results, [camera] * 6, FPS, 6)
+    tracks = track_people(results, [camera] * 6, 6)
     assert [t.class_id for t in tracks] == [1]
 
 
@@ -87,7 +87,7 @@ def test_tracking_without_a_camera() -> None:
         result(i * 6, [[100 + i * 10, 200, 130 + i * 10, 280], [600, 300, 630, 380]], [2, 2])
         for i in range(5)
     ]
-    tracks = track_people(results, [None] * 5, FPS, 6)
+    tracks = track_people(results, [None] * 5, 6)
     assert [len(t.frames) for t in tracks] == [5, 5]
 
 
@@ -106,7 +106,7 @@ def test_one_ball_and_outliers_are_left_out() -> None:
 
 
 def fill(results: list[FrameResult], count: int, stride: int, tracking: bool = True) -> Filled:
-    return fill_clip(results, count, SIZE, fps=FPS, stride=stride, tracking=tracking)
+    return fill_clip(results, count, SIZE, stride=stride, tracking=tracking)
 
 
 def test_every_frame_is_filled_where_the_truth_is() -> None:
