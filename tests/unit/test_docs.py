@@ -20,6 +20,7 @@ DOCKERS_OWN = {
     "MODELS_DIR",
     "CERTS_DIR",
     "REDIS_PASSWORD",
+    "REDIS_PORT",
     "TORCH_INDEX",
     "TORCH",
 }
