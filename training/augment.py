@@ -35,7 +35,7 @@ class Frames:
 
     def weights(self) -> Float32:
         """How often to show each frame to the detector: twice with a goalkeeper in it."""
-        return 1.0 + (self.boxes[..., 0] == GOALKEEPER).any(axis=1).astype(np.float32)
+        return np.asarray(1.0 + (self.boxes[..., 0] == GOALKEEPER).any(axis=1), np.float32)
 
 
 def _cut(random: np.random.Generator, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -80,7 +80,7 @@ def _object_targets(boxes: Float32, ball_scale: float) -> Float32:
     visible &= (size > 0.002).all(axis=1) | (boxes[:, 0] == BALL)
     rows = np.concatenate([boxes[:, :1], (corners[:, :2] + corners[:, 2:]) / 2, size], axis=1)
     rows[rows[:, 0] == BALL, 3:] *= ball_scale
-    return rows[visible & (size > 0).all(axis=1)]
+    return np.asarray(rows[visible & (size > 0).all(axis=1)], np.float32)
 
 
 def _keypoint_targets(keypoints: Float32) -> Float32:
@@ -106,14 +106,14 @@ def _sample(
     x0, y0, x1, y1 = _cut(random, (width, height))
     picture = _recolour(random, cv2.resize(image[y0:y1, x0:x1], PICTURE_SIZE, interpolation=cv2.INTER_AREA))
     origin, extent = np.array([x0 / width, y0 / height]), np.array([(x1 - x0) / width, (y1 - y0) / height])
-    present = (keypoints > 0).all(axis=1)
-    keypoints = np.where(present[:, None], (keypoints - origin) / extent, -1.0).astype(np.float32)
+    present = (keypoints > 0).all(axis=1, keepdims=True)
+    keypoints = np.where(present, (keypoints - origin) / extent, -1.0).astype(np.float32)
     boxes = boxes.copy()
     boxes[:, 1:] = (boxes[:, 1:] - np.tile(origin, 2)) / np.tile(extent, 2)
     if random.random() < 0.5:
         picture = picture[:, ::-1]
         boxes[:, [1, 3]] = 1 - boxes[:, [3, 1]]
-        keypoints = np.where(present[:, None], keypoints * (-1, 1) + (1, 0), -1.0).astype(np.float32)[_FLIP]
+        keypoints = np.where(present, keypoints * (-1, 1) + (1, 0), -1.0).astype(np.float32)[_FLIP]
     rows = _object_targets(boxes, ball_scale) if task == "detect" else _keypoint_targets(keypoints)
     return letterbox(np.ascontiguousarray(picture[..., ::-1])), rows
 

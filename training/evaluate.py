@@ -36,7 +36,7 @@ def decode(path: Path, every: int) -> Iterator[npt.NDArray[np.uint8]]:
     with av.open(str(path)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index % every == 0:
-                yield frame.to_ndarray(format="rgb24")
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def fit(positions: Float32, scores: Float32, confidence: float, size: tuple[int, int]) -> Float32:
@@ -102,7 +102,7 @@ def main() -> None:
             batch = to_tensor(np.stack(pictures[start : start + BATCH]))
             objects = decode_objects(detect(batch)[0], options.confidence)
             positions, scores = decode_keypoints(pitch(batch)[0])
-            positions = positions * np.float32(size)
+            positions = np.asarray(positions * size, np.float32)
             for offset, (found, spots, certain) in enumerate(zip(objects, positions, scores, strict=True)):
                 number = start + offset
                 plain = np.where(certain[:, None] >= options.keypoint_confidence, spots, 0)
@@ -111,8 +111,8 @@ def main() -> None:
                 fitted.append(answer_frame(number, found, line_up, size))
     before, after = score_answer(raw, truth), score_answer(fitted, truth)
     for name in (*CLASS_NAMES, "people"):
-        score = after.objects[name]
-        print(f"{name:11} recall {score.recall:.3f}  precision {score.precision:.3f}  of {score.expected}")
+        boxes = after.objects[name]
+        print(f"{name:11} recall {boxes.recall:.3f}  precision {boxes.precision:.3f}  of {boxes.expected}")
     for name, score in (("keypoints", before), ("fitted", after)):
         print(f"{name:11} {json.dumps(score.to_dict()['keypoints'])}  located {score.located:.3f}")
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torchvision.ops import batched_nms
+from torchvision.ops import batched_nms  # type: ignore[import-untyped]
 from ultralytics.cfg import get_cfg
 from ultralytics.nn.tasks import DetectionModel
 
@@ -76,17 +76,18 @@ def build(task: str) -> DetectionModel:
 
 def save(model: torch.nn.Module, path: Path, task: str, notes: dict[str, Any]) -> None:
     """Write a checkpoint that ``ultralytics.YOLO(path)`` loads, atomically and in half precision."""
+    weights = deepcopy(model).half().eval()
+    for parameter in weights.parameters():
+        parameter.requires_grad = False
     arguments = {"task": "detect", "imgsz": INPUT_SIZE[0], "data": None, "model": f"touchline-{task}.yaml"}
     checkpoint = {
         "epoch": -1,
-        "model": deepcopy(model).half().eval(),
+        "model": weights,
         "ema": None,
         "train_args": arguments,
         "license": "AGPL-3.0",
         "notes": notes,
     }
-    for parameter in checkpoint["model"].parameters():
-        parameter.requires_grad = False
     unfinished = path.with_suffix(".tmp")
     torch.save(checkpoint, unfinished)
     unfinished.replace(path)

@@ -31,7 +31,7 @@ def render_shard(seeds: range, path: Path) -> None:
         seeds: Which scenes.
         path: Where to write ``images.npy`` (N, 360, 640, 3; BGR), ``boxes.npy`` (N, 24, 5; class and corners
             in fractions of the picture, class -1 for none) and ``keypoints.npy`` (N, 32, 2; fractions of the
-            picture, also outside it).
+            picture, zeros for those outside it).
     """
     images, boxes, keypoints = [], [], []
     for seed in seeds:

@@ -1,6 +1,6 @@
 """A football clip as an MP4 file together with what is exactly true in every frame.
 
-    python -m services.demo.clip OUT.mp4 --seed 2026 --seconds 30 [--faststart]
+    python -m services.demo.clip OUT.mp4 --seed 2031 --seconds 30 [--faststart]
 
 writes OUT.mp4 and OUT.json. The same seed gives the same bytes on the same machine, whatever the number of
 processes.

@@ -92,7 +92,7 @@ def test_the_black_one_is_the_referee() -> None:
     scene = Scene(TEST_SEED, (1280, 720))
     scene.advance(30)
     picture = scene.render()
-    brightness = {}
+    brightness: dict[int, list[float]] = {}
     for class_id, *corners in picture.boxes:
         x1, y1, x2, y2 = (int(edge) for edge in corners)
         trunk = picture.image[
