@@ -7,7 +7,7 @@ from celery import Celery
 from services.settings import Settings, get_settings
 
 TASK_NAME = "touchline.answer"
-VISIBILITY_S = 120
+MIN_VISIBILITY_S = 120.0
 
 
 def make_app(settings: Settings) -> Celery:
@@ -40,7 +40,7 @@ def make_app(settings: Settings) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             # a lost worker's message comes back after this; longer than any challenge, or it would run twice
-            "visibility_timeout": VISIBILITY_S,
+            "visibility_timeout": max(MIN_VISIBILITY_S, 2 * settings.default_deadline_s),
             # kombu looks for such messages every 10th tick of 10 s by default
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from services.download.pool import ConnectionPool
-from services.errors import TransportError
+from services.errors import ChallengeError, TransportError
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class KeepWarm:
         self._also = also
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="touchline-keep-warm", daemon=True)
+        self._failing: dict[str, str] = {}
         self.rounds = 0
 
     def start(self) -> None:
@@ -61,16 +62,32 @@ class KeepWarm:
                 self._pool.warmup(url)
                 result[url] = None
             except TransportError as error:
-                log.warning("keep-warm of %s failed: %s", url, error)
                 result[url] = str(error)
+        self._log_changes(result)
         return result
+
+    def _log_changes(self, result: dict[str, str | None]) -> None:
+        """One line when an origin is lost or comes back, not one every round."""
+        for url, problem in result.items():
+            if problem is not None and url not in self._failing:
+                log.warning("%s cannot be kept warm: %s", url, problem)
+                self._failing[url] = problem
+            elif problem is None and self._failing.pop(url, None):
+                log.info("%s is warm again", url)
 
     def _run(self) -> None:
         while True:
             if not self._busy():
                 self.touch_all()
-                if self._also is not None and not self._busy():
-                    self._also()
+                self._touch_device()
                 self.rounds += 1
             if self._stop.wait(self._interval_s):
                 return
+
+    def _touch_device(self) -> None:
+        if self._also is None or self._busy():
+            return
+        try:
+            self._also()
+        except ChallengeError as error:  # the next challenge meets it, too, and is answered with it
+            log.error("keeping the device warm failed: %s", error)
