@@ -64,7 +64,8 @@ def test_a_challenge_stands_in_the_task_table(
         answered.wait()
         assert wait_for(lambda: any(row["state"] == "SUCCESS" for row in rows(client))), flower.tail()
         row = next(row for row in rows(client) if row["uuid"] == answered.token)
-        assert re.match(r"\d+ ms · queue \d+ · connect \d+ · .* \| 100 frames", row["result"]), row["result"]
+        stages = r"q \d+, conn \d+, load \d+, dec \d+, inf \d+, fill \d+ ms \| .* \| total \d+ ms, 100 frames"
+        assert re.match(stages, row["result"]), row["result"]
         assert row["runtime"] > 0
         page = client.get("/tasks").text
         heads = [page.index(f'data-column="{name}"') for name in ("state", "runtime", "result", "uuid")]

@@ -14,7 +14,20 @@ from services.cli.flower_task import format_task, stage_text
 from services.settings import get_settings, load_settings
 from tasks.events import stage_summary
 
-STAGES = {"total_ms": 1234, "queue_ms": 3.2, "connect_ms": 0.0, "decode_ms": 700.4, "frames": 750}
+STAGES = {
+    "total_ms": 1234,
+    "queue_ms": 3.2,
+    "connect_ms": 0.0,
+    "first_byte_ms": 8.8,
+    "download_ms": 304.0,
+    "decode_ms": 700.4,
+    "inference_ms": 1200.0,
+    "fill_ms": 20.1,
+    "encode_ms": 5.0,
+    "frames": 750,
+}
+SHORT = "q 3, conn 0, load 304, dec 700, inf 1200, fill 20 ms"
+CELL = 52
 
 
 @dataclass
@@ -24,14 +37,18 @@ class Task:
 
 
 def test_stages_become_one_readable_line() -> None:
-    assert stage_text(repr(STAGES)) == "1234 ms · queue 3 · connect 0 · decode 700 | 750 frames"
+    assert stage_text(repr(STAGES)) == f"{SHORT} | first_byte 9, encode 5 | total 1234 ms, 750 frames"
+
+
+def test_the_stages_that_matter_fit_into_flowers_cell() -> None:
+    assert len(SHORT) <= CELL
 
 
 def test_facts_follow_the_times() -> None:
     text = stage_text(
         repr(STAGES | {"partial": True, "handshakes": 1, "protocol": "HTTP/2", "resumed": False})
     )
-    assert text.endswith("| 750 frames, partial, handshakes 1")
+    assert text.endswith("| total 1234 ms, 750 frames, partial, handshakes 1")
 
 
 def test_what_the_worker_reports_is_understood() -> None:
@@ -40,7 +57,7 @@ def test_what_the_worker_reports_is_understood() -> None:
         "facts": {"frames": 100, "partial": False},
         "total": 1.5,
     }
-    assert stage_text(repr(stage_summary(timeline))) == "1500 ms · decode 700 | 100 frames"
+    assert stage_text(repr(stage_summary(timeline))) == "dec 700 ms | total 1500 ms, 100 frames"
 
 
 @pytest.mark.parametrize("text", ["{'total_ms': 12, 'que...", "None", "[1, 2]", "plain", "{'other': 1}", ""])
@@ -54,7 +71,7 @@ def test_an_error_dict_names_type_and_stage() -> None:
 
 def test_a_failed_task_shows_its_error_in_the_result_column() -> None:
     assert format_task(Task(exception="ConnectFailed('no')")).result == "ConnectFailed('no')"
-    assert format_task(Task(result=repr(STAGES))).result.startswith("1234 ms")
+    assert format_task(Task(result=repr(STAGES))).result.startswith("q 3, conn 0")
     assert format_task(Task()).result is None
 
 
