@@ -72,7 +72,8 @@ class KeepWarm:
             if problem is not None and url not in self._failing:
                 log.warning("%s cannot be kept warm: %s", url, problem)
                 self._failing[url] = problem
-            elif problem is None and self._failing.pop(url, None):
+            elif problem is None and url in self._failing:
+                del self._failing[url]
                 log.info("%s is warm again", url)
 
     def _run(self) -> None:
