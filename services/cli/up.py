@@ -76,10 +76,15 @@ def _start(
     settings: Settings, stack: ExitStack, stop: _StopSignal, with_flower: bool, redis_port: int | None
 ) -> list[Part]:
     """Start all parts; the last one in the list is to be stopped first."""
+    from services.cli.embedded_valkey import port_is_free
     from services.cli.parts import Part
     from services.cli.worker_part import WorkerPart, command
 
     parts: list[Part] = []
+    if with_flower and not port_is_free(settings.flower_port):
+        raise StartFailed(
+            f"FLOWER_PORT={settings.flower_port} is taken: choose another, or leave Flower out (--no-flower)"
+        )
     url = settings.redis_url
     if url is None:
         valkey = _embedded(redis_port)

@@ -130,7 +130,7 @@ def test_a_part_that_dies_ends_the_rest(tmp_path: Path, valkey: EmbeddedValkey) 
 
 
 def test_a_missing_model_is_named_and_nothing_is_left(tmp_path: Path, valkey: EmbeddedValkey) -> None:
-    with run_up(tmp_path, REDIS_URL=valkey.url, DETECTOR_MODEL="/no/such/model.pt") as up:
+    with run_up(tmp_path, "--no-flower", REDIS_URL=valkey.url, DETECTOR_MODEL="/no/such/model.pt") as up:
         assert up.wait_end() == 1
         assert "DETECTOR_MODEL='/no/such/model.pt': no such file" in up.text
         assert "ready" not in up.lines
@@ -144,16 +144,22 @@ def test_a_wrong_setting_stops_the_start_at_once(tmp_path: Path) -> None:
 
 def test_a_redis_that_does_not_answer_is_named(tmp_path: Path) -> None:
     url = f"redis://user:secret@127.0.0.1:{free_port()}/0"
-    with run_up(tmp_path, REDIS_URL=url) as up:
+    with run_up(tmp_path, "--no-flower", REDIS_URL=url) as up:
         assert up.wait_end() == 1
         assert "does not answer" in up.text
         assert "secret" not in up.text
 
 
 def test_a_taken_port_is_named(tmp_path: Path, valkey: EmbeddedValkey) -> None:
-    with run_up(tmp_path, "--redis-port", str(valkey.port), REDIS_URL="") as up:
+    with run_up(tmp_path, "--no-flower", "--redis-port", str(valkey.port), REDIS_URL="") as up:
         assert up.wait_end() == 1
         assert f"port {valkey.port} of this machine is taken" in up.text
+
+
+def test_a_taken_port_of_flower_is_named(tmp_path: Path, valkey: EmbeddedValkey) -> None:
+    with run_up(tmp_path, REDIS_URL=valkey.url, FLOWER_PORT=str(valkey.port)) as up:
+        assert up.wait_end() == 1
+        assert f"FLOWER_PORT={valkey.port} is taken" in up.text
 
 
 def test_ctrl_c_during_the_start_is_heard(tmp_path: Path, valkey: EmbeddedValkey) -> None:
