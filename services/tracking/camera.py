@@ -105,7 +105,7 @@ def clean(fits: Sequence[Matrix | None], indices: Sequence[int], size: PictureSi
         if first is None or middle is None or last is None:
             continue
         share = (indices[here] - indices[before]) / (indices[after] - indices[before])
-        expected = between(first, last, share, size)
+        expected = between(first, last, np.array([share]), size)[0]
         ground = project(inverse(middle), size.corners * [1, 0.5] + [0, size.height / 2])
         off = np.linalg.norm(project(expected, ground) - project(middle, ground), axis=1)
         apart = np.linalg.norm(project(last, ground) - project(first, ground), axis=1)
@@ -115,25 +115,48 @@ def clean(fits: Sequence[Matrix | None], indices: Sequence[int], size: PictureSi
     return kept
 
 
-def between(first: Matrix, last: Matrix, share: float, size: PictureSize) -> Matrix:
-    """The camera on the way from `first` (share 0) to `last` (share 1).
+def between(first: Matrix, last: Matrix, shares: Matrix, size: PictureSize) -> Matrix:
+    """The cameras on the way from `first` (share 0) to `last` (share 1).
 
     The picture's corners are moved in straight lines, which follows a pan or zoom of the camera, where
     moving each keypoint by itself would not.
+
+    Args:
+        first: (3, 3).
+        last: (3, 3).
+        shares: (n,) 0 to 1.
+        size: The source picture.
+
+    Returns:
+        (n, 3, 3)
     """
     motion = last @ inverse(first)
     corners = size.corners
     moved = project(motion, corners)
     if not np.isfinite(moved).all():
-        return first if share < 0.5 else last
-    target = corners + share * (moved - corners)
-    step = cv2.getPerspectiveTransform(corners.astype(np.float32), target.astype(np.float32))
-    return np.asarray(step, np.float64) @ first
+        return np.where((shares < 0.5)[:, None, None], first, last)
+    targets = corners + shares[:, None, None] * (moved - corners)
+    return _from_corners(corners, targets) @ first
+
+
+def _from_corners(corners: Matrix, targets: Matrix) -> Matrix:
+    """Homographies (n, 3, 3) that take four corners (4, 2) to targets (n, 4, 2), solved directly."""
+    x, y = corners.T
+    u, v = targets[..., 0], targets[..., 1]
+    one, zero = np.ones(4), np.zeros(4)
+    upper = np.stack([x, y, one, zero, zero, zero], 1)
+    lower = np.stack([zero, zero, zero, x, y, one], 1)
+    rows = np.empty((len(targets), 8, 8))
+    rows[:, :4, :6], rows[:, 4:, :6] = upper, lower
+    rows[:, :4, 6:] = -u[..., None] * corners
+    rows[:, 4:, 6:] = -v[..., None] * corners
+    solved = np.linalg.solve(rows, np.concatenate([u, v], 1)[..., None])[..., 0]
+    return np.asarray(np.c_[solved, np.ones(len(targets))].reshape(-1, 3, 3), np.float64)
 
 
 def cameras(
     fits: Sequence[Matrix | None], indices: Sequence[int], count: int, size: PictureSize
-) -> list[Matrix | None]:
+) -> Matrix | None:
     """The camera of every frame of the clip, from those of the samples.
 
     Args:
@@ -143,39 +166,38 @@ def cameras(
         size: The source picture.
 
     Returns:
-        `count` homographies; frames before the first and after the last fit repeat it. All None when there
-        is no fit at all.
+        (count, 3, 3); frames before the first and after the last fit repeat it. None when there is no fit.
     """
     known = [(frame, fit) for frame, fit in zip(indices, fits, strict=True) if fit is not None]
     if not known:
-        return [None] * count
-    result: list[Matrix | None] = [None] * count
+        return None
+    path = np.empty((count, 3, 3))
     for (start, first), (end, last) in zip(known, known[1:], strict=False):
-        for frame in range(start, end):
-            result[frame] = between(first, last, (frame - start) / (end - start), size)
-    for frame in range(known[0][0]):
-        result[frame] = known[0][1]
-    for frame in range(known[-1][0], count):
-        result[frame] = known[-1][1]
-    return result
+        path[start:end] = between(first, last, np.arange(end - start) / (end - start), size)
+    path[: known[0][0]] = known[0][1]
+    path[known[-1][0] :] = known[-1][1]
+    return path
 
 
-def visible_keypoints(homography: Matrix, size: PictureSize) -> Matrix:
-    """The 32 pitch keypoints of one frame in source pixels, (32, 2); those out of the picture are 0, 0."""
-    mapped = np.c_[METRES, np.ones(len(METRES))] @ homography.T
-    centre = inverse(homography) @ [size.width / 2, size.height * 0.75, 1.0]
-    sign = np.sign(homography[2] @ (centre / centre[2])) or 1.0
-    depth = mapped[:, 2] * sign
-    safe = np.where(depth > 1e-9, depth, 1.0)
-    points = mapped[:, :2] * sign / safe[:, None]
-    inside = (
-        (depth > 1e-9)
-        & (points[:, 0] >= 0)
-        & (points[:, 0] < size.width)
-        & (points[:, 1] >= 0)
-        & (points[:, 1] < size.height)
-    )
-    result: Matrix = np.where(inside[:, None], points, 0.0)
+def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
+    """The 32 pitch keypoints in source pixels; those out of the picture are 0, 0.
+
+    Args:
+        path: (n, 3, 3) homographies.
+        size: The source picture.
+
+    Returns:
+        (n, 32, 2)
+    """
+    mapped = np.c_[METRES, np.ones(len(METRES))] @ path.transpose(0, 2, 1)
+    # what the lower middle of the picture shows lies before the camera, on the right side of the horizon
+    centre = np.linalg.inv(path) @ [size.width / 2, size.height * 0.75, 1.0]
+    sign = np.sign(np.einsum("ni,ni->n", path[:, 2], centre / centre[:, 2:]))
+    depth = mapped[..., 2] * np.where(sign == 0, 1.0, sign)[:, None]
+    points = mapped[..., :2] / np.where(np.abs(mapped[..., 2:]) > 1e-9, mapped[..., 2:], 1.0)
+    limit = np.array([size.width, size.height])
+    inside = (depth > 1e-9) & (points >= 0).all(2) & (points < limit).all(2)
+    result: Matrix = np.where(inside[..., None], points, 0.0)
     return result
 
 

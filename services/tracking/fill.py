@@ -61,7 +61,7 @@ def fill_clip(
     indices = [r.index for r in results]
     path = cameras(fits, indices, count, size)
     keypoints = _fill_keypoints(results, path, count, size)
-    tracks = _tracks(results, [path[i] for i in indices], size, stride) if tracking else _loose(results)
+    tracks = _tracks(results, path, size, stride) if tracking else _loose(results)
     reach = (stride + 1) // 2 if tracking else stride
     parts = [_fill_track(track, count, size, stride, reach) for track in tracks]
     frame = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, np.int64)
@@ -81,8 +81,9 @@ def fill_clip(
 
 
 def _tracks(
-    results: Sequence[FrameResult], known: Sequence[Matrix | None], size: PictureSize, stride: int
+    results: Sequence[FrameResult], path: Matrix | None, size: PictureSize, stride: int
 ) -> list[Track]:
+    known = [None if path is None else path[result.index] for result in results]
     people = track_people(results, known, stride)
     kept = [t for t in people if len(t.frames) > 1 or max(t.votes.values()) >= SINGLE_SCORE]
     ball = track_ball(results, len(people) + 1, size.width, stride)
@@ -126,18 +127,15 @@ def _fill_track(
 
 
 def _fill_keypoints(
-    results: Sequence[FrameResult], path: Sequence[Matrix | None], count: int, size: PictureSize
+    results: Sequence[FrameResult], path: Matrix | None, count: int, size: PictureSize
 ) -> Matrix:
+    if path is not None:
+        return visible_keypoints(path, size)
+    # no camera in the whole clip: what was seen, as it was seen, until the next sample
     keypoints = np.zeros((count, KEYPOINTS_PER_FRAME, 2))
-    if path[0] is None:
-        # no camera in the whole clip: what was seen, as it was seen, until the next sample
-        for position, result in enumerate(results):
-            end = results[position + 1].index if position + 1 < len(results) else count
-            if result.keypoints is not None:
-                seen = result.keypoints.scores[:, None] > 0
-                keypoints[result.index : end] = np.where(seen, result.keypoints.points, 0)
-        return keypoints
-    for frame, homography in enumerate(path):
-        if homography is not None:
-            keypoints[frame] = visible_keypoints(homography, size)
+    for position, result in enumerate(results):
+        end = results[position + 1].index if position + 1 < len(results) else count
+        if result.keypoints is not None:
+            seen = result.keypoints.scores[:, None] > 0
+            keypoints[result.index : end] = np.where(seen, result.keypoints.points, 0)
     return keypoints
