@@ -143,8 +143,8 @@ def render_clip(
         seed: Determines everything in the picture.
         seconds: Length of the clip.
         fps: Frames per second.
-        size: Width and height in pixels, both even. The bytes repeat only for multiples of 16: libx264 pads
-            other sizes with what happens to be in memory.
+        size: Width and height in pixels, both even. The pictures always repeat; the bytes of the file do
+            for 1280 x 720, while libx264 does not code very small pictures the same way twice.
         faststart: Put the index (``moov``) at the front instead of at the end.
         progress: Called after every frame with the number of frames done and in all.
         processes: How many render at once; by default one for each core, and one for a short clip.

@@ -6,7 +6,7 @@ import pytest
 
 from services.demo.clip import TEST_SEED, GroundTruth, render_clip
 
-SIZE = (320, 192)
+SIZE = (640, 352)
 
 
 @pytest.fixture(scope="module")
