@@ -61,7 +61,7 @@ def fill_clip(
     indices = [r.index for r in results]
     path = cameras(fits, indices, count, size)
     keypoints = _fill_keypoints(results, path, count, size)
-    tracks = _tracks(results, path, size, stride) if tracking else _loose(results)
+    tracks = _tracks(results, fits, size, stride) if tracking else _loose(results)
     reach = (stride + 1) // 2 if tracking else stride
     parts = [_fill_track(track, count, size, stride, reach) for track in tracks]
     frame = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, np.int64)
@@ -81,10 +81,9 @@ def fill_clip(
 
 
 def _tracks(
-    results: Sequence[FrameResult], path: Matrix | None, size: PictureSize, stride: int
+    results: Sequence[FrameResult], fits: Sequence[Matrix | None], size: PictureSize, stride: int
 ) -> list[Track]:
-    known = [None if path is None else path[result.index] for result in results]
-    people = track_people(results, known, stride)
+    people = track_people(results, fits, stride)
     kept = [t for t in people if len(t.frames) > 1 or max(t.votes.values()) >= SINGLE_SCORE]
     ball = track_ball(results, len(people) + 1, size.width, stride)
     return [*kept, ball] if ball is not None else kept

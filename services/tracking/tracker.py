@@ -89,6 +89,7 @@ def track_people(
         stride: Distance of the samples, frames.
     """
     tracks: list[Track] = []
+    steps = _steps(cameras)
     for sample, result in enumerate(results):
         people = np.flatnonzero(result.detections.classes != BALL)
         boxes = result.detections.boxes[people]
@@ -100,7 +101,7 @@ def track_people(
             group = [track for track in tracks if track.sample == earlier]
             if not group or not free.any():
                 continue
-            motion = _motion(cameras[earlier], cameras[sample])
+            motion = _chained(steps[earlier + 1 : sample + 1])
             open_ones = np.flatnonzero(free)
             cost = _costs(group, boxes[open_ones], classes[open_ones], result.index, motion, stride)
             for row, column in zip(*linear_sum_assignment(cost), strict=True):
@@ -118,9 +119,25 @@ def track_people(
     return tracks
 
 
-def _motion(first: Matrix | None, last: Matrix | None) -> Matrix | None:
-    """How the ground moved in the picture between two samples."""
-    return None if first is None or last is None else last @ inverse(first)
+def _steps(cameras: Sequence[Matrix | None]) -> list[Matrix | None]:
+    """How the ground moved in the picture from each sample to the next; position 0 has no step.
+
+    Where a camera is missing, the latest known step goes on: cameras do not stop in an instant.
+    """
+    steps: list[Matrix | None] = [None]
+    for first, last in zip(cameras, cameras[1:], strict=False):
+        steps.append(steps[-1] if first is None or last is None else last @ inverse(first))
+    return steps
+
+
+def _chained(steps: Sequence[Matrix | None]) -> Matrix | None:
+    """One motion from several steps; None when one of them is unknown."""
+    motion: Matrix | None = None
+    for step in steps:
+        if step is None:
+            return None
+        motion = step if motion is None else step @ motion
+    return motion
 
 
 def _expected(track: Track, frame: int, motion: Matrix | None, with_velocity: bool = True) -> Matrix:
