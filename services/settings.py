@@ -126,7 +126,8 @@ class Settings(BaseSettings):
     # -- download -----------------------------------------------------------------------------------
     origins: CsvList = Field(
         ("https://scoredata.me/",),
-        description="URLs, comma-separated, whose connections are opened at the start and kept warm.",
+        description="URLs, comma-separated, whose connections are opened at the start and kept warm; "
+        "a lone comma means none.",
     )
     keepwarm_interval_s: float = Field(
         20.0,

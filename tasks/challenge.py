@@ -49,7 +49,7 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
         data = _work(challenge, timeline)
     except ChallengeError as error:
         error.timeline = timeline.to_dict()
-        name = challenge.challenge_id if challenge else str(message.get("challenge_id", ""))
+        name = challenge.challenge_id if challenge else _name_of(message)
         log.warning("challenge %s failed in %s: %s: %s", name, error.stage, type(error).__name__, error)
         if challenge is not None and not isinstance(error, InvalidChallenge):
             reply.release(challenge.challenge_id)
@@ -64,6 +64,11 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
     summary = stage_summary(timeline.to_dict())
     log.info("challenge %s answered: %s", challenge.challenge_id, summary)
     return summary
+
+
+def _name_of(message: Any) -> str:
+    """The id in a message that may be anything."""
+    return str(message.get("challenge_id", "")) if isinstance(message, dict) else ""
 
 
 def _work(challenge: Challenge, timeline: Timeline) -> bytes:
@@ -90,7 +95,7 @@ def _reply_for_the_dead(
     if getattr(sender, "name", None) != TASK_NAME or not isinstance(exception, WorkerLostError):
         return
     message, token = args
-    name = str(message.get("challenge_id", ""))
+    name = _name_of(message)
     error = WorkerLost(f"the worker process died while it worked on the challenge: {exception}")
     reply.publish(token, pack_error(name, error))
     reply.release(name)

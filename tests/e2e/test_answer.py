@@ -137,7 +137,7 @@ def test_messages_that_are_no_challenge_are_answered_with_an_error(worker: Worke
     from tasks.client import _app
 
     with redis.Redis.from_url(worker.redis_url) as connection:
-        for number, message in enumerate(({"challenge_id": 5}, {}, {"kind": "chess"})):
+        for number, message in enumerate(({"challenge_id": 5}, {}, {"kind": "chess"}, [], None)):
             token = f"bad-{number}"
             _app(worker.redis_url).send_task(TASK_NAME, args=[message, token], ignore_result=True)
             found = connection.blpop([reply_key(token)], timeout=20)
