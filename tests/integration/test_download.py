@@ -290,3 +290,52 @@ def test_private_addresses_are_refused_at_connect(server: DemoOrigin) -> None:
 def test_partial_download_asks_for_the_first_megabytes_only(server: DemoOrigin, pool: ConnectionPool) -> None:
     partial = make_settings(server, partial_download=True, partial_download_mb=1)
     assert fetch(pool, server.url("body.bin"), partial) == BODY[:1_000_000]
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_origins_without_http2_work_and_a_cancel_ends_a_blocked_read(folder: Path, tls: bool) -> None:
+    with DemoOrigin(folder, http2=False, tls=tls) as origin:
+        values: dict[str, object] = {
+            "allow_private_addresses": True,
+            "allow_http": True,
+            "stall_timeout_s": 60.0,
+        }
+        settings = load_settings(**(values | ({"ca_file": str(origin.ca_file)} if tls else {})))
+        pool = ConnectionPool(settings)
+        fetched = Fetched(pool, origin.url("body.bin"), settings)
+        assert fetched.body() == BODY
+        assert fetched.timeline.fact("protocol") == "HTTP/1.1"
+        fetched.end()
+        far = Fetched(pool, origin.url("body.bin", rate=2_000_000), settings)
+        assert far.stream.read_at(len(BODY) - 1000, 1000) == BODY[-1000:]
+        far.end()
+        silent = Fetched(pool, origin.url("body.bin", stall_after=100_000), settings)
+        assert len(silent.stream.read_at(0, 100_000)) == 100_000
+        silent.end()
+        assert fetch(pool, origin.url("body.bin"), settings) == BODY
+        pool.close()
+
+
+def test_a_reused_connection_that_gives_no_answer_is_left_for_a_fresh_one(server: DemoOrigin) -> None:
+    settings = make_settings(server, reuse_probe_s=0.2, stall_timeout_s=20.0)
+    pool = ConnectionPool(settings)
+    pool.warmup(server.base_url)
+    fetched = Fetched(pool, server.url("body.bin", delay=1.0), settings)
+    assert fetched.body() == BODY
+    fetched.end()
+    assert fetched.timeline.fact("new_connection") is True
+    assert server.stats().handshakes == 2
+    pool.close()
+
+
+def test_pool_of_the_process_is_one_and_a_forked_child_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    from services.download import pool as module
+
+    monkeypatch.setattr(module, "_pools", {})
+    mine = module.get_pool()
+    assert module.get_pool() is mine
+    monkeypatch.setattr(module.os, "getpid", lambda: -1)
+    assert module.get_pool() is not mine
+    module.close_pool()
+    monkeypatch.undo()
+    mine.close()
