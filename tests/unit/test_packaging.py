@@ -181,20 +181,6 @@ def test_the_wheel_holds_every_tracked_file_of_the_packages(tmp_path) -> None:
     assert not {name for name in names if name.startswith(("tests/", "training/", "benchmarks/"))}
 
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_documents_name_targets_and_files_that_exist(document: Path) -> None:
-    text = document.read_text()
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"(?:^ +|`)make ([a-z]+)", text, re.M))
-    assert named <= targets
-    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
-    missing = [link for link in links if not (document.parent / link).exists()]
-    assert not missing
-
-
 def test_every_target_is_declared_and_explained() -> None:
     text = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^([a-z]+):.*", text, re.M)
