@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
@@ -17,25 +16,22 @@ FAR_AHEAD = 512 * 1024
 class ByteStream:
     """Bytes of one resource: a front part that grows, and at most one tail fetched out of order.
 
-    One thread feeds the front, another may feed the tail, any number read. Every wait ends with the bytes,
+    One thread feeds, any number read. Every wait ends with the bytes,
     the end of the resource, the feeder's error, the cancel, or the deadline.
 
     Args:
         deadline: Bounds every wait.
         scope: Its cancel ends every wait.
-        fetch_tail: Called at most once, with an offset, when a reader needs bytes far ahead of the front.
-            It returns at once and later calls `feed_tail` or `tail_unavailable`.
+        tail: Whether a tail can be had; if so, the feeder looks at `tail_wanted` and feeds it.
 
     Attributes:
         waited_s: Seconds that readers have waited for bytes.
     """
 
-    def __init__(
-        self, deadline: Deadline, scope: CancelScope, fetch_tail: Callable[[int], None] | None = None
-    ) -> None:
+    def __init__(self, deadline: Deadline, scope: CancelScope, *, tail: bool = False) -> None:
         self._deadline = deadline
         self._scope = scope
-        self._fetch_tail = fetch_tail
+        self._tail_allowed = tail
         self._changed = threading.Condition()
         self._front = bytearray()
         self._tail = bytearray()
@@ -63,6 +59,11 @@ class ByteStream:
         """Whether the front part is complete."""
         return self._ended
 
+    @property
+    def tail_wanted(self) -> int | None:
+        """Offset of the tail that a reader waits for, as long as none of it has come."""
+        return None if self._tail else self._tail_start
+
     def set_size(self, size: int) -> None:
         """Say how long the resource is."""
         with self._changed:
@@ -86,7 +87,7 @@ class ByteStream:
         with self._changed:
             self._tail_start = None
             self._tail.clear()
-            self._fetch_tail = None
+            self._tail_allowed = False
             self._changed.notify_all()
 
     def finish(self) -> None:
@@ -173,12 +174,11 @@ class ByteStream:
         if self._error is not None:
             raise self._error
         self._deadline.check("download")
-        if self._fetch_tail is not None and self._tail_start is None and self._wants_tail(offset):
-            fetch, self._tail_start = self._fetch_tail, offset
-            fetch(offset)
+        if self._tail_allowed and self._tail_start is None and self._is_far(offset):
+            self._tail_start = offset
         started = time.perf_counter()
         self._changed.wait(self._deadline.bound(1.0))
         self.waited_s += time.perf_counter() - started
 
-    def _wants_tail(self, offset: int) -> bool:
+    def _is_far(self, offset: int) -> bool:
         return self._size is not None and offset > len(self._front) + FAR_AHEAD

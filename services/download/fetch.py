@@ -1,9 +1,14 @@
-"""The threads that fill a `ByteStream` from the pool."""
+"""The thread that fills a `ByteStream` from the pool.
+
+The tail is fetched by the same thread, between two reads of the front: the HTTP/2 state of httpcore is not
+made for two threads, and what arrives of the front meanwhile waits in its queue.
+"""
 
 from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
@@ -29,7 +34,7 @@ class Download:
         url: The resource.
         settings: Limits and time-outs.
         deadline: Bounds every wait.
-        scope: Its cancel ends both threads and resets their HTTP/2 streams.
+        scope: Its cancel ends the thread and resets its HTTP/2 streams.
         timeline: Gets `connect`, `first_byte` and `download`, and facts about the connection.
     """
 
@@ -51,32 +56,21 @@ class Download:
         self._limit = int(settings.max_video_mb * 1_000_000)
         self._cut = int(settings.partial_download_mb * 1_000_000) if settings.partial_download else None
         self._ranges = self._cut is None
-        self._threads: list[threading.Thread] = []
-        self.stream = ByteStream(deadline, scope, self._start_tail)
+        self._thread = threading.Thread(target=self._fetch_front, name="touchline-download", daemon=True)
+        self.stream = ByteStream(deadline, scope, tail=self._ranges)
 
     def start(self) -> ByteStream:
         """Begin; gives the stream at once."""
-        self._run("touchline-download", self._fetch_front)
+        self._thread.start()
         return self.stream
 
     def join(self, timeout: float) -> bool:
-        """Wait for both threads to end; whether they did."""
-        for thread in self._threads:
-            thread.join(timeout)
-        return not any(thread.is_alive() for thread in self._threads)
+        """Wait for the thread to end; whether it did."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
 
-    # -- threads ------------------------------------------------------------------------------------
-
-    def _run(self, name: str, body: object, *args: object) -> None:
-        thread = threading.Thread(target=body, args=args, name=name, daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
-
-    def _start_tail(self, offset: int) -> None:
-        if not self._ranges:
-            self.stream.tail_unavailable()
-            return
-        self._run("touchline-tail", self._fetch_tail, offset)
+    # -- the thread ---------------------------------------------------------------------------------
 
     def _fetch_front(self) -> None:
         try:
@@ -109,7 +103,7 @@ class Download:
             if exchange.connected:
                 self._timeline.count("handshakes")
             self._accept(exchange, offset)
-            self._read_body(exchange, self.stream.feed, head)
+            self._read_body(exchange, self._feed_front, head)
 
     def _accept(self, exchange: Exchange, offset: int) -> None:
         """Check status and length of the front part's response."""
@@ -125,6 +119,7 @@ class Download:
             raise StreamStalled("the origin broke off and does not continue where it stopped")
         if response.headers.get("accept-ranges", "").lower() == "none":
             self._ranges = False
+            self.stream.tail_unavailable()
         length = response.headers.get("content-length", "")
         total = int(length) if length.isdigit() else None
         span = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
@@ -141,13 +136,19 @@ class Download:
                 total = min(total, self._cut)
             self.stream.set_size(total)
 
-    def _read_body(self, exchange: Exchange, feed: object, head: float) -> None:
+    def _feed_front(self, chunk: bytes) -> None:
+        self.stream.feed(chunk)
+        wanted = self.stream.tail_wanted
+        if wanted is not None:
+            self._fetch_tail(wanted)
+
+    def _read_body(self, exchange: Exchange, feed: Callable[[bytes], None], head: float) -> None:
         read = 0
         self._scope.on_cancel(lambda: self._interrupt(exchange))
         for chunk in exchange.chunks(lambda: self._deadline.bound(self._settings.stall_timeout_s)):
             if self._scope.cancelled:
                 return
-            feed(chunk)  # type: ignore[operator]
+            feed(chunk)
             read += len(chunk)
             if self.stream.received > self._limit:
                 raise TooLarge(
@@ -164,7 +165,6 @@ class Download:
             with self._pool.open(self._url, self._deadline, first_byte=offset) as exchange:
                 span = _CONTENT_RANGE.fullmatch(exchange.response.headers.get("content-range", ""))
                 if exchange.response.status_code != 206 or not span or int(span[1]) != offset:
-                    self._ranges = False
                     self.stream.tail_unavailable()
                     return
                 if exchange.connected:
@@ -177,11 +177,8 @@ class Download:
 
     def _interrupt(self, exchange: Exchange) -> None:
         """At the cancel: end a read that is blocked; one that still gets bytes notices by itself."""
-        reader = next(
-            (t for t in self._threads if t.is_alive() and t is not threading.current_thread()), None
-        )
-        if reader is None or exchange.response.is_closed:
+        if exchange.response.is_closed or self._thread is threading.current_thread():
             return
-        reader.join(0.05)
-        if reader.is_alive() and not exchange.response.is_closed:
+        self._thread.join(0.05)
+        if self._thread.is_alive() and not exchange.response.is_closed:
             exchange.interrupt()

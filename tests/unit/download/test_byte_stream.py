@@ -40,32 +40,39 @@ def test_read_some_gives_what_there_is() -> None:
     assert stream.read_some(3, 100) == b""
 
 
-def test_a_read_far_ahead_asks_for_the_tail_once() -> None:
-    asked: list[int] = []
-    stream, _ = make(fetch_tail=asked.append)
+def test_a_read_far_ahead_wants_the_tail_until_it_comes() -> None:
+    stream, _ = make(tail=True)
     size = FAR_AHEAD * 4
     stream.set_size(size)
     stream.feed(b"x" * 100)
-    threading.Timer(0.05, stream.feed_tail, [b"tail" * 25]).start()
+    assert stream.tail_wanted is None
+    wanted: list[int | None] = []
+
+    def feed() -> None:
+        wanted.append(stream.tail_wanted)
+        stream.feed_tail(b"tail" * 25)
+
+    threading.Timer(0.1, feed).start()
     assert stream.read_at(size - 100, 100) == b"tail" * 25
+    assert wanted == [size - 100]
+    assert stream.tail_wanted is None
     assert stream.read_at(size - 50, 50) == (b"tail" * 25)[50:]
-    assert asked == [size - 100]
 
 
 def test_a_read_a_little_ahead_does_not() -> None:
-    asked: list[int] = []
-    stream, _ = make(fetch_tail=asked.append)
+    stream, _ = make(tail=True)
     stream.set_size(1000)
     threading.Timer(0.05, stream.feed, [b"x" * 1000]).start()
     assert stream.read_at(900, 100) == b"x" * 100
-    assert asked == []
+    assert stream.tail_wanted is None
 
 
 def test_without_a_tail_the_front_is_waited_for() -> None:
-    stream, _ = make(fetch_tail=lambda offset: stream.tail_unavailable())
+    stream, _ = make(tail=True)
     size = FAR_AHEAD * 3
     stream.set_size(size)
-    threading.Timer(0.05, stream.feed, [b"y" * size]).start()
+    threading.Timer(0.05, stream.tail_unavailable).start()
+    threading.Timer(0.1, stream.feed, [b"y" * size]).start()
     assert stream.read_at(size - 5, 5) == b"y" * 5
 
 
