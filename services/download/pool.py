@@ -221,7 +221,8 @@ class ConnectionPool:
         parts = urlsplit(url)
         if parts.hostname:
             with mapped_errors("connect"):
-                self._backend.resolve(parts.hostname, parts.port or 443, fresh=True)
+                default = 80 if parts.scheme == "http" else 443
+                self._backend.resolve(parts.hostname, parts.port or default, fresh=True)
 
     def origins(self) -> tuple[str, ...]:
         """Origins used so far, as URLs, the latest last; at most eight."""
