@@ -131,8 +131,9 @@ class Stadium:
         ground = camera.plane((0, 0, 0), (1, 0, 0), (0, 1, 0)) @ self._grass_map
         image = cv2.warpPerspective(self._grass, ground, size, borderMode=cv2.BORDER_REPLICATE)
         picture = np.asarray(image, np.uint8)
-        for x in (-9.0, LENGTH + 9.0):
-            self._draw_wall(picture, camera, np.array([x, -8.0, 0.0]), np.array([0.0, 1.0, 0.0]), 80.0)
+        for x, start, way in ((-9.0, WIDTH + 2, -1.0), (LENGTH + 9.0, -8.0, 1.0)):
+            along = np.array([0.0, way, 0.0])  # to the right, seen from the pitch
+            self._draw_wall(picture, camera, np.array([x, start, 0.0]), along, WIDTH + 10)
         self._draw_wall(picture, camera, np.array([-9.0, -8.0, 0.0]), np.array([1.0, 0.0, 0.0]), LENGTH + 18)
         self._draw_lines(picture, camera)
         for x, behind in ((0.0, -2.0), (LENGTH, 2.0)):
