@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,12 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
     "4:2:2, 10 bit": ({"pixels": "yuv422p10le"}, "index"),
     "4:4:4": ({"pixels": "yuv444p"}, "index"),
 }
+
+
+def test_the_table_in_the_docs_is_this_one() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/videos.md").read_text()
+    rows = re.findall(r"^\| (.+?) \| (index|container) \|$", page, re.M)
+    assert dict(rows) == {kind: reader for kind, (_, reader) in KINDS.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)
