@@ -41,6 +41,7 @@ COMPOSE_ONLY = (
         "./compose/certs",
         "Folder of your own authorities, /certs in the worker: CA_FILE=/certs/ca.pem.",
     ),
+    ("REDIS_PASSWORD", "", "Password of the Redis in the compose file."),
     ("REDIS_PORT", "6379", "Port of Redis on 127.0.0.1, for a front end on this machine."),
     (
         "TORCH_INDEX",
