@@ -30,30 +30,13 @@ def _inside(response: httpx.Response) -> tuple[Any, int, Any] | None:
     return None
 
 
-def _reset(connection: Any, stream_id: int) -> None:
-    # what was received but not read yet still counts against the connection's window
-    for event in connection._events.get(stream_id, []):
-        if isinstance(event, h2.events.DataReceived) and event.flow_controlled_length:
-            connection._h2_state.acknowledge_received_data(event.flow_controlled_length, stream_id)
-    connection._h2_state.reset_stream(stream_id, h2.errors.ErrorCodes.CANCEL)
-
-
 def reset_stream(response: httpx.Response) -> bool:
     """Tell the server that the rest of a response is not wanted; call it in the thread that reads it.
 
     Returns:
         Whether the connection stays usable. False: not HTTP/2, or not possible; drop the connection.
     """
-    found = _inside(response)
-    if found is None:
-        return False
-    connection, stream_id, request = found
-    try:
-        _reset(connection, stream_id)
-        connection._write_outgoing_data(request)
-    except Exception:  # noqa: BLE001 - any failure here means one thing: this connection is done for
-        return False
-    return True
+    return _reset(response, wake=False)
 
 
 def wake_reader(response: httpx.Response) -> bool:
@@ -65,15 +48,24 @@ def wake_reader(response: httpx.Response) -> bool:
     Returns:
         Whether that was possible.
     """
+    return _reset(response, wake=True)
+
+
+def _reset(response: httpx.Response, *, wake: bool) -> bool:
     found = _inside(response)
     if found is None:
         return False
     connection, stream_id, request = found
     try:
-        _reset(connection, stream_id)
-        connection._events.setdefault(stream_id, []).append(h2.events.StreamReset(stream_id=stream_id))
-        connection._h2_state.ping(_PING)
+        # what was received but not read yet still counts against the connection's window
+        for event in connection._events.get(stream_id, []):
+            if isinstance(event, h2.events.DataReceived) and event.flow_controlled_length:
+                connection._h2_state.acknowledge_received_data(event.flow_controlled_length, stream_id)
+        connection._h2_state.reset_stream(stream_id, h2.errors.ErrorCodes.CANCEL)
+        if wake:
+            connection._events.setdefault(stream_id, []).append(h2.events.StreamReset(stream_id=stream_id))
+            connection._h2_state.ping(_PING)
         connection._write_outgoing_data(request)
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - any failure here means one thing: this connection is done for
         return False
     return True
