@@ -42,7 +42,7 @@ class PictureSize:
 
 def project(homography: Matrix, points: Matrix) -> Matrix:
     """Map points (n, 2) through a homography; a point at infinity becomes NaN."""
-    mapped = np.c_[points, np.ones(len(points))] @ homography.T
+    mapped = points @ homography[:, :2].T + homography[:, 2]
     depth = np.where(np.abs(mapped[:, 2:]) < 1e-12, np.nan, mapped[:, 2:])
     result: Matrix = mapped[:, :2] / depth
     return result
@@ -75,7 +75,7 @@ def _is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
     """Whether this can be a camera above the pitch: not mirrored, not degenerate, points before it."""
     if not np.isfinite(homography).all() or abs(np.linalg.det(homography)) < 1e-9:
         return False
-    depth = np.c_[points, np.ones(len(points))] @ homography[2]
+    depth = points @ homography[2, :2] + homography[2, 2]
     if not ((depth > 0).all() or (depth < 0).all()):
         return False
     centred = points - points.mean(0)
@@ -189,7 +189,7 @@ def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
     Returns:
         (n, 32, 2)
     """
-    mapped = np.c_[METRES, np.ones(len(METRES))] @ path.transpose(0, 2, 1)
+    mapped = METRES @ path[:, :, :2].transpose(0, 2, 1) + path[:, None, :, 2]
     # what the lower middle of the picture shows lies before the camera, on the right side of the horizon
     centre = np.linalg.inv(path) @ [size.width / 2, size.height * 0.75, 1.0]
     sign = np.sign(np.einsum("ni,ni->n", path[:, 2], centre / centre[:, 2:]))

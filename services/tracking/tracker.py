@@ -56,11 +56,6 @@ class Track:
         return min(self.votes, key=lambda c: (-self.votes[c], c))
 
     @property
-    def feet(self) -> Matrix:
-        """Middle of the latest box's lower edge."""
-        return np.asarray(feet_of(self.boxes[-1][None])[0], np.float64)
-
-    @property
     def height(self) -> float:
         """Height of the latest box, pixels."""
         return float(self.boxes[-1][3] - self.boxes[-1][1])
@@ -74,8 +69,11 @@ class Track:
 
 
 def feet_of(boxes: npt.NDArray[np.float32]) -> Matrix:
-    """(n, 2) middles of the lower edges of boxes (n, 4)."""
-    return np.asarray(np.c_[(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], np.float64)
+    """(n, 2) middles of the lower edges of boxes (n, 4), pixels."""
+    feet = np.empty((len(boxes), 2))
+    feet[:, 0] = (boxes[:, 0] + boxes[:, 2]) / 2
+    feet[:, 1] = boxes[:, 3]
+    return feet
 
 
 def track_people(
@@ -95,20 +93,21 @@ def track_people(
         boxes = result.detections.boxes[people]
         classes = result.detections.classes[people]
         scores = result.detections.scores[people]
+        feet = feet_of(boxes)
         free = np.ones(len(boxes), bool)
         for missed in range(MAX_GAP_SAMPLES + 1):
             earlier = sample - 1 - missed
             group = [track for track in tracks if track.sample == earlier]
             if not group or not free.any():
                 continue
-            motion = _chained(steps[earlier + 1 : sample + 1])
+            ground = _moved(group, _chained(steps[earlier + 1 : sample + 1]))
             open_ones = np.flatnonzero(free)
-            cost = _costs(group, boxes[open_ones], classes[open_ones], result.index, motion, stride)
+            cost = _costs(group, ground, boxes[open_ones], classes[open_ones], result.index, stride)
             for row, column in zip(*linear_sum_assignment(cost), strict=True):
                 if cost[row, column] < HUGE:
                     chosen = int(open_ones[column])
                     free[chosen] = False
-                    _follow(group[row], result.index, sample, boxes[chosen], motion)
+                    _follow(group[row], ground[row], result.index, feet[chosen])
                     group[row].see(
                         result.index, sample, boxes[chosen], int(classes[chosen]), float(scores[chosen])
                     )
@@ -140,44 +139,43 @@ def _chained(steps: Sequence[Matrix | None]) -> Matrix | None:
     return motion
 
 
-def _expected(track: Track, frame: int, motion: Matrix | None, with_velocity: bool = True) -> Matrix:
-    """Where a track's feet should be now, pixels."""
-    spot = track.feet
-    if motion is not None:
-        moved = project(motion, spot[None])[0]
-        spot = moved if np.isfinite(moved).all() else spot
-    if with_velocity and track.velocity is not None:
-        spot = spot + track.velocity * (frame - track.frames[-1])
-    return spot
+def _moved(group: Sequence[Track], motion: Matrix | None) -> Matrix:
+    """Where the ground has taken the feet of tracks since their latest sample, (n, 2) pixels."""
+    feet = feet_of(np.stack([track.boxes[-1] for track in group]))
+    if motion is None:
+        return feet
+    moved = project(motion, feet)
+    return np.where(np.isfinite(moved), moved, feet)
 
 
-def _follow(
-    track: Track, frame: int, sample: int, box: npt.NDArray[np.float32], motion: Matrix | None
-) -> None:
+def _follow(track: Track, ground: Matrix, frame: int, feet: Matrix) -> None:
     """Update a track's speed over the ground before it takes a new box."""
-    ground = _expected(track, frame, motion, with_velocity=False)
-    speed = (feet_of(box[None])[0] - ground) / (frame - track.frames[-1])
+    speed = (feet - ground) / (frame - track.frames[-1])
     track.velocity = speed if track.velocity is None else 0.4 * track.velocity + 0.6 * speed
 
 
 def _costs(
     group: Sequence[Track],
+    ground: Matrix,
     boxes: npt.NDArray[np.float32],
     classes: npt.NDArray[np.int64],
     frame: int,
-    motion: Matrix | None,
     stride: int,
 ) -> Matrix:
-    cost = np.full((len(group), len(boxes)), HUGE)
-    feet = feet_of(boxes)
+    """(tracks, boxes) costs; HUGE where a track cannot have come to a box."""
+    gaps = np.array([frame - track.frames[-1] for track in group], np.float64)
+    known = np.array([track.velocity is not None for track in group])
+    still = np.zeros(2)
+    speeds = np.stack([still if track.velocity is None else track.velocity for track in group])
+    before = np.array([track.height for track in group])[:, None]
     heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0).astype(np.float64)
-    for row, track in enumerate(group):
-        away = np.linalg.norm(feet - _expected(track, frame, motion), axis=1) / track.height
-        gate = (FIRST_GATE if track.velocity is None else GATE) * (frame - track.frames[-1]) / stride
-        unlike = SIZE_WEIGHT * np.abs(np.log(heights / track.height))
-        value = (away + unlike) * np.where(classes == track.class_id, 1.0, CLASS_PENALTY)
-        cost[row] = np.where(away < gate, value, HUGE)
-    return cost
+    expected = ground + speeds * gaps[:, None]
+    away = np.linalg.norm(feet_of(boxes)[None] - expected[:, None], axis=2) / before
+    gates = np.where(known, GATE, FIRST_GATE) * gaps / stride
+    unlike = SIZE_WEIGHT * np.abs(np.log(heights[None] / before))
+    same = classes[None] == np.array([track.class_id for track in group])[:, None]
+    cost = (away + unlike) * np.where(same, 1.0, CLASS_PENALTY)
+    return np.asarray(np.where(away < gates[:, None], cost, HUGE), np.float64)
 
 
 def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride: int) -> Track | None:
