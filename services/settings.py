@@ -192,7 +192,9 @@ class Settings(BaseSettings):
     first_batch_size: int = Field(
         4, ge=1, le=1024, description="Frames of the first batch, so that inference starts early."
     )
-    torch_threads: int = Field(0, ge=0, le=256, description="CPU threads of inference; 0 takes one per core.")
+    torch_threads: int = Field(
+        0, ge=0, le=256, description="CPU threads of each model; 0 shares the cores between the two models."
+    )
     half: bool = Field(
         True, description="Half precision on CUDA; the CPU always computes in single precision."
     )

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from typing import Protocol
 
 import numpy as np
@@ -42,11 +43,18 @@ class Models:
         pitch: Finds keypoints, or None.
         device: The torch device, for logs and health.
         sizes: Batch sizes to use, rising; a batch is padded to the next of them.
+        beside: Runs the keypoint model beside the detector; without it they take turns.
     """
 
     def __init__(
-        self, detector: DetectorModel, pitch: KeypointModel | None, device: str, sizes: Sequence[int] = ()
+        self,
+        detector: DetectorModel,
+        pitch: KeypointModel | None,
+        device: str,
+        sizes: Sequence[int] = (),
+        beside: Executor | None = None,
     ) -> None:
+        self._beside = beside
         self._sizes = tuple(sizes)
         self.detector = detector
         self.pitch = pitch
@@ -64,14 +72,26 @@ class Models:
         # runtimes prepare themselves per batch size: a short batch takes the next one that was warmed
         full = next((size for size in self._sizes if size >= len(images)), len(images))
         images += [images[-1]] * (full - len(images))
-        points: Sequence[Keypoints | None]
         with self._lock:
-            found = self.detector.predict(images, box)
-            points = self.pitch.predict(images, box) if self.pitch is not None else [None] * len(images)
+            found, points = self._both(images, box)
         return [
             FrameResult(frame.index, boxes, keypoints)
             for frame, boxes, keypoints in zip(frames, found, points, strict=False)
         ]
+
+    def _both(
+        self, images: list[Image], box: Letterbox
+    ) -> tuple[list[Detections], Sequence[Keypoints | None]]:
+        if self.pitch is None:
+            return self.detector.predict(images, box), [None] * len(images)
+        if self._beside is None:
+            return self.detector.predict(images, box), self.pitch.predict(images, box)
+        keypoints = self._beside.submit(self.pitch.predict, images, box)
+        try:
+            found = self.detector.predict(images, box)
+        finally:
+            wait([keypoints])  # also after an error: the next batch must find the model idle
+        return found, keypoints.result()
 
     def warm(self, settings: Settings) -> float:
         """Run every batch size once on a picture of the usual shape, so that no challenge pays for it.
@@ -108,14 +128,17 @@ def load_models(settings: Settings) -> Models:
     pitch = None
     if pitch_path is not None:
         pitch = PitchModel(Backend(pitch_path, device, half), settings.pitch_conf_threshold)
-    _set_threads(settings.torch_threads)
-    return Models(
-        detector, pitch, device, sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
-    )
+    sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
+    # small networks do not fill several cores, two of them do: on a CPU they run side by side
+    apart = device == "cpu" and pitch is not None
+    threads = settings.torch_threads or max(1, (os.cpu_count() or 1) // (2 if apart else 1))
+    _set_threads(threads)
+    beside = ThreadPoolExecutor(1, "touchline-pitch", _set_threads, (threads,)) if apart else None
+    return Models(detector, pitch, device, sizes, beside)
 
 
-def _set_threads(wanted: int) -> None:
+def _set_threads(count: int) -> None:
     import torch
 
-    # importing ultralytics sets one thread, for its own data loaders
-    torch.set_num_threads(wanted or os.cpu_count() or 1)
+    # importing ultralytics sets one, for its own data loaders; the number belongs to the calling thread
+    torch.set_num_threads(count)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +170,28 @@ def test_short_batches_are_padded_to_sizes_that_were_warmed() -> None:
 def test_without_a_pitch_model_keypoints_are_not_asked_for() -> None:
     models = Models(CountingModel(), None, "cpu")
     assert models.predict([Frame(0, blank(1)[0])], BOX)[0].keypoints is None
+
+
+class BrokenDetector:
+    def predict(self, images: list[Image], box: Letterbox) -> list[Any]:
+        raise InferenceError("broken")
+
+
+def test_side_by_side_gives_the_same_and_waits_for_both_after_an_error() -> None:
+    frames = [Frame(i, image) for i, image in enumerate(blank(3))]
+    ended = threading.Event()
+
+    class SlowPitch(BlankPitch):
+        def predict(self, images: list[Image], box: Letterbox) -> list[Keypoints]:
+            time.sleep(0.05)
+            ended.set()
+            return super().predict(images, box)
+
+    with ThreadPoolExecutor(1) as executor:
+        turns = Models(CountingModel(), BlankPitch(), "cpu").predict(frames, BOX)
+        beside = Models(CountingModel(), BlankPitch(), "cpu", beside=executor).predict(frames, BOX)
+        assert [r.index for r in turns] == [r.index for r in beside]
+        assert all(r.keypoints is not None for r in beside)
+        with pytest.raises(InferenceError, match="broken"):
+            Models(BrokenDetector(), SlowPitch(), "cpu", beside=executor).predict(frames, BOX)
+        assert ended.is_set()
