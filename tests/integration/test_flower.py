@@ -54,12 +54,18 @@ def test_a_challenge_stands_in_the_task_table(
     ):
         assert wait_for(lambda: answers(client)), flower.tail()
         assert httpx.get(f"{base}/tasks").status_code == 401
-        submission = submit("ftp://host/clip.mp4", redis_url=worker_valkey.url)
-        with pytest.raises(UrlRefused):
-            submission.wait()
-        assert wait_for(lambda: any(row["state"] == "FAILURE" for row in rows(client))), flower.tail()
-        row = next(row for row in rows(client) if row["uuid"] == submission.token)
-        assert "UrlRefused" in row["result"]
+        refused: set[str] = set()
+
+        def failed_rows() -> list[dict[str, Any]]:
+            # Flower answers before it listens, and never learns what happened before: try until it does
+            submission = submit("ftp://host/clip.mp4", redis_url=worker_valkey.url)
+            with pytest.raises(UrlRefused):
+                submission.wait()
+            refused.add(submission.token)
+            return [row for row in rows(client) if row["state"] == "FAILURE" and row["uuid"] in refused]
+
+        assert wait_for(lambda: bool(failed_rows())), flower.tail()
+        assert "UrlRefused" in failed_rows()[0]["result"]
         answered = submit(clip_url, deadline_s=100, redis_url=worker_valkey.url)
         answered.wait()
         assert wait_for(lambda: any(row["state"] == "SUCCESS" for row in rows(client))), flower.tail()
