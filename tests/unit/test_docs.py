@@ -13,7 +13,7 @@ from services.errors import ERROR_TYPES
 from services.settings import Settings, variable_name
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[a-z]*/README.md")])
 DOCKERS_OWN = {
     "ACCEL",
     "COMPOSE_PROFILES",
