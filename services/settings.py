@@ -67,6 +67,13 @@ class Settings(BaseSettings):
         description="Every n-th frame is decoded and inferred; "
         "the frames between are filled from tracks and camera motion.",
     )
+    pitch_stride: int = Field(
+        1,
+        ge=1,
+        le=25,
+        description="Every n-th inferred frame is looked at for keypoints; "
+        "the camera is interpolated between them.",
+    )
     time_budget_s: float = Field(
         0.0,
         ge=0,

@@ -20,7 +20,7 @@ from services.video.plan import FramePlan
 def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     """Which frames are looked at, and at what size."""
     return (
-        FramePlan(settings.frame_stride, clip.count),
+        FramePlan(settings.frame_stride, clip.count, settings.pitch_stride),
         Letterbox.fit(clip.width, clip.height, settings.img_size),
     )
 

@@ -141,7 +141,7 @@ class IndexedClip:
         self.stats.decoded += 1
         number = number_of.get(picture.pts if picture.pts is not None else -1)
         if number is not None and plan.wants(number):
-            yield Frame(number, to_network(picture, box))
+            yield Frame(number, to_network(picture, box), plan.wants_keypoints(number))
 
 
 class ContainerClip:
@@ -183,7 +183,7 @@ class ContainerClip:
                     raise TooLarge(f"more than {self._limits.max_frames} frames (MAX_FRAMES)")
                 self.stats.decoded += 1
                 if plan.wants(number):
-                    yield Frame(number, to_network(picture, box))
+                    yield Frame(number, to_network(picture, box), plan.wants_keypoints(number))
         self.stats.count = self.stats.decoded
         if not self.stats.decoded:
             raise CorruptVideo("the video has no frames that can be decoded")

@@ -67,10 +67,12 @@ class Frame:
     Attributes:
         index: Frame number in the source video, from 0.
         image: (net_height, net_width, 3) uint8, RGB.
+        keypoints: Whether the pitch is looked for in it, too.
     """
 
     index: int
     image: Image
+    keypoints: bool = True
 
 
 def to_network(picture: av.VideoFrame, box: Letterbox) -> Image:

@@ -12,14 +12,22 @@ class FramePlan:
     Attributes:
         stride: Distance of the sampled frames.
         count: Frames in the clip, or None where only the end will tell.
+        pitch_stride: Every n-th sampled frame (and the last one of the clip) is looked at for keypoints:
+            a camera moves more smoothly than people do.
     """
 
     stride: int
     count: int | None
+    pitch_stride: int = 1
 
     def wants(self, index: int) -> bool:
         """Whether a frame (source number, from 0) is to be inferred."""
         return index % self.stride == 0 or (self.count is not None and index == self.count - 1)
+
+    def wants_keypoints(self, index: int) -> bool:
+        """Whether a sampled frame is looked at for keypoints."""
+        last = self.count is not None and index == self.count - 1
+        return last or index % (self.stride * self.pitch_stride) == 0
 
     @property
     def samples(self) -> int | None:
