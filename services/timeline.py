@@ -18,6 +18,7 @@ STAGES = (
     "decode",
     "first_detections",
     "inference",
+    "track",
     "fill",
     "encode",
     "publish",

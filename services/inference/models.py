@@ -56,6 +56,7 @@ class Models:
     ) -> None:
         self._beside = beside
         self._sizes = tuple(sizes)
+        self.lanes = 1
         self.detector = detector
         self.pitch = pitch
         self.device = device

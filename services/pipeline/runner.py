@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.cancel import CancelScope
-from services.challenges import gsr
+from services.challenges.kind import Assembly
+from services.challenges.kinds import get_kind
 from services.contracts.challenge import Challenge
 from services.contracts.reply import Answer
-from services.contracts.results import FrameResult
 from services.deadline import Deadline
 from services.download.fetch import Download
 from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded
 from services.inference.models import Models
+from services.pipeline.batching import BatchSchedule, Lanes
 from services.pipeline.stage import Ahead, TimedOut
 from services.settings import Settings
 from services.timeline import Timeline
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
-from services.video.plan import FramePlan, batch_sizes
+from services.video.plan import FramePlan
 
 RESERVE_S = 0.5
 """Kept free before the deadline for filling, encoding and the way back."""
@@ -85,36 +87,52 @@ class _Work:
         self._scope = scope
         self._deadline = deadline
         self._download = download
-        self._results: list[FrameResult] = []
+        self._sampled = 0
+        self._assembly: Assembly[Any]
 
     def answer(self) -> Answer:
         started = time.perf_counter()
-        timeline = self._timeline
+        timeline, settings = self._timeline, self._settings
+        kind = get_kind(self._challenge.kind)
         clip = self._open()
-        plan, box = gsr.plan(clip, self._settings)
+        plan, box = kind.plan(clip, settings)
         timeline.note(
             frames=clip.count, size=f"{clip.width}x{clip.height}", stride=plan.stride, reader=clip.reader
         )
+        self._assembly = kind.assemble(self._challenge, clip, plan, settings)
+        predictor = kind.predictor(self._runtime.models)
+
+        def predict(batch: Sequence[Frame]) -> Sequence[Any]:
+            with timeline.span("inference"):
+                results = predictor.predict(batch, box)
+            timeline.mark("first_detections")
+            return results
+
+        lanes = self._runtime.models.lanes
+        schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, plan.samples, lanes)
+        work = Lanes(predict, self._take, lanes)
         frames = Ahead(
-            self._timed_frames(clip, plan, box),
-            2 * self._settings.batch_size,
-            self._scope,
-            "touchline-decode",
+            self._timed_frames(clip, plan, box), 2 * settings.batch_size, self._scope, "touchline-decode"
         )
         try:
-            partial = self._infer(frames, box)
+            partial = self._infer(frames, schedule, work)
         finally:
             self._scope.cancel()
+            work.close()
             frames.join(5.0)
-        if not self._results:
-            raise CorruptVideo("no sampled frame of the video could be decoded")
         self._note_clip(clip, partial)
         with timeline.span("fill"):
-            filled = gsr.fill(self._results, clip, self._settings)
+            timeline.note(**self._assembly.fill())
         with timeline.span("encode"):
-            body = gsr.encode(self._challenge.challenge_id, filled, time.perf_counter() - started)
-        timeline.note(tracks=filled.tracks, cameras=filled.fitted, answer_bytes=len(body))
+            body = self._assembly.encode(time.perf_counter() - started)
+        timeline.note(answer_bytes=len(body))
         return Answer(self._challenge.challenge_id, body, partial, timeline.to_dict())
+
+    def _take(self, results: Sequence[Any]) -> None:
+        """Results go into the answer while later frames are still being decoded and inferred."""
+        with self._timeline.span("track"):
+            self._assembly.add(results)
+        self._sampled += len(results)
 
     def _open(self) -> Clip:
         stream = self._download.start()
@@ -147,48 +165,44 @@ class _Work:
             timeline.mark("first_frame")
             yield frame
 
-    def _infer(self, frames: Ahead[Frame], box: Letterbox) -> bool:
+    def _infer(
+        self, frames: Ahead[Frame], schedule: BatchSchedule, work: Lanes[Sequence[Frame], Any]
+    ) -> bool:
         """Batch and infer until the frames end; whether time ran out before they did."""
-        settings, timeline = self._settings, self._timeline
-        sizes = batch_sizes(settings.first_batch_size, settings.batch_size)
+        timeline = self._timeline
         limit = self._deadline.remaining() - RESERVE_S
-        if settings.time_budget_s:
-            limit = min(limit, settings.time_budget_s - timeline.now())
+        if self._settings.time_budget_s:
+            limit = min(limit, self._settings.time_budget_s - timeline.now())
         end = timeline.now() + limit
-        number = 0
-        while True:
+        begun = ended = cut = False
+        while not (ended or cut):
             batch: list[Frame] = []
-            ended = cut = False
-            while len(batch) < sizes[min(number, len(sizes) - 1)]:
+            size = schedule.next()
+            while len(batch) < size and not (ended or cut):
                 try:
                     batch.append(frames.get(end - timeline.now()))
                 except StopIteration:
                     ended = True
-                    break
                 except TimedOut:
                     cut = True
-                    break
-            if batch and not (cut and self._results):
-                with timeline.span("inference"):
-                    self._results += self._runtime.models.predict(batch, box)
-                timeline.mark("first_detections")
-            number += 1
-            if ended:
-                return False
-            if cut or timeline.now() >= end:
-                if not self._results:
-                    raise DeadlineExceeded(
-                        "no frame could be inferred before the deadline", stage="inference"
-                    )
-                return True
+            if batch and not (cut and begun):
+                work.submit(batch)
+                begun = True
+            cut = cut or (not ended and timeline.now() >= end)
+        work.drain()
+        if not begun:
+            if cut:
+                raise DeadlineExceeded("no frame could be inferred before the deadline", stage="inference")
+            raise CorruptVideo("no sampled frame of the video could be decoded")
+        return cut
 
     def _note_clip(self, clip: Clip, partial: bool) -> None:
         if partial and clip.count is None:
             # the length is known only to the end of the file, which was not reached
-            clip.stats.count = max(clip.stats.decoded, self._results[-1].index + 1)
+            clip.stats.count = clip.stats.decoded
         self._timeline.note(
             frames=clip.stats.count,
-            sampled=len(self._results),
+            sampled=self._sampled,
             decoded=clip.stats.decoded,
             dropped_packets=clip.stats.dropped,
             damaged_packets=clip.stats.damaged,

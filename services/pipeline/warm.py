@@ -9,13 +9,15 @@ from typing import Any
 import av
 import numpy as np
 
-from services.challenges import gsr
+from services.challenges.kinds import get_kind
+from services.contracts.challenge import Challenge
 from services.inference.models import Models
 from services.settings import Settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.source import MemorySource
 
 FRAMES = 30
+KIND = "gsr"
 
 
 def warm(models: Models, settings: Settings) -> float:
@@ -30,9 +32,14 @@ def warm(models: Models, settings: Settings) -> float:
     started = time.perf_counter()
     models.warm(settings)
     clip = open_clip(MemorySource(_noise_clip()), DecodeLimits(FRAMES, 1280 * 720, settings.decode_threads))
-    plan, box = gsr.plan(clip, settings)
-    results = models.predict(list(clip.frames(plan, box)), box)
-    gsr.encode("warm-up", gsr.fill(results, clip, settings), 0.0)
+    kind = get_kind(KIND)
+    plan, box = kind.plan(clip, settings)
+    assembly = kind.assemble(
+        Challenge(challenge_id="warm-up", video_url="", deadline=0.0, submitted_at=0.0), clip, plan, settings
+    )
+    assembly.add(kind.predictor(models).predict(list(clip.frames(plan, box)), box))
+    assembly.fill()
+    assembly.encode(0.0)
     return time.perf_counter() - started
 
 

@@ -1,0 +1,59 @@
+"""Kind `gsr`, as the pipeline runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.challenges import gsr
+from services.challenges.kind import Predictor
+from services.contracts.challenge import Challenge
+from services.contracts.results import FrameResult
+from services.inference.models import Models
+from services.settings import Settings
+from services.tracking.fill import Filled
+from services.video.decode import Clip
+from services.video.picture import Letterbox
+from services.video.plan import FramePlan
+
+
+class GsrKind:
+    """Boxes, track ids and pitch keypoints for every frame."""
+
+    name = "gsr"
+
+    def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
+        """See `Kind`."""
+        return gsr.plan(clip, settings)
+
+    def predictor(self, models: Models) -> Predictor[FrameResult]:
+        """Detector and keypoint model."""
+        return models
+
+    def assemble(self, challenge: Challenge, clip: Clip, plan: FramePlan, settings: Settings) -> GsrAssembly:
+        """See `Kind`."""
+        return GsrAssembly(challenge, clip, settings)
+
+
+class GsrAssembly:
+    """A `gsr` answer being put together."""
+
+    def __init__(self, challenge: Challenge, clip: Clip, settings: Settings) -> None:
+        self._challenge = challenge
+        self._clip = clip
+        self._settings = settings
+        self._results: list[FrameResult] = []
+        self._filled: Filled
+
+    def add(self, results: Sequence[FrameResult]) -> None:
+        """See `Assembly`."""
+        self._results += results
+
+    def fill(self) -> Mapping[str, Any]:
+        """See `Assembly`."""
+        self._filled = gsr.fill(self._results, self._clip, self._settings)
+        return {"tracks": self._filled.tracks, "cameras": self._filled.fitted}
+
+    def encode(self, seconds: float) -> bytes:
+        """See `Assembly`."""
+        return gsr.encode(self._challenge.challenge_id, self._filled, seconds)
