@@ -199,8 +199,16 @@ class Settings(BaseSettings):
     first_batch_size: int = Field(
         4, ge=1, le=1024, description="Frames of the first batch, so that inference starts early."
     )
+    runtime: Literal["auto", "torch", "openvino"] = Field(
+        "auto",
+        description="What models run in. auto: on a CPU OpenVINO, where a model has an OpenVINO file beside "
+        "it as the bundled ones do; else torch.",
+    )
+    inference_lanes: int = Field(
+        0, ge=0, le=64, description="Batches that run at once under OpenVINO; 0: one for each core."
+    )
     torch_threads: int = Field(
-        0, ge=0, le=256, description="CPU threads of each model; 0 shares the cores between the two models."
+        0, ge=0, le=256, description="CPU threads of each model; 0 shares the cores among what runs at once."
     )
     half: bool = Field(
         True, description="Half precision on CUDA; the CPU always computes in single precision."

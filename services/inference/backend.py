@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from services.errors import ChallengeError, DeviceLost, InferenceError, ModelNotReady, OutOfDeviceMemory
 from services.video.picture import Image
@@ -64,8 +65,25 @@ def choose_device(wanted: str) -> str:
     return wanted
 
 
+class AnyBackend(Protocol):
+    """A loaded model, in whatever runtime.
+
+    Attributes:
+        names: Class names by the model's own ids.
+        keypoint_shape: (keypoints, values each) of a pose model.
+        end2end: Whether the output needs no non-maximum suppression.
+    """
+
+    names: dict[int, str]
+    keypoint_shape: tuple[int, int] | None
+    end2end: bool
+
+    def forward(self, images: list[Image]) -> torch.Tensor | npt.NDArray[np.float32]:
+        """Run one batch of pictures of one size, each (height, width, 3) uint8 RGB; the raw output."""
+
+
 class Backend:
-    """One loaded model.
+    """One loaded model, in torch or in any format that ultralytics loads.
 
     Args:
         path: The model's file or folder.

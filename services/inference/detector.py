@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from services.contracts.results import Detections
 from services.errors import ModelNotReady
-from services.inference.backend import Backend, mapped_errors
+from services.inference.backend import AnyBackend, mapped_errors
+from services.inference.suppression import Rows, suppress
 from services.video.picture import Image, Letterbox
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +62,12 @@ class Detector:
         most: Most boxes kept per frame.
     """
 
-    def __init__(self, backend: Backend, confidence: float, most: int) -> None:
+    def __init__(self, backend: AnyBackend, confidence: float, most: int) -> None:
         self._backend = backend
         self._confidence = confidence
         self._most = most
         self._wire = map_classes(backend.names)
+        self._classes = np.array(sorted(self._wire), np.int64)
 
     def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
         """Detect in one batch; boxes come back in source pixels.
@@ -73,26 +79,38 @@ class Detector:
         Raises:
             InferenceError: The device or the model failed.
         """
-        from ultralytics.utils.nms import non_max_suppression
-
         with mapped_errors():
-            kept = non_max_suppression(
-                self._backend.forward(images),
-                conf_thres=self._confidence,
-                iou_thres=IOU_THRESHOLD,
-                classes=sorted(self._wire),
-                agnostic=True,
-                max_det=self._most,
-                max_time_img=NMS_TIME_S,
-                nc=len(self._backend.names),
-                end2end=self._backend.end2end,
-            )
-            rows = [found.float().cpu().numpy() for found in kept]
+            raw = self._backend.forward(images)
+            if isinstance(raw, np.ndarray) and not self._backend.end2end:
+                rows = suppress(
+                    raw,
+                    classes=self._classes,
+                    confidence=self._confidence,
+                    iou=IOU_THRESHOLD,
+                    most=self._most,
+                )
+            else:
+                rows = self._suppress_on_device(raw)
         return [self._detections(found, box) for found in rows]
 
-    def _detections(
-        self, rows: np.ndarray[tuple[int, int], np.dtype[np.float32]], box: Letterbox
-    ) -> Detections:
+    def _suppress_on_device(self, raw: torch.Tensor | Rows) -> list[Rows]:
+        import torch
+        from ultralytics.utils.nms import non_max_suppression
+
+        kept = non_max_suppression(
+            torch.as_tensor(raw),
+            conf_thres=self._confidence,
+            iou_thres=IOU_THRESHOLD,
+            classes=self._classes.tolist(),
+            agnostic=True,
+            max_det=self._most,
+            max_time_img=NMS_TIME_S,
+            nc=len(self._backend.names),
+            end2end=self._backend.end2end,
+        )
+        return [found.float().cpu().numpy() for found in kept]
+
+    def _detections(self, rows: Rows, box: Letterbox) -> Detections:
         boxes = box.to_source(rows[:, :4].reshape(-1, 2, 2)).reshape(-1, 4)
         classes = np.array([self._wire[int(own)] for own in rows[:, 5]], np.int64)
         real = (boxes[:, 2] - boxes[:, 0] > 1) & (boxes[:, 3] - boxes[:, 1] > 1)

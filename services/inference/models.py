@@ -12,10 +12,11 @@ from typing import Protocol
 import numpy as np
 
 from services.contracts.results import Detections, FrameResult, Keypoints
-from services.inference.backend import Backend, choose_device
+from services.inference.backend import choose_device
 from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import resolve_model
+from services.inference.runtimes import load_backend, openvino_file
 from services.settings import Settings
 from services.video.picture import Frame, Image, Letterbox
 from services.video.plan import batch_sizes
@@ -44,6 +45,10 @@ class Models:
         device: The torch device, for logs and health.
         sizes: Batch sizes to use, rising; a batch is padded to the next of them.
         beside: Runs the keypoint model beside the detector; without it they take turns.
+        lanes: Batches that may run at once; further ones wait.
+
+    Attributes:
+        lanes: The same.
     """
 
     def __init__(
@@ -53,15 +58,16 @@ class Models:
         device: str,
         sizes: Sequence[int] = (),
         beside: Executor | None = None,
+        lanes: int = 1,
     ) -> None:
         self._beside = beside
         self._sizes = tuple(sizes)
-        self.lanes = 1
+        self.lanes = lanes
         self.detector = detector
         self.pitch = pitch
         self.device = device
         # runtimes keep buffers between calls; keep-warm and a challenge must not share one
-        self._lock = threading.Lock()
+        self._free = threading.Semaphore(lanes)
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
         """Run both models on one batch of frames.
@@ -70,24 +76,31 @@ class Models:
             InferenceError: The device or a model failed.
         """
         images = [frame.image for frame in frames]
-        # runtimes prepare themselves per batch size: a short batch takes the next one that was warmed
-        full = next((size for size in self._sizes if size >= len(images)), len(images))
-        images += [images[-1]] * (full - len(images))
-        with self._lock:
-            found, points = self._both(images, box)
+        with_pitch = [i for i, frame in enumerate(frames) if frame.keypoints and self.pitch is not None]
+        with self._free:
+            found, points = self._both(
+                self._padded(images), self._padded([images[i] for i in with_pitch]), box
+            )
+        by_frame = dict(zip(with_pitch, points, strict=False))
         return [
-            FrameResult(frame.index, boxes, keypoints)
-            for frame, boxes, keypoints in zip(frames, found, points, strict=False)
+            FrameResult(frame.index, boxes, by_frame.get(i))
+            for i, (frame, boxes) in enumerate(zip(frames, found, strict=False))
         ]
 
+    def _padded(self, images: list[Image]) -> list[Image]:
+        """Runtimes prepare themselves per batch size: a short batch takes the next one that was warmed."""
+        count = len(images)
+        full = next((size for size in self._sizes if size >= count), count) if count else 0
+        return images + images[-1:] * (full - count)
+
     def _both(
-        self, images: list[Image], box: Letterbox
-    ) -> tuple[list[Detections], Sequence[Keypoints | None]]:
-        if self.pitch is None:
-            return self.detector.predict(images, box), [None] * len(images)
+        self, images: list[Image], with_pitch: list[Image], box: Letterbox
+    ) -> tuple[list[Detections], Sequence[Keypoints]]:
+        if self.pitch is None or not with_pitch:
+            return self.detector.predict(images, box), []
         if self._beside is None:
-            return self.detector.predict(images, box), self.pitch.predict(images, box)
-        keypoints = self._beside.submit(self.pitch.predict, images, box)
+            return self.detector.predict(images, box), self.pitch.predict(with_pitch, box)
+        keypoints = self._beside.submit(self.pitch.predict, with_pitch, box)
         try:
             found = self.detector.predict(images, box)
         finally:
@@ -122,20 +135,31 @@ def load_models(settings: Settings) -> Models:
     detector_path = resolve_model(settings.detector_model, "DETECTOR_MODEL")
     pitch_path = None if settings.skip_pitch else resolve_model(settings.pitch_model, "PITCH_MODEL")
     device = choose_device(settings.device)
-    half = settings.half and device.startswith("cuda")
+    cores = os.cpu_count() or 1
+    paths = [path for path in (detector_path, pitch_path) if path is not None]
+    if all(openvino_file(path, device, settings.runtime) for path in paths):
+        # small networks do not fill several cores: each core has a batch of its own
+        lanes = settings.inference_lanes or cores
+        threads = settings.torch_threads or max(1, cores // lanes)
+        beside = None
+    else:
+        lanes = 1
+        # the same reason: on a CPU the two models run side by side
+        apart = device == "cpu" and pitch_path is not None
+        threads = settings.torch_threads or max(1, cores // (2 if apart else 1))
+        _set_threads(threads)
+        beside = ThreadPoolExecutor(1, "touchline-pitch", _set_threads, (threads,)) if apart else None
     detector = Detector(
-        Backend(detector_path, device, half), settings.conf_threshold, settings.max_detections
+        load_backend(detector_path, device, settings, lanes, threads),
+        settings.conf_threshold,
+        settings.max_detections,
     )
     pitch = None
     if pitch_path is not None:
-        pitch = PitchModel(Backend(pitch_path, device, half), settings.pitch_conf_threshold)
+        backend = load_backend(pitch_path, device, settings, lanes, threads)
+        pitch = PitchModel(backend, settings.pitch_conf_threshold)
     sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
-    # small networks do not fill several cores, two of them do: on a CPU they run side by side
-    apart = device == "cpu" and pitch is not None
-    threads = settings.torch_threads or max(1, (os.cpu_count() or 1) // (2 if apart else 1))
-    _set_threads(threads)
-    beside = ThreadPoolExecutor(1, "touchline-pitch", _set_threads, (threads,)) if apart else None
-    return Models(detector, pitch, device, sizes, beside)
+    return Models(detector, pitch, device, sizes, beside, lanes)
 
 
 def _set_threads(count: int) -> None:

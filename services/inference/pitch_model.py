@@ -10,7 +10,7 @@ import numpy.typing as npt
 from services.contracts.gsr import KEYPOINTS_PER_FRAME
 from services.contracts.results import Keypoints
 from services.errors import ModelNotReady
-from services.inference.backend import Backend, mapped_errors
+from services.inference.backend import AnyBackend, mapped_errors
 from services.inference.detector import NMS_TIME_S
 from services.video.picture import Image, Letterbox
 
@@ -36,7 +36,7 @@ class PitchModel:
         ModelNotReady: The model is neither.
     """
 
-    def __init__(self, backend: Backend, confidence: float) -> None:
+    def __init__(self, backend: AnyBackend, confidence: float) -> None:
         self._backend = backend
         self._confidence = confidence
         shape = backend.keypoint_shape
@@ -69,13 +69,14 @@ class PitchModel:
             rows = self._from_pose(raw) if self._is_pose else self._from_classes(raw)
         return [self._keypoints(found, box) for found in rows]
 
-    def _from_pose(self, raw: torch.Tensor) -> list[Rows]:
+    def _from_pose(self, raw: torch.Tensor | Rows) -> list[Rows]:
+        import torch
         from ultralytics.utils.nms import non_max_suppression
 
         assert self._backend.keypoint_shape is not None
         values = self._backend.keypoint_shape[1]
         kept = non_max_suppression(
-            raw,
+            torch.as_tensor(raw),
             conf_thres=0.1,
             max_det=1,
             max_time_img=NMS_TIME_S,
@@ -93,9 +94,12 @@ class PitchModel:
             out.append(rows)
         return out
 
-    def _from_classes(self, raw: torch.Tensor) -> list[Rows]:
+    def _from_classes(self, raw: torch.Tensor | Rows) -> list[Rows]:
         if self._backend.end2end or raw.shape[-1] == 6:
-            return [self._best_of_listed(found) for found in raw.float().cpu().numpy()]
+            listed = raw if isinstance(raw, np.ndarray) else raw.float().cpu().numpy()
+            return [self._best_of_listed(found) for found in listed]
+        if isinstance(raw, np.ndarray):
+            return [self._best_of_anchors(found) for found in raw]
         scores, best = raw[:, 4 : 4 + COUNT].float().max(dim=2)
         centres = raw[:, :2].float().gather(2, best[:, None, :].expand(-1, 2, -1))
         table = np.concatenate(
@@ -104,6 +108,13 @@ class PitchModel:
             dtype=np.float32,
         )
         return [np.asarray(rows[self._columns], np.float32) for rows in table]
+
+    def _best_of_anchors(self, found: Rows) -> Rows:
+        """From (4 + 32, anchors), the raw output of one picture."""
+        scores = found[4 : 4 + COUNT]
+        best = scores.argmax(axis=1)
+        rows = np.stack([found[0, best], found[1, best], scores[np.arange(COUNT), best]], axis=1)
+        return np.asarray(rows[self._columns], np.float32)
 
     def _best_of_listed(self, found: Rows) -> Rows:
         """From rows of x1, y1, x2, y2, score, class, as exports with built-in suppression give them."""

@@ -1,0 +1,87 @@
+"""Make the OpenVINO files of the bundled models: 8 bits, calibrated on rendered pictures.
+
+    python -m training.quantize            # both bundled models, in place
+    python -m training.quantize MODEL.pt --out MODEL.int8.xml
+
+Needs `nncf` besides what the project needs (Apache-2.0; `pip install nncf`). The result depends on
+the weights, the scenes below and the versions of OpenVINO and NNCF.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from services.demo.scene import Scene
+from services.demo.seeds import TRAINING_SEEDS
+from services.inference.openvino_backend import FACTS
+from services.inference.registry import WEIGHTS, bundled_models
+from services.inference.runtimes import QUANTISED, checksum
+from training.models import INPUT_SIZE, Float32, letterbox
+
+SCENES = 40
+SEEDS = range(TRAINING_SEEDS[-1] - SCENES, TRAINING_SEEDS[-1])
+
+
+def calibration_inputs() -> list[Float32]:
+    """One picture of each of the scenes, shape (1, 3, 224, 384), RGB, 0 to 1."""
+    inputs = []
+    for seed in SEEDS:
+        scene = Scene(seed)
+        scene.advance(seed % 100)
+        picture = cv2.cvtColor(scene.render().image, cv2.COLOR_BGR2RGB)
+        inputs.append(letterbox(picture).transpose(2, 0, 1)[None].astype(np.float32) / 255)
+    return inputs
+
+
+def quantise(source: Path, target: Path, inputs: list[Float32]) -> None:
+    """Write the 8-bit OpenVINO file of a model."""
+    import nncf
+    import openvino
+    from ultralytics import YOLO
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / source.name
+        shutil.copy(source, copy)
+        width, height = INPUT_SIZE
+        exported = YOLO(str(copy)).export(
+            format="openvino", imgsz=(height, width), dynamic=True, verbose=False
+        )
+        model = openvino.Core().read_model(next(Path(exported).glob("*.xml")))
+        names: dict[int, str] = YOLO(str(copy)).names
+    small = nncf.quantize(
+        model,
+        nncf.Dataset(inputs),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(inputs),
+    )
+    facts: dict[str, Any] = {"names": names, "task": "detect", "source_sha256": checksum(source)}
+    small.set_rt_info(json.dumps(facts), FACTS)
+    openvino.save_model(small, target)
+
+
+def main() -> None:
+    """Quantise what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    sources = [options.model] if options.model else [WEIGHTS / f"{name}.pt" for name in bundled_models()]
+    inputs = calibration_inputs()
+    for source in sources:
+        target = options.out or source.with_suffix(QUANTISED)
+        quantise(source, target, inputs)
+        print(target, flush=True)
+
+
+if __name__ == "__main__":
+    main()
