@@ -1,7 +1,7 @@
-"""The lab: a client's and a server's namespace joined by an emulated link, nginx and DNS on the server's side.
+"""The lab: namespaces of a client and a server joined by an emulated link; nginx and DNS on the far side.
 
 Everything is in one temporary folder and in namespaces of its own, so two labs can run at once: names carry
-the process id, and equal addresses in different namespaces do not meet. Leaving the context removes all of it.
+the process id, and equal addresses in different namespaces do not meet. Leaving the context removes it all.
 """
 
 from __future__ import annotations

@@ -1,0 +1,99 @@
+"""The benchmark: all ways on the same clip, link, models and cores, round after round.
+
+    touchline bench --links seed,r40 --rounds 5
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.clips import FRONT, prepare
+from benchmarks.floors import combine
+from benchmarks.job import Job, Row
+from benchmarks.linklab.lab import congestion_controls, missing
+from benchmarks.origins import Place, demo_place, lab_place
+from benchmarks.plan import COMPUTE, NETWORK, Options, Plan, make_plan, way_and_clip
+from benchmarks.process import WayFailed, WayProcess
+from benchmarks.results import Condition, Results, median
+
+Say = Callable[[str], None]
+
+
+def run_bench(options: Options, say: Say) -> Results:
+    """Measure everything.
+
+    Args:
+        options: What is asked for.
+        say: Told of the progress.
+
+    Raises:
+        SettingsError: A link has a name that does not exist.
+        StartFailed: The lab, or a way's process, did not start.
+    """
+    plan = make_plan(options, missing(), congestion_controls())
+    for sentence in plan.left_out:
+        say(f"left out: {sentence}")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-bench-")))
+        served = folder / "www"
+        served.mkdir()
+        say("the clip (rendered at the first run, about a minute)")
+        prepare(served, short=options.quick)
+        place = stack.enter_context(lab_place(served) if plan.lab else demo_place(served))
+        return _Bench(options, plan, place, served, stack, say).results()
+
+
+class _Bench:
+    def __init__(
+        self, options: Options, plan: Plan, place: Place, served: Path, stack: ExitStack, say: Say
+    ) -> None:
+        self._options = options
+        self._plan = plan
+        self._place = place
+        self._served = served
+        self._say = say
+        self._failed: dict[str, str] = {}
+        self._log = served.parent / "ways.log"
+        self._ways: dict[str, WayProcess] = {}
+        for name in dict.fromkeys([way_and_clip(row)[0] for row in plan.rows] + [NETWORK, COMPUTE]):
+            say(f"starting {name}")
+            way = WayProcess(name, place, options.device, options.env, self._log)
+            stack.callback(way.close)
+            self._ways[name] = way
+
+    def results(self) -> Results:
+        conditions = [self._condition(link, control) for link, control in self._plan.conditions]
+        from benchmarks.floors import cores
+
+        return Results(conditions, self._plan.left_out, self._options.device, cores(), self._options.rounds)
+
+    def _condition(self, link: str, control: str) -> Condition:
+        idle_s, rate = self._place.choose(link, control)
+        rows: dict[str, list[Row]] = {row: [] for row in (*self._plan.rows, NETWORK, COMPUTE)}
+        failed: dict[str, str] = {}
+        for turn in range(self._options.rounds + 1):
+            for row in rows:
+                if row in failed:
+                    continue
+                way, clip = way_and_clip(row)
+                try:
+                    found = self._ways[way].run(self._job(clip, idle_s, rate))
+                except WayFailed as error:
+                    failed[row] = str(error)
+                    self._say(f"{link}/{control} {row}: left out: {error}")
+                    continue
+                if turn:  # in the first round everybody loads what it needs
+                    rows[row].append(found)
+                    answer = found.get("answer_s", found.get("network_s", 0.0))
+                    self._say(f"{link}/{control} round {turn} {row:14} {answer:.2f} s")
+        network, compute = median(rows.pop(NETWORK)), median(rows.pop(COMPUTE))
+        floors = combine(network, compute, rate) if network and compute else {}
+        return Condition(link, control, {k: v for k, v in rows.items() if v}, floors, failed)
+
+    def _job(self, clip: str, idle_s: float, rate: float) -> Job:
+        url, short = self._place.urls(clip)
+        # the floors are those of the clip with its index in front
+        return Job(url, short, str(self._served / FRONT), idle_s, rate)

@@ -1,0 +1,34 @@
+"""The clip that is measured with: one rendering, its index at the front and at the end."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import av
+
+from services.demo.clip_store import stored_clip
+from services.demo.seeds import DEMO_SEED, TEST_SEED
+
+FRONT, LAST = "front.mp4", "last.mp4"
+
+
+def prepare(folder: Path, *, short: bool) -> None:
+    """Put both into a folder; `short` takes the four seconds of the tests instead of thirty."""
+    cache = Path(".cache") / "clips"
+    clip = stored_clip(cache, TEST_SEED, 4.0) if short else stored_clip(cache, DEMO_SEED, 30.0)
+    for name, flags in ((FRONT, {"movflags": "+faststart"}), (LAST, {})):
+        remux(clip.path, folder / name, flags)
+
+
+def remux(source: Path, target: Path, options: dict[str, str]) -> None:
+    """Copy the packets of a video into another file."""
+    fresh = target.with_suffix(".part.mp4")
+    with av.open(str(source)) as old, av.open(str(fresh), "w", options=options) as new:
+        track = old.streams.video[0]
+        copy = new.add_stream_from_template(track)
+        for packet in old.demux(track):
+            if packet.dts is not None:
+                packet.stream = copy
+                new.mux(packet)
+    shutil.move(fresh, target)

@@ -1,0 +1,142 @@
+"""What no way can be faster than, measured beside the ways: network, decoding, inference, the first frame."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.job import Context, Job, Row
+from benchmarks.meter import own_cpu_seconds
+from benchmarks.raw_h2 import RawH2
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class NetworkFloor:
+    """The clip's bytes over an open raw connection that was idle, and one round trip on it."""
+
+    def __init__(self, context: Context) -> None:
+        self._ca_file = context.ca_file
+
+    def run(self, job: Job) -> Row:
+        """Measure."""
+        with RawH2(job.url, self._ca_file) as connection:
+            connection.fetch("HEAD")
+            round_trip = connection.fetch("HEAD")[1]
+            time.sleep(job.idle_s)
+            first_byte, total, size = connection.fetch("GET")
+        return {"network_s": total, "first_byte_s": first_byte, "round_trip_s": round_trip, "bytes": size}
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+class ComputeFloor:
+    """Only the needed frames decoded, the batches alone, and cv2's decoding to compare with."""
+
+    def __init__(self, context: Context) -> None:
+        from services.inference.models import load_models
+        from services.pipeline.warm import warm
+
+        self._settings = context.settings()
+        self._models = load_models(self._settings)
+        warm(self._models, self._settings)
+
+    def run(self, job: Job) -> Row:
+        """Measure."""
+        data = Path(job.path).read_bytes()
+        row: Row = {"cores": cores()}
+        before, begin = own_cpu_seconds(), time.perf_counter()
+        frames, box = self._decode(data)
+        row["decode_cpu_s"] = own_cpu_seconds() - before
+        row["decode_wall_s"] = time.perf_counter() - begin
+        row |= self._infer(frames, box)
+        before = own_cpu_seconds()
+        _read_all(job.path)
+        row["cv2_decode_cpu_s"] = own_cpu_seconds() - before
+        return row | self._first(data)
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+    def _decode(self, data: bytes) -> tuple[list[Any], Any]:
+        from services.challenges.kinds import get_kind
+        from services.video.decode import DecodeLimits, open_clip
+        from services.video.source import MemorySource
+
+        settings = self._settings
+        limits = DecodeLimits(settings.max_frames, settings.max_pixels, settings.decode_threads)
+        clip = open_clip(MemorySource(data), limits)
+        plan, box = get_kind("gsr").plan(clip, settings)
+        return list(clip.frames(plan, box)), box
+
+    def _infer(self, frames: list[Any], box: Any) -> Row:
+        from services.challenges.kinds import get_kind
+
+        predictor = get_kind("gsr").predictor(self._models)
+        size = self._settings.batch_size
+        before, begin = own_cpu_seconds(), time.perf_counter()
+        for at in range(0, len(frames), size):
+            predictor.predict(frames[at : at + size], box)
+        return {
+            "inference_cpu_s": own_cpu_seconds() - before,
+            "inference_wall_s": time.perf_counter() - begin,
+            "frames": len(frames),
+        }
+
+    def _first(self, data: bytes) -> Row:
+        """The first picture: bytes of the index and of its packet, and the time to decode it in one shot."""
+        import av
+
+        from services.video.mp4_index import read_index
+        from services.video.source import MemorySource
+
+        index = read_index(MemorySource(data))
+        if index is None:
+            return {}
+        offset, size = int(index.offsets[0]), int(index.sizes[0])
+        begin = time.perf_counter()
+        codec = av.CodecContext.create(index.codec, "r")
+        assert isinstance(codec, av.VideoCodecContext)
+        codec.extradata = index.extradata
+        codec.thread_count = 1
+        pictures = codec.decode(av.Packet(data[offset : offset + size])) or codec.decode(None)
+        seconds = time.perf_counter() - begin
+        # everything of the file that holds no frame is taken for the index
+        head = len(data) - int(index.sizes.sum()) + size
+        return {"first_decode_s": seconds, "head_bytes": head} if pictures else {}
+
+
+def _read_all(path: str) -> None:
+    import cv2
+
+    capture = cv2.VideoCapture(path)
+    while capture.read()[0]:
+        pass
+    capture.release()
+
+
+def combine(network: Row, compute: Row, down_mbit: float) -> Row:
+    """The floors that follow from both: network, decoding, inference, all of it, and the first frame."""
+    count = compute["cores"]
+    rate = down_mbit * 1e6 / 8 or network["bytes"] / max(network["network_s"], 1e-6)
+    decode, inference = compute["decode_cpu_s"] / count, compute["inference_cpu_s"] / count
+    floors = {
+        "network_s": network["network_s"],
+        "decode_s": decode,
+        "inference_s": inference,
+        "combined_s": max(network["network_s"], decode + inference),
+        "round_trip_s": network["round_trip_s"],
+        "decode_cpu_s": compute["decode_cpu_s"],
+        "inference_cpu_s": compute["inference_cpu_s"],
+        "cv2_decode_cpu_s": compute["cv2_decode_cpu_s"],
+    }
+    if "first_decode_s" in compute:
+        arrival = network["round_trip_s"] + compute["head_bytes"] / rate
+        floors["first_frame_s"] = arrival + compute["first_decode_s"]
+    return floors

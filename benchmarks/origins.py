@@ -1,0 +1,107 @@
+"""Where the clip is served from: the link lab, or the demo's origin where a lab cannot be had."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.linklab.lab import Lab
+from benchmarks.linklab.links import LINKS
+
+DEMO_LINK = "demo"
+"""The loopback, whose new connections take 2.4 s to set up."""
+MIN_IDLE_S = 1.0
+
+
+class Place(Protocol):
+    """A running origin."""
+
+    ca_file: str
+
+    def urls(self, name: str) -> tuple[str, str]:
+        """The ordinary URL of a file, and that with the short idle time-out or an empty text."""
+
+    def inside(self, argv: Sequence[str]) -> list[str]:
+        """A command as it has to be run to reach the origin."""
+
+    def choose(self, link: str, congestion: str) -> tuple[float, float]:
+        """Change the link; how long a connection has to be idle to be cold, and the rate in Mbit/s or 0."""
+
+
+class LabPlace:
+    """The lab as a `Place`."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self.ca_file = str(lab.ca_file)
+
+    def urls(self, name: str) -> tuple[str, str]:
+        """See `Place`."""
+        return self._lab.url(name), self._lab.short_url(name)
+
+    def inside(self, argv: Sequence[str]) -> list[str]:
+        """See `Place`."""
+        return self._lab.inside(argv)
+
+    def choose(self, link: str, congestion: str) -> tuple[float, float]:
+        """See `Place`."""
+        chosen = LINKS[link]
+        self._lab.set_congestion_control(congestion)
+        self._lab.set_link(chosen)
+        # the server forgets its window after one retransmission time-out without traffic
+        return max(MIN_IDLE_S, 4 * chosen.rtt_ms / 1000), chosen.down_mbit
+
+
+class DemoPlace:
+    """The demo's origin as a `Place`."""
+
+    def __init__(self, base_url: str, ca_file: str) -> None:
+        self._base_url = base_url
+        self.ca_file = ca_file
+
+    def urls(self, name: str) -> tuple[str, str]:
+        """See `Place`."""
+        return self._base_url + name, ""
+
+    def inside(self, argv: Sequence[str]) -> list[str]:
+        """See `Place`."""
+        return list(argv)
+
+    def choose(self, link: str, congestion: str) -> tuple[float, float]:
+        """See `Place`."""
+        return MIN_IDLE_S, 0.0
+
+
+@contextmanager
+def lab_place(folder: Path) -> Iterator[Place]:
+    """A folder behind the lab's link."""
+    with Lab(folder) as lab:
+        yield LabPlace(lab)
+
+
+@contextmanager
+def demo_place(folder: Path) -> Iterator[Place]:
+    """A folder served by the demo's origin, in a process of its own so that its work is not ours."""
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(folder), there))
+    server.start()
+    try:
+        yield DemoPlace(*here.recv())
+    finally:
+        here.close()
+        server.join(20)
+
+
+def _serve(folder: str, pipe: Connection) -> None:
+    from services.demo.origin import SEED_DELAYS, DemoOrigin
+
+    with DemoOrigin(folder, SEED_DELAYS) as origin:
+        pipe.send((origin.base_url, str(origin.ca_file)))
+        try:
+            pipe.recv()
+        except EOFError:
+            return

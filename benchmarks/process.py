@@ -1,0 +1,97 @@
+"""The benchmark's end of a way's process (`benchmarks.worker`)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.job import Job, Row
+from benchmarks.origins import Place
+from services.cli.environment import child_environment
+from services.errors import StartFailed
+
+ROOT = Path(__file__).parents[1]
+ENDING_S = 60.0
+
+
+class WayFailed(Exception):
+    """A way could not answer; the text says why."""
+
+
+class WayProcess:
+    """A way, running.
+
+    Args:
+        name: Which one.
+        place: Where the origin is.
+        device: As the setting.
+        env: Settings for it, by the names of their variables.
+        log: Gets what it prints.
+    """
+
+    def __init__(self, name: str, place: Place, device: str, env: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self._log = log
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                place.inside([sys.executable, "-m", "benchmarks.worker", name, place.ca_file, device]),
+                cwd=ROOT,
+                # others' clients find the origin's authority by these
+                env=child_environment(
+                    {
+                        **env,
+                        "SSL_CERT_FILE": place.ca_file,
+                        "REQUESTS_CA_BUNDLE": place.ca_file,
+                        "CURL_CA_BUNDLE": place.ca_file,
+                        "OPENCV_FFMPEG_CAPTURE_OPTIONS": f"ca_file;{place.ca_file}",
+                    }
+                ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        try:
+            self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, job: Job) -> Row:
+        """One run.
+
+        Raises:
+            WayFailed: It could not answer.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(job.to_line() + "\n")
+        self._process.stdin.flush()
+        row = self._read()
+        if "error" in row:
+            raise WayFailed(str(row["error"]))
+        return {key: float(value) for key, value in row.items()}
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(ENDING_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            last = self._log.read_text(errors="replace").splitlines()[-12:]
+            raise StartFailed(f"the process of {self.name} ended:\n" + "\n".join(last))
+        found: dict[str, Any] = json.loads(line)
+        return found

@@ -1,0 +1,68 @@
+"""What a run of the benchmark found."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchmarks.job import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One link with one congestion control.
+
+    Attributes:
+        link: Its name.
+        congestion: The server's congestion control.
+        rows: All rounds of each row.
+        floors: What nothing can be faster than.
+        failed: Rows that could not be measured, and why.
+    """
+
+    link: str
+    congestion: str
+    rows: dict[str, list[Row]]
+    floors: Row
+    failed: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """How it is called in tables."""
+        return f"{self.link}/{self.congestion}"
+
+    def medians(self) -> dict[str, Row]:
+        """The median of every metric of every row."""
+        return {name: median(found) for name, found in self.rows.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A whole run."""
+
+    conditions: list[Condition]
+    left_out: Sequence[str]
+    device: str
+    cores: int
+    rounds: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the JSON file."""
+        data = asdict(self)
+        for found, condition in zip(data["conditions"], self.conditions, strict=True):
+            found["median"] = condition.medians()
+        return data
+
+
+def median(rows: Sequence[Row]) -> Row:
+    """The median of each metric, over the rounds that have it."""
+    metrics = dict.fromkeys(metric for row in rows for metric in row)
+    return {metric: statistics.median(row[metric] for row in rows if metric in row) for metric in metrics}
+
+
+def spread(rows: Sequence[Row], metric: str) -> tuple[float, float, float] | None:
+    """Median, least and most of one metric; None where no round has it."""
+    values = [row[metric] for row in rows if metric in row]
+    return (statistics.median(values), min(values), max(values)) if values else None

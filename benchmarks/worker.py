@@ -1,0 +1,76 @@
+"""One way in a process of its own, alive over the rounds: models are loaded once, CPU and memory are its own.
+
+    python -m benchmarks.worker WAY CA_FILE DEVICE
+
+Reads a `Job` a line, writes a row a line (`{"error": ...}` where the way failed); ends when its input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from benchmarks import celery_way, floors, our_ways, usual_ways
+from benchmarks.job import Context, Job, Row
+from benchmarks.meter import child_cpu_seconds, own_cpu_seconds, peak_mb, reset_peak
+
+
+class Way(Protocol):
+    """What is measured."""
+
+    def run(self, job: Job) -> Row:
+        """Once."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+WAYS: dict[str, Callable[[Context], Way]] = {
+    "official": usual_ways.Official,
+    "cv2-url": usual_ways.Cv2Url,
+    "yolo-stream": usual_ways.YoloStream,
+    "pyav-url": usual_ways.PyavUrl,
+    "ours-cold": lambda context: our_ways.Ours(context, warm=False),
+    "ours-warm": lambda context: our_ways.Ours(context, warm=True),
+    "ours-frames": our_ways.OursFrames,
+    "ours-idle": our_ways.OursIdle,
+    "ours-celery": celery_way.OursCelery,
+    "floor-network": floors.NetworkFloor,
+    "floor-compute": floors.ComputeFloor,
+}
+
+
+def measured(way: Way, job: Job) -> Row:
+    """One run with the CPU seconds and the memory that it took."""
+    reset_peak()
+    before = own_cpu_seconds() + child_cpu_seconds()
+    row = way.run(job)
+    used = own_cpu_seconds() + child_cpu_seconds() - before
+    return row | {"cpu_s": used, "peak_mb": peak_mb()}
+
+
+def main() -> None:
+    """Serve one way until the input ends."""
+    name, ca_file, device = sys.argv[1:]
+    # libraries print to standard output as they like
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    way = WAYS[name](Context(ca_file, device))
+    answers.write(json.dumps({"ready": True}) + "\n")
+    try:
+        for line in sys.stdin:
+            found: dict[str, Any]
+            try:
+                found = dict(measured(way, Job.from_line(line)))
+            except Exception as error:  # noqa: BLE001 - one way's failure is a finding, not the run's end
+                found = {"error": f"{type(error).__name__}: {error}"}
+            answers.write(json.dumps(found) + "\n")
+    finally:
+        way.close()
+
+
+if __name__ == "__main__":
+    main()
