@@ -67,7 +67,8 @@ def fill_clip(
     frame = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, np.int64)
     boxes = np.concatenate([p[1] for p in parts]) if parts else np.zeros((0, 4))
     ids = np.repeat([t.id for t in tracks], [len(p[0]) for p in parts]).astype(np.int64)
-    classes = np.repeat([t.class_id for t in tracks], [len(p[0]) for p in parts]).astype(np.int64)
+    named = [_classes_at(track, part[0]) for track, part in zip(tracks, parts, strict=True)]
+    classes = np.concatenate(named) if named else np.zeros(0, np.int64)
     order = np.argsort(frame, kind="stable")
     return Filled(
         keypoints,
@@ -84,7 +85,7 @@ def _tracks(
     results: Sequence[FrameResult], fits: Sequence[Matrix | None], size: PictureSize, stride: int
 ) -> list[Track]:
     people = track_people(results, fits, stride)
-    kept = [t for t in people if len(t.frames) > 1 or max(t.votes.values()) >= SINGLE_SCORE]
+    kept = [t for t in people if len(t.frames) > 1 or max(t.scores) >= SINGLE_SCORE]
     ball = track_ball(results, len(people) + 1, size.width, stride)
     return [*kept, ball] if ball is not None else kept
 
@@ -98,6 +99,13 @@ def _loose(results: Sequence[FrameResult]) -> list[Track]:
             track.see(result.index, sample, box, int(class_id), float(score))
             tracks.append(track)
     return tracks
+
+
+def _classes_at(track: Track, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The class in each frame: that of the nearest sample, the earlier one in the middle."""
+    seen = np.array(track.frames)
+    middles = (seen[1:] + seen[:-1]) // 2
+    return track.classes[np.searchsorted(middles, frames, side="left")]
 
 
 def _fill_track(

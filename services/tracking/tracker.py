@@ -27,6 +27,8 @@ SIZE_WEIGHT = 0.5
 CLASS_PENALTY = 1.5
 MAX_GAP_SAMPLES = 2
 """A track that was missed in more samples than this has ended."""
+VOTERS = 7
+"""Samples before and after that have a say in the class of a sample."""
 HUGE = 1e6
 
 
@@ -38,7 +40,8 @@ class Track:
         id: Rising from 1 in order of first appearance.
         frames: Frame numbers of the samples in which it was seen.
         boxes: x1, y1, x2, y2 in source pixels, one per entry of `frames`.
-        votes: Sum of scores by class.
+        labels: The class it was seen as, one per entry of `frames`.
+        scores: How surely, 0 to 1, one per entry of `frames`.
         sample: Position of the latest sample in which it was seen.
         velocity: Pixels per frame over the ground, or None while it was seen once.
     """
@@ -46,14 +49,34 @@ class Track:
     id: int
     frames: list[int] = field(default_factory=list)
     boxes: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    votes: dict[int, float] = field(default_factory=dict)
+    labels: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
     sample: int = 0
     velocity: Matrix | None = None
 
     @property
+    def classes(self) -> npt.NDArray[np.int64]:
+        """The class at each entry of `frames`: the one with most votes among its neighbours.
+
+        Not one class for the whole track: where two people cross, a track may go on with the other one, and
+        a referee must not become a player for the rest of the clip. The smaller id where votes are even.
+        """
+        labels = np.array(self.labels)
+        known = np.unique(labels)
+        votes = np.where(labels == known[:, None], np.array(self.scores), 0.0).cumsum(axis=1)
+        votes = np.concatenate([np.zeros((len(known), 1)), votes], axis=1)
+        at = np.arange(len(labels))
+        last = np.minimum(at + VOTERS + 1, len(labels))
+        sums = votes[:, last] - votes[:, np.maximum(at - VOTERS, 0)]
+        return np.asarray(known[np.round(sums, 6).argmax(axis=0)], np.int64)
+
+    @property
     def class_id(self) -> int:
-        """The class with most votes; the smaller id where they are even."""
-        return min(self.votes, key=lambda c: (-self.votes[c], c))
+        """The class with most votes in the latest samples."""
+        votes: dict[int, float] = {}
+        for label, score in zip(self.labels[-VOTERS:], self.scores[-VOTERS:], strict=True):
+            votes[label] = votes.get(label, 0.0) + score
+        return min(votes, key=lambda c: (-votes[c], c))
 
     @property
     def height(self) -> float:
@@ -64,7 +87,8 @@ class Track:
         """Add an observation."""
         self.frames.append(frame)
         self.boxes.append(box)
-        self.votes[class_id] = self.votes.get(class_id, 0.0) + score
+        self.labels.append(class_id)
+        self.scores.append(score)
         self.sample = sample
 
 

@@ -6,7 +6,7 @@ import pytest
 from services.contracts.results import Detections, FrameResult, Keypoints
 from services.tracking.camera import Matrix, PictureSize, project
 from services.tracking.fill import Filled, fill_clip
-from services.tracking.tracker import track_ball, track_people
+from services.tracking.tracker import Track, track_ball, track_people
 from tests.unit.tracking.test_camera import make_camera, seen
 
 SIZE = PictureSize(1280, 720)
@@ -167,3 +167,14 @@ def test_empty_clip_is_still_answered_for_every_frame() -> None:
     filled = fill([result(0, [], []), result(6, [], [])], 10, 6)
     assert filled.keypoints.shape == (10, 32, 2)
     assert len(filled.boxes) == 0
+
+
+def test_a_track_that_goes_on_with_someone_else_takes_his_class() -> None:
+    track = Track(1)
+    for sample in range(40):
+        label = 3 if sample < 20 else 2
+        if sample in (5, 30):
+            label = 5 - label  # seen wrongly once: its neighbours know better
+        track.see(sample * 6, sample, np.zeros(4, np.float32), label, 0.8)
+    assert track.classes.tolist() == [3] * 20 + [2] * 20
+    assert track.class_id == 2
