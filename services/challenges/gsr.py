@@ -10,7 +10,7 @@ import numpy as np
 from services.contracts.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
 from services.contracts.results import FrameResult
 from services.settings import Settings
-from services.tracking.camera import PictureSize
+from services.tracking.camera import Matrix, PictureSize
 from services.tracking.fill import Filled, fill_clip
 from services.video.decode import Clip
 from services.video.picture import Letterbox
@@ -25,14 +25,17 @@ def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     )
 
 
-def fill(results: Sequence[FrameResult], clip: Clip, settings: Settings) -> Filled:
-    """All frames from the sampled ones."""
+def fill(
+    results: Sequence[FrameResult], fits: Sequence[Matrix | None], clip: Clip, settings: Settings
+) -> Filled:
+    """All frames from the sampled ones, by rising frame number, and the camera fitted to each."""
     return fill_clip(
-        sorted(results, key=lambda result: result.index),
+        results,
         clip.stats.count,
         PictureSize(clip.width, clip.height),
         stride=settings.frame_stride,
         tracking=not settings.disable_tracking,
+        fits=fits,
     )
 
 

@@ -11,6 +11,7 @@ from services.contracts.challenge import Challenge
 from services.contracts.results import FrameResult
 from services.inference.models import Models
 from services.settings import Settings
+from services.tracking.camera import Matrix, PictureSize, fit_sample
 from services.tracking.fill import Filled
 from services.video.decode import Clip
 from services.video.picture import Letterbox
@@ -42,16 +43,20 @@ class GsrAssembly:
         self._challenge = challenge
         self._clip = clip
         self._settings = settings
+        self._size = PictureSize(clip.width, clip.height)
         self._results: list[FrameResult] = []
+        self._fits: list[Matrix | None] = []
         self._filled: Filled
 
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
         self._results += results
+        # what needs one sample at a time is done while later ones are inferred
+        self._fits += [fit_sample(result, self._size) for result in results]
 
     def fill(self) -> Mapping[str, Any]:
         """See `Assembly`."""
-        self._filled = gsr.fill(self._results, self._clip, self._settings)
+        self._filled = gsr.fill(self._results, self._fits, self._clip, self._settings)
         return {"tracks": self._filled.tracks, "cameras": self._filled.fitted}
 
     def encode(self, seconds: float) -> bytes:

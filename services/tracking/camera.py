@@ -84,8 +84,7 @@ def _is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
     ground = project(inverse(homography), size.corners[2:])
     if not np.isfinite(ground).all():
         return False
-    # along the lower edge from right to left: x falls for a camera on the near side
-    return bool(ground[0, 0] != ground[1, 0]) and _keeps_orientation(homography, points)
+    return _keeps_orientation(homography, points)
 
 
 def _keeps_orientation(homography: Matrix, points: Matrix) -> bool:
@@ -201,7 +200,16 @@ def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
     return result
 
 
-def sample_fits(results: Sequence[FrameResult], size: PictureSize) -> list[Matrix | None]:
-    """Fit and clean the cameras of all samples."""
-    fits = [fit_homography(r.keypoints, size) if r.keypoints is not None else None for r in results]
-    return clean(fits, [r.index for r in results], size)
+def fit_sample(result: FrameResult, size: PictureSize) -> Matrix | None:
+    """The camera of one sample, or None where the pitch was not looked for or not found."""
+    return None if result.keypoints is None else fit_homography(result.keypoints, size)
+
+
+def sample_cameras(
+    fits: Sequence[Matrix | None], indices: Sequence[int], path: Matrix | None
+) -> list[Matrix | None]:
+    """The cameras to track with: those between two fitted samples are taken from the camera's path."""
+    known = [frame for frame, fit in zip(indices, fits, strict=True) if fit is not None]
+    if path is None or not known:
+        return list(fits)
+    return [path[frame] if known[0] <= frame <= known[-1] else None for frame in indices]

@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from services.contracts.gsr import KEYPOINTS_PER_FRAME
 from services.contracts.results import FrameResult
-from services.tracking.camera import Matrix, PictureSize, cameras, sample_fits, visible_keypoints
+from services.tracking.camera import (
+    Matrix,
+    PictureSize,
+    cameras,
+    clean,
+    fit_sample,
+    sample_cameras,
+    visible_keypoints,
+)
 from services.tracking.tracker import MAX_GAP_SAMPLES, Track, track_ball, track_people
 
 SINGLE_SCORE = 0.6
@@ -47,6 +55,7 @@ def fill_clip(
     *,
     stride: int,
     tracking: bool = True,
+    fits: Sequence[Matrix | None] | None = None,
 ) -> Filled:
     """Fill a clip.
 
@@ -56,12 +65,16 @@ def fill_clip(
         size: The source picture.
         stride: Distance of the samples, frames.
         tracking: False repeats the nearest sample's boxes, each with an id of its own.
+        fits: What `fit_sample` says of each result, where that was worked out while results came in.
     """
-    fits = sample_fits(results, size)
     indices = [r.index for r in results]
+    raw = fits if fits is not None else [fit_sample(result, size) for result in results]
+    fits = clean(raw, indices, size)
     path = cameras(fits, indices, count, size)
     keypoints = _fill_keypoints(results, path, count, size)
-    tracks = _tracks(results, fits, size, stride) if tracking else _loose(results)
+    tracks = (
+        _tracks(results, sample_cameras(fits, indices, path), size, stride) if tracking else _loose(results)
+    )
     reach = (stride + 1) // 2 if tracking else stride
     parts = [_fill_track(track, count, size, stride, reach) for track in tracks]
     frame = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, np.int64)
