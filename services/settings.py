@@ -197,7 +197,7 @@ class Settings(BaseSettings):
     )
     pitch_conf_threshold: float = Field(0.35, gt=0, lt=1, description="Least confidence of a pitch keypoint.")
     first_batch_size: int = Field(
-        4, ge=1, le=1024, description="Frames of the first batch, so that inference starts early."
+        1, ge=1, le=1024, description="Frames of the first batch, so that inference starts early."
     )
     runtime: Literal["auto", "torch", "openvino"] = Field(
         "auto",
