@@ -3,6 +3,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check lint bench settings lock clean
 
@@ -31,7 +32,7 @@ check: lint ## lint, then the unit tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit
 
 bench: install ## what the speed claims are reproduced with
-	$(BIN)/python -m benchmarks.cold_warm
+	$(BIN)/touchline bench $(BENCH_ARGS)
 
 settings: install ## .env.example and docs/reference/settings.md from services/settings.py
 	$(BIN)/python -m services.settings_docs

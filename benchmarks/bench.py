@@ -1,6 +1,6 @@
 """The benchmark: all ways on the same clip, link, models and cores, round after round.
 
-    touchline bench --links seed,r40 --rounds 5
+touchline bench --links seed,r40 --rounds 5
 """
 
 from __future__ import annotations

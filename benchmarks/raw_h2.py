@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded, StreamReset
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 
 WINDOW = 2**31 - 1
 READ = 1 << 20
@@ -32,7 +32,8 @@ class RawH2:
         plain = socket.create_connection((host, self._parts.port or 443), timeout=30)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = self._context.wrap_socket(plain, server_hostname=host)
-        self._h2.local_settings.update({SettingCodes.INITIAL_WINDOW_SIZE: WINDOW})
+        # all windows wide open: nothing has to be acknowledged on the way
+        self._h2.local_settings = Settings(True, {SettingCodes.INITIAL_WINDOW_SIZE: WINDOW})
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(WINDOW - 65_535)
         self._socket.sendall(self._h2.data_to_send())

@@ -26,7 +26,7 @@ from services.cli.parts import Part
 from services.errors import StartFailed
 
 HERE = Path(__file__).parent
-CLIENT, SERVER = "10.77.0.1", "10.77.0.2"
+NETWORK, CLIENT, SERVER = "10.77.0.0/30", "10.77.0.1", "10.77.0.2"
 HOST = "cdn.test"
 CONGESTION_FILE = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 NAMESPACES = Path("/var/run/netns")
@@ -129,7 +129,9 @@ class Lab:
 
     def set_congestion_control(self, name: str) -> None:
         """The server's congestion control, for new connections."""
-        self._sysctl(self.server, f"net.ipv4.tcp_congestion_control={name}")
+        # by the route: a namespace may not choose one that the machine does not allow to every user
+        words = ("dev", "tl1", "scope", "link", "src", SERVER, "congctl", name)
+        _run("ip", "-n", self.server, "route", "replace", NETWORK, *words)
 
     def set_slow_start_after_idle(self, on: bool) -> None:
         """Whether the server forgets its window while a connection is idle, as kernels do by default."""

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from services.cli.bench import bench
 from services.cli.console import complain
 from services.cli.demo import demo
 from services.cli.doctor import doctor
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, submit, worker, flower, doctor):
+for command in (up, demo, submit, worker, flower, doctor, bench):
     app.command()(command)
 
 

@@ -1,0 +1,82 @@
+"""`touchline bench`: the speed claims, measured anew. It runs `benchmarks/`, which only a checkout has."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.console import complain, say
+
+NO_CHECKOUT = (
+    "The benchmark is not part of the installed package: run `touchline bench` or `make bench` "
+    "in a checkout of the project, whose folder benchmarks/ it needs."
+)
+
+
+def bench(
+    links: Annotated[
+        str, typer.Option(help="Comma-separated: seed, r40, r200, r600, lo.")
+    ] = "seed,r40,r200,r600",
+    cc: Annotated[
+        str, typer.Option(help="The server's congestion controls, comma-separated: cubic, bbr.")
+    ] = "cubic",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds that count; one more comes before.")] = 5,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N, for all ways.")] = "cpu",
+    profile: Annotated[str | None, typer.Option(help="A profile, where the settings have them.")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting for our ways, NAME=VALUE; repeatable.")
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="A short clip, one round, one link, few rows.")] = False,
+    index_last: Annotated[bool, typer.Option(help="Also the clip whose index is at its end.")] = True,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("bench-out"),
+) -> None:
+    """Ours beside the usual ways and the floors, on emulated links; leaves table, JSON and plot."""
+    # a console script has its own folder in front of the path, not the one that it is called in
+    sys.path.insert(0, str(Path.cwd()))
+    if importlib.util.find_spec("benchmarks") is None or importlib.util.find_spec("benchmarks.bench") is None:
+        complain(NO_CHECKOUT)
+        raise typer.Exit(1)
+    plan = importlib.import_module("benchmarks.plan")
+    options = plan.Options(
+        links=_words(links)[:1] if quick else _words(links),
+        congestion=_words(cc)[:1] if quick else _words(cc),
+        rounds=1 if quick else rounds,
+        device=device,
+        env=_environment(change or [], profile),
+        quick=quick,
+        index_last=index_last,
+        out=out,
+    )
+    results = importlib.import_module("benchmarks.bench").run_bench(options, say)
+    importlib.import_module("benchmarks.report").report(results, out)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _environment(changes: list[str], profile: str | None) -> dict[str, str]:
+    """Settings for the ways, by the names of their variables.
+
+    Raises:
+        SettingsError: A name is no setting's, or there is no value.
+    """
+    from services.errors import SettingsError
+    from services.settings import Settings, variable_name
+
+    known = {variable_name(field) for field in Settings.model_fields}
+    pairs = [*changes, *([f"PROFILE={profile}"] if profile else [])]
+    env: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in known:
+            raise SettingsError(
+                f"{pair!r} is no setting; NAME=VALUE with a name of docs/reference/settings.md"
+            )
+        env[name] = value
+    return env

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.bench import NO_CHECKOUT
+from services.cli.main import app
+from services.errors import SettingsError
+
+
+def test_without_a_checkout_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    result = CliRunner().invoke(app, ["bench"])
+    assert result.exit_code == 1
+    assert " ".join(NO_CHECKOUT.split())[:60] in " ".join(result.stderr.split())
+
+
+def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr("benchmarks.bench.run_bench", lambda options, say: seen.append(options))
+    monkeypatch.setattr("benchmarks.report.report", lambda results, out: None)
+    words = ["bench", "--links", "seed, r40", "--cc", "bbr", "--rounds", "2", "--set", "FRAME_STRIDE=3"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert (seen[0].links, seen[0].congestion, seen[0].rounds) == (("seed", "r40"), ("bbr",), 2)
+    assert seen[0].env == {"FRAME_STRIDE": "3"}
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    result = CliRunner().invoke(app, ["bench", "--set", "STRIDES=3"])
+    assert isinstance(result.exception, SettingsError)
