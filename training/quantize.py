@@ -37,7 +37,7 @@ def calibration_inputs() -> list[Float32]:
         scene = Scene(seed)
         scene.advance(seed % 100)
         picture = cv2.cvtColor(scene.render().image, cv2.COLOR_BGR2RGB)
-        inputs.append(letterbox(picture).transpose(2, 0, 1)[None].astype(np.float32) / 255)
+        inputs.append(letterbox(picture).transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255))
     return inputs
 
 

@@ -65,9 +65,12 @@ def test_keypoints_are_where_the_truth_has_them(
 
 @pytest.mark.filterwarnings("ignore")  # the exporter and the tracer have many
 def test_an_exported_model_can_be_named_instead(
-    models: Models, sampled: tuple[list[Frame], Letterbox], tmp_path: Path, settings: Settings
+    sampled: tuple[list[Frame], Letterbox], tmp_path: Path, settings: Settings
 ) -> None:
     from ultralytics import YOLO
+
+    # the same arithmetic on both sides: 8 bits change the order of boxes with nearly equal scores
+    models = load_models(load_settings(device="cpu", runtime="torch"))
 
     copy = tmp_path / "mine.pt"
     shutil.copyfile(resolve_model("touchline-detect", "DETECTOR_MODEL"), copy)
