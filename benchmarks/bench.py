@@ -5,13 +5,15 @@ touchline bench --links seed,r40 --rounds 5
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.clips import FRONT, prepare
-from benchmarks.floors import combine
+from benchmarks.floors import combine, cores
 from benchmarks.job import Job, Row
 from benchmarks.linklab.lab import congestion_controls, missing
 from benchmarks.origins import Place, demo_place, lab_place
@@ -33,6 +35,8 @@ def run_bench(options: Options, say: Say) -> Results:
         SettingsError: A link has a name that does not exist.
         StartFailed: The lab, or a way's process, did not start.
     """
+    # namespaces outlive a process that is ended without a word: leave as after Ctrl-C
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = make_plan(options, missing(), congestion_controls())
     for sentence in plan.left_out:
         say(f"left out: {sentence}")
@@ -66,8 +70,6 @@ class _Bench:
 
     def results(self) -> Results:
         conditions = [self._condition(link, control) for link, control in self._plan.conditions]
-        from benchmarks.floors import cores
-
         return Results(conditions, self._plan.left_out, self._options.device, cores(), self._options.rounds)
 
     def _condition(self, link: str, control: str) -> Condition:

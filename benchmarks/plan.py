@@ -44,7 +44,7 @@ class Options:
 
     links: Sequence[str] = ("seed", "r40", "r200", "r600")
     congestion: Sequence[str] = ("cubic",)
-    rounds: int = 5
+    rounds: int = 3
     device: str = "cpu"
     env: Mapping[str, str] = field(default_factory=dict)
     quick: bool = False

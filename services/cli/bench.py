@@ -25,7 +25,7 @@ def bench(
     cc: Annotated[
         str, typer.Option(help="The server's congestion controls, comma-separated: cubic, bbr.")
     ] = "cubic",
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds that count; one more comes before.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds that count; one more comes before.")] = 3,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N, for all ways.")] = "cpu",
     profile: Annotated[str | None, typer.Option(help="A profile, where the settings have them.")] = None,
     change: Annotated[
