@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-BUSY_STAGES = ("decode", "inference")
+BUSY_STAGES = ("decode", "inference", "track")
 """Stages that run beside others: their own working time counts, not start to end."""
 MOMENTS = ("index", "first_frame", "first_detections", "first_byte")
 SHOWN_FACTS = ("protocol", "new_connection", "bytes", "frames", "sampled", "size", "partial")
