@@ -1,0 +1,183 @@
+"""The clip of a `Look` as an MP4 file with its truth, rendered once and then kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import cv2
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from services.demo import variants, weather
+from services.demo.clip import FrameTruth, GroundTruth
+from services.demo.clip_store import renderer_key
+from services.demo.looks import Look
+from services.demo.variants import VariantScene
+
+__all__ = ["SceneTruth", "render_scene", "shot_starts", "stored_scene"]
+
+FPS: Final = 25
+ID_STEP: Final = 100
+"""Ids of shot n begin at n times this: nobody is the same person on both sides of a cut."""
+
+_BITS_PER_PIXEL: Final = 1_600_000 / (1280 * 720)
+_GROUP_OF_PICTURES: Final = 50
+_WORTH_A_PROCESS: Final = 50  # frames
+
+Planes = npt.NDArray[np.uint8]
+Painted = tuple[Planes, FrameTruth, list[int]]
+
+
+class SceneTruth(msgspec.Struct, frozen=True):
+    """What is true in a scene's clip.
+
+    Attributes:
+        truth: Boxes, keypoints and homography of every frame.
+        ids: Who each box is, frame by frame in the order of its boxes.
+        cuts: First frames of the second and later shots.
+    """
+
+    truth: GroundTruth
+    ids: list[list[int]]
+    cuts: list[int]
+
+
+def shot_starts(look: Look) -> list[int]:
+    """First frame of every shot."""
+    count = round(look.seconds * FPS)
+    return [round(count * shot / len(look.seeds)) for shot in range(len(look.seeds))]
+
+
+class _Painter:
+    """Renders frames of one look in any ascending order."""
+
+    def __init__(self, look: Look) -> None:
+        cv2.setNumThreads(1)
+        self._look = look
+        self._starts = shot_starts(look)
+        self._shot = -1
+        self._scene: VariantScene
+
+    def paint(self, index: int) -> Painted:
+        shot = sum(start <= index for start in self._starts) - 1
+        if shot != self._shot:
+            self._shot, self._scene = shot, VariantScene(self._look, self._look.seeds[shot], FPS)
+        self._scene.advance(index - self._starts[shot])
+        rendered = self._scene.render()
+        truth = FrameTruth(
+            boxes=[
+                (class_id, round(x1, 1), round(y1, 1), round(x2, 1), round(y2, 1))
+                for class_id, x1, y1, x2, y2 in rendered.boxes
+            ],
+            keypoints=[(round(float(x), 2), round(float(y), 2)) for x, y in rendered.keypoints],
+            homography=[(float(a), float(b), float(c)) for a, b, c in rendered.homography],
+        )
+        planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
+        return planes, truth, [shot * ID_STEP + who for who in self._scene.ids]
+
+
+_painter: _Painter | None = None  # of this process, where it is one of several
+
+
+def _start_painter(look: Look) -> None:
+    global _painter
+    _painter = _Painter(look)
+
+
+def _paint(index: int) -> Painted:
+    assert _painter is not None
+    return _painter.paint(index)
+
+
+def _painted(look: Look, count: int, processes: int) -> Iterator[Painted]:
+    if processes <= 1:
+        yield from map(_Painter(look).paint, range(count))
+        return
+    with multiprocessing.get_context("spawn").Pool(processes, _start_painter, (look,)) as pool:
+        yield from pool.imap(_paint, range(count))  # handed out in ascending order
+
+
+def render_scene(
+    path: Path,
+    look: Look,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    processes: int | None = None,
+) -> SceneTruth:
+    """Render a scene into an H.264 MP4 file, coded as the ordinary clips are.
+
+    Args:
+        path: The file to write.
+        look: The scene.
+        progress: Called after every frame with the number of frames done and in all.
+        processes: How many render at once; by default one for each core, and one for a short clip.
+    """
+    count = round(look.seconds * FPS)
+    if processes is None:
+        processes = (os.cpu_count() or 1) if count > _WORTH_A_PROCESS else 1
+    width, height = look.size
+    frames: list[FrameTruth] = []
+    ids: list[list[int]] = []
+    with av.open(os.fspath(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.bit_rate = int(_BITS_PER_PIXEL * width * height)
+        stream.gop_size = _GROUP_OF_PICTURES
+        stream.thread_count = 1  # the same bytes every time
+        for index, (planes, truth, who) in enumerate(_painted(look, count, processes)):
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+            frames.append(truth)
+            ids.append(who)
+            if progress is not None:
+                progress(index + 1, count)
+        container.mux(stream.encode(None))
+    known = GroundTruth(seed=look.seeds[0], fps=FPS, width=width, height=height, frames=frames)
+    return SceneTruth(known, ids, shot_starts(look)[1:])
+
+
+def stored_scene(
+    folder: Path, look: Look, *, progress: Callable[[int, int], None] | None = None
+) -> tuple[Path, SceneTruth]:
+    """Take a scene's clip and truth from a folder, rendering them when they are not there.
+
+    Args:
+        folder: Where clips are kept; made when missing.
+        look: The scene.
+        progress: As for `render_scene`; not called when the clip is there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"scene-{look.name}-{look.key}-{_key()}.mp4"
+    notes = path.with_suffix(".json")
+    if path.is_file() and notes.is_file():
+        return path, msgspec.json.decode(notes.read_bytes(), type=SceneTruth)
+    # two processes may render the same scene: each writes its own files and renames them when they are whole
+    fresh = path.with_name(f".{os.getpid()}-{path.name}")
+    fresh_notes = fresh.with_suffix(".json")
+    try:
+        truth = render_scene(fresh, look, progress=progress)
+        fresh_notes.write_bytes(msgspec.json.encode(truth))
+        fresh_notes.replace(notes)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+        fresh_notes.unlink(missing_ok=True)
+    return path, truth
+
+
+def _key() -> str:
+    """A short hash of everything that decides what a look is rendered as."""
+    digest = hashlib.sha256(renderer_key().encode())
+    for module in (variants, weather):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    return digest.hexdigest()[:12]

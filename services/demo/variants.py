@@ -1,0 +1,124 @@
+"""Matches and scenes that differ from the ordinary ones as a `Look` says.
+
+They stand beside the ordinary ones instead of inside them, so that the clips of the demonstration, the tests
+and the training stay what they are, byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from services.contracts import pitch
+from services.demo.camera import Camera, FloatArray
+from services.demo.figures import Colour, Figure, Kit, Layers
+from services.demo.looks import Look
+from services.demo.match import LENGTH, WIDTH, Match
+from services.demo.scene import Box, Rendered, Scene
+from services.demo.weather import apply_weather
+
+__all__ = ["VariantMatch", "VariantScene"]
+
+_HFOV: Final = 35.5  # degrees, the middle of the ordinary range
+_PULL: Final = 0.25  # how much of their formation people in a crowd keep
+
+# home, away, two goalkeepers, referee: far from every colour of an ordinary scene
+_OTHER_KITS: Final[tuple[tuple[Colour, Colour], ...]] = (
+    ((60, 150, 20), (240, 240, 240)),
+    ((190, 225, 250), (90, 40, 30)),
+    ((20, 20, 20), (60, 190, 240)),
+    ((150, 150, 150), (150, 150, 150)),
+    ((80, 235, 250), (20, 20, 20)),
+)
+
+
+class VariantMatch(Match):
+    """A match with a livelier camera or a denser crowd."""
+
+    def __init__(self, seed: int, fps: int, look: Look) -> None:
+        """As `Match`.
+
+        Args:
+            seed: Determines everything.
+            fps: Frames per second.
+            look: What differs.
+        """
+        self._look = look  # the play runs in during the set-up of the base class
+        super().__init__(seed, fps)
+
+    def _shape_shift(self) -> FloatArray:
+        shift = super()._shape_shift()
+        crowding = self._look.crowding
+        if not crowding:
+            return shift
+        around_ball = self.ball + _PULL * (self._base - (LENGTH / 2, WIDTH / 2))
+        gathered: FloatArray = (1 - crowding) * shift + crowding * (around_ball - self._base)
+        return gathered
+
+    def _step_camera(self) -> None:
+        look, random, dt = self._look, self._random, self._dt
+        if look.pan == 1.0 and not look.zoom:
+            super()._step_camera()
+            return
+        width = 2.0 + _HFOV * 0.5 * look.zoom
+        if random.random() < dt * (0.15 + look.zoom):
+            self._hfov_target = random.uniform(_HFOV - width, _HFOV + width)
+        self._hfov += (self._hfov_target - self._hfov) * dt * (0.8 + 2 * look.zoom)
+        self._aim = self._aim + (self._aim_target() - self._aim) * dt * 1.6 * look.pan
+
+
+class VariantScene(Scene):
+    """A scene that also tells who is who.
+
+    Attributes:
+        ids: After `render`: who each box is, in the order of its boxes; the ball is 0, people count from 1.
+    """
+
+    def __init__(self, look: Look, seed: int, fps: int = 25) -> None:
+        """As `Scene`.
+
+        Args:
+            look: What differs from the ordinary scene of this seed.
+            seed: The match.
+            fps: Frames per second.
+        """
+        super().__init__(seed, look.size, fps)
+        self._look = look
+        self._match = VariantMatch(seed, fps, look)
+        if look.other_kits:
+            people = zip(self._figures, self._match.class_ids, self._match.teams, strict=True)
+            self._figures = [_redressed(figure, int(kind), int(team)) for figure, kind, team in people]
+        self._who: dict[Box, int] = {}
+        self.ids: list[int] = []
+
+    def render(self) -> Rendered:
+        """Draw the present frame."""
+        self._who = {}
+        rendered = super().render()
+        self.ids = [self._who[box] for box in rendered.boxes]
+        image = apply_weather(rendered.image, self._look.weather, self._seed, self.frame)
+        return replace(rendered, image=image)
+
+    def _draw_ball(self, layers: Layers, camera: Camera, depth: float) -> tuple[Box, int]:
+        box, area = super()._draw_ball(layers, camera, depth)
+        self._who[box] = 0
+        return box, area
+
+    def _draw_person(
+        self, layers: Layers, camera: Camera, index: int, depth: float
+    ) -> tuple[Box, int] | None:
+        drawn = super()._draw_person(layers, camera, index, depth)
+        if drawn is not None:
+            self._who[drawn[0]] = index + 1
+        return drawn
+
+
+def _redressed(figure: Figure, class_id: int, team: int) -> Figure:
+    """The same person in another kit."""
+    place = {pitch.PLAYER: team, pitch.GOALKEEPER: 2 + team, pitch.REFEREE: 4}[class_id]
+    shirt, shorts = _OTHER_KITS[place]
+    hoop = np.array(shirt) // 2
+    stripe = (int(hoop[0]), int(hoop[1]), int(hoop[2])) if class_id == pitch.PLAYER and team == 0 else None
+    return replace(figure, kit=Kit(shirt, shorts, shorts, stripe))

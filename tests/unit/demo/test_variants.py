@@ -1,0 +1,127 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+import pytest
+
+from services.demo.looks import SCENES, Look
+from services.demo.scene import Rendered, Scene
+from services.demo.scene_clip import ID_STEP, render_scene, shot_starts, stored_scene
+from services.demo.seeds import EVALUATION_SEEDS
+from services.demo.variants import VariantMatch, VariantScene
+from services.demo.weather import apply_weather
+
+SIZE = (640, 352)
+PLAIN = Look("plain", (3000,), seconds=0.4, size=SIZE)
+
+
+def rendered(look: Look, frame: int = 20) -> tuple[Rendered, list[int]]:
+    scene = VariantScene(look, look.seeds[0])
+    scene.advance(frame)
+    return scene.render(), scene.ids
+
+
+def test_without_options_a_scene_is_the_ordinary_one() -> None:
+    ordinary = Scene(3000, SIZE)
+    ordinary.advance(20)
+    expected, (found, _) = ordinary.render(), rendered(PLAIN)
+    np.testing.assert_array_equal(found.image, expected.image)
+    assert found.boxes == expected.boxes
+
+
+@pytest.mark.parametrize("weather", ["night", "rain"])
+def test_weather_changes_the_picture_and_not_the_truth(weather: Literal["night", "rain"]) -> None:
+    day, _ = rendered(PLAIN)
+    other, _ = rendered(replace(PLAIN, weather=weather))
+    assert other.boxes == day.boxes
+    assert np.abs(other.image.astype(int) - day.image).mean() > 5
+    np.testing.assert_array_equal(
+        apply_weather(day.image, weather, 1, 2), apply_weather(day.image, weather, 1, 2)
+    )
+    assert (apply_weather(day.image, weather, 1, 2) != apply_weather(day.image, weather, 1, 3)).any()
+
+
+def test_other_kits_change_the_people_only() -> None:
+    day, _ = rendered(PLAIN)
+    other, _ = rendered(replace(PLAIN, other_kits=True))
+    changed = np.abs(other.image.astype(int) - day.image).max(axis=2) > 25
+    assert other.boxes == day.boxes
+    assert 100 < changed.sum() < 0.03 * changed.size
+
+
+def test_ids_stay_with_the_people() -> None:
+    scene = VariantScene(PLAIN, 3000)
+    places: dict[int, np.ndarray] = {}
+    for frame in range(10):
+        scene.advance(frame)
+        boxes = scene.render().boxes
+        assert len(set(scene.ids)) == len(scene.ids) == len(boxes)
+        for who, box in zip(scene.ids, boxes, strict=True):
+            foot = np.array([(box[1] + box[3]) / 2, box[4]])
+            if who and who in places:
+                assert np.linalg.norm(foot - places[who]) < 25
+            places[who] = foot
+        assert all((who == 0) == (box[0] == 0) for who, box in zip(scene.ids, boxes, strict=True))
+
+
+def spread(look: Look) -> float:
+    match = VariantMatch(3007, 25, look)
+    for _ in range(100):
+        match.step()
+    return float(np.linalg.norm(match.position[:20] - match.position[:20].mean(0), axis=1).mean())
+
+
+def test_a_crowd_stands_closer() -> None:
+    assert spread(replace(PLAIN, crowding=0.6)) < 0.75 * spread(PLAIN)
+
+
+def test_pan_and_zoom_move_the_camera_more() -> None:
+    def travelled(look: Look) -> tuple[float, float]:
+        match = VariantMatch(3002, 25, look)
+        turned = zoomed = 0.0
+        for _ in range(150):
+            before = match._aim.copy(), match._hfov
+            match.step()
+            turned += float(np.linalg.norm(match._aim - before[0]))
+            zoomed += abs(match._hfov - before[1])
+        return turned, zoomed
+
+    plain = travelled(PLAIN)
+    assert travelled(replace(PLAIN, pan=3.0))[0] > 1.2 * plain[0]
+    assert travelled(replace(PLAIN, zoom=0.6))[1] > 3 * plain[1]
+
+
+def test_a_cut_begins_another_match_with_other_ids(tmp_path: Path) -> None:
+    look = replace(PLAIN, seeds=(3000, 3001))
+    truth = render_scene(tmp_path / "a.mp4", look)
+    assert truth.cuts == shot_starts(look)[1:] == [5]
+    assert len(truth.truth.frames) == len(truth.ids) == 10
+    assert max(truth.ids[4]) < ID_STEP <= min(truth.ids[5])
+    assert truth.truth.frames[4].homography != truth.truth.frames[5].homography
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.frames) == (*SIZE, 10)
+
+
+def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    truth = render_scene(tmp_path / "one.mp4", PLAIN, processes=1)
+    assert render_scene(tmp_path / "two.mp4", PLAIN, processes=2) == truth
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+
+
+def test_a_scene_is_rendered_once(tmp_path: Path) -> None:
+    calls: list[int] = []
+    first = stored_scene(tmp_path, PLAIN, progress=lambda done, _: calls.append(done))
+    assert stored_scene(tmp_path, PLAIN, progress=lambda done, _: calls.append(done)) == first
+    assert calls == list(range(1, 11))
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".mp4"]
+    assert stored_scene(tmp_path, replace(PLAIN, weather="night"))[0] != first[0]
+
+
+def test_scenes_are_told_apart_and_use_seeds_that_no_training_saw() -> None:
+    assert len({look.name for look in SCENES}) == len({look.key for look in SCENES}) == len(SCENES)
+    seeds = [seed for look in SCENES for seed in look.seeds]
+    assert len(set(seeds)) == len(seeds)
+    assert set(seeds) <= set(EVALUATION_SEEDS)
