@@ -94,7 +94,7 @@ def make_plan(options: Options, lacks: Sequence[str], known: Sequence[str]) -> P
             raise SettingsError(f"no congestion control {name!r}; cubic or bbr")
     rows = options.rows()
     if lacks:
-        left_out = (
+        left_out: tuple[str, ...] = (
             f"Links {', '.join(options.links)}: this machine lacks {', '.join(lacks)}. "
             "Instead: the demo's origin on the loopback, whose new connections take 2.4 s.",
             "ours-idle: its short idle time-out is the lab's.",
