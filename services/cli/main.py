@@ -10,6 +10,7 @@ from services.cli.bench import bench
 from services.cli.console import complain
 from services.cli.demo import demo
 from services.cli.doctor import doctor
+from services.cli.evaluate import evaluate
 from services.cli.flower import flower
 from services.cli.submit import submit
 from services.cli.up import up
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, submit, worker, flower, doctor, bench):
+for command in (up, demo, submit, worker, flower, doctor, bench, evaluate):
     app.command()(command)
 
 

@@ -1,0 +1,171 @@
+"""`touchline evaluate`: how good answers are, by stride and by budget, where everything is exactly known."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.console import Progressing, say, stdout, waiting
+
+if TYPE_CHECKING:
+    from services.demo.looks import Look
+    from services.evaluation.run import Evaluation, Material
+
+WIDE = 130
+"""Columns that the table needs."""
+
+
+def evaluate(
+    clip: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="A clip of your own, with --truth.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="What is true in it, as JSON.")
+    ] = None,
+    scenes: Annotated[str, typer.Option(help="Rendered scenes: all, or names separated by commas.")] = "all",
+    strides: Annotated[str, typer.Option(help="Distances of the inferred frames.")] = "1,2,3,6,10",
+    budgets: Annotated[
+        str, typer.Option(help="Seconds for a 30 s clip; the finest plan within each is reported.")
+    ] = "1,2,5,10",
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables, the JSON and the curve.")] = None,
+    cache: Annotated[Path, typer.Option(help="Folder where rendered scenes are kept.")] = Path(
+        ".cache/clips"
+    ),
+    seconds: Annotated[
+        float | None, typer.Option(min=0.4, max=60, help="Another length of the rendered scenes.")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="A target that is not reached is a failure.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Measure answers against exact ground truth: boxes, identities, keypoints and score, against time."""
+    from services.evaluation.report import save
+    from services.evaluation.run import evaluate as run
+    from services.evaluation.run import targets
+    from services.inference.models import load_models
+    from services.settings import get_settings
+
+    if (clip is None) != (truth is None):
+        raise typer.BadParameter("a clip and its --truth go together")
+    plans = [int(stride) for stride in numbers(strides, "--strides", least=1, whole=True)]
+    limits = numbers(budgets, "--budgets", least=0)
+    looks = [] if clip is not None else chosen(scenes, seconds)
+    own = [own_material(clip, truth)] if clip is not None and truth is not None else []
+    settings = get_settings()
+    with waiting("loading the models"):
+        models = load_models(settings)
+        models.warm(settings)
+    found = run(iter(own) if own else rendered(looks, cache), plans, models, settings)
+    files = [] if out is None else save(found, limits, out)
+    if as_json:
+        print(json.dumps(found.to_dict(), allow_nan=False))
+    else:
+        _print(found, limits)
+    if files:
+        say("written: " + ", ".join(str(file) for file in files))
+    if strict and not all(target.ok for target in targets(found)):
+        sys.exit(1)
+
+
+def numbers(text: str, option: str, *, least: float, whole: bool = False) -> list[float]:
+    """Read numbers separated by commas.
+
+    Raises:
+        typer.BadParameter: One is no number, not whole where it must be, or too small.
+    """
+    try:
+        values = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        values = []
+    if not values or not all(least <= v < 1e6 and (v.is_integer() or not whole) for v in values):
+        kind = "whole numbers" if whole else "numbers"
+        raise typer.BadParameter(f"{option} {text!r}: {kind} from {least:g}, separated by commas")
+    return sorted(set(values))
+
+
+def chosen(names: str, seconds: float | None) -> list[Look]:
+    """The rendered scenes that are asked for.
+
+    Raises:
+        typer.BadParameter: There is no scene of that name.
+    """
+    from services.demo.looks import SCENES, short
+
+    known = {look.name: look for look in SCENES}
+    wanted = list(known) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise typer.BadParameter(f"--scenes {names!r}: all, or of {', '.join(known)}")
+    return [known[name] if seconds is None else short(known[name], seconds) for name in wanted]
+
+
+def own_material(clip: Path, truth: Path) -> Material:
+    """A clip of the operator's own.
+
+    Raises:
+        typer.BadParameter: The truth cannot be read.
+    """
+    import msgspec
+
+    from services.demo.clip import GroundTruth
+    from services.demo.scene_clip import SceneTruth
+    from services.evaluation.run import Material
+
+    data = truth.read_bytes()
+    try:
+        named = msgspec.json.decode(data, type=SceneTruth)
+        return Material(clip.stem, clip.read_bytes(), named.truth, named.ids)
+    except msgspec.DecodeError:
+        pass
+    try:
+        return Material(clip.stem, clip.read_bytes(), msgspec.json.decode(data, type=GroundTruth), None)
+    except msgspec.DecodeError as error:
+        raise typer.BadParameter(f"{truth} is no ground truth: {error}") from error
+
+
+def rendered(looks: list[Look], cache: Path) -> Iterator[Material]:
+    """The clips of rendered scenes, one at a time."""
+    from services.demo.scene_clip import stored_scene
+    from services.evaluation.run import Material
+
+    for look in looks:
+        with Progressing(f"rendering {look.name} (once)") as progress:
+            path, known = stored_scene(cache, look, progress=progress)
+        yield Material(look.name, path.read_bytes(), known.truth, known.ids)
+
+
+def _print(found: Evaluation, budgets: list[float]) -> None:
+    from rich.table import Table
+
+    from services.evaluation.report import COLUMNS, budget_cells, cells, markdown
+    from services.evaluation.run import summary, targets
+
+    console = stdout()
+    if console.width < WIDE:  # a squeezed table is worse than none
+        print(markdown(found, budgets))
+        return
+    table = Table(
+        title="Accuracy by scene and stride; s: CPU seconds over the cores, 30 s clip", title_justify="left"
+    )
+    for number, name in enumerate(COLUMNS):
+        table.add_column(name, justify="right" if number else "left")
+    scene = found.rows[0].scene if found.rows else ""
+    for row in found.rows:
+        if row.scene != scene:
+            table.add_section()
+            scene = row.scene
+        table.add_row(*cells(row))
+    table.add_section()
+    for row in summary(found.rows):
+        table.add_row(*cells(row), style="bold")
+    table.add_section()
+    for budget in budgets:
+        table.add_row(*budget_cells(found, budget))
+    console.print(table)
+    for target in targets(found):
+        mark = "[green]reached[/green]" if target.ok else "[yellow]not reached[/yellow]"
+        console.print(f"{mark}  {target.name}: {target.detail}")

@@ -1,0 +1,149 @@
+"""A clip of which every frame has been looked at, and the answers that coarser plans would give to it.
+
+Frames are inferred once. An answer at a stride takes those of the frames that its plan wants and goes on as
+the pipeline does, through the same fill and the same encoder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from services.challenges.gsr_kind import GsrKind
+from services.contracts.challenge import Challenge
+from services.contracts.results import FrameResult
+from services.inference.models import Models
+from services.settings import Settings
+from services.video.decode import Clip, DecodeLimits, open_clip
+from services.video.picture import Frame
+from services.video.plan import FramePlan
+from services.video.source import MemorySource
+
+__all__ = ["Given", "Looked", "give", "look_at", "walk"]
+
+CHALLENGE = Challenge(challenge_id="evaluation", video_url="memory:", deadline=0.0, submitted_at=0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """A clip and what the models say about each of its frames.
+
+    Attributes:
+        data: The video file.
+        clip: The opened video.
+        results: One per frame that could be decoded, in order.
+        inference_s: CPU seconds of the models for one frame.
+    """
+
+    data: bytes
+    clip: Clip
+    results: list[FrameResult]
+    inference_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """An answer.
+
+    Attributes:
+        body: As it would go to the validator.
+        frames: Its frames, decoded.
+        samples: Frames that were inferred for it.
+        cpu_s: CPU seconds of decoding, inference, fill and encoding.
+    """
+
+    body: bytes
+    frames: list[dict[str, Any]]
+    samples: int
+    cpu_s: float
+
+
+def look_at(
+    data: bytes,
+    models: Models,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+) -> Looked:
+    """Decode and infer every frame of a video.
+
+    Raises:
+        ChallengeError: The video cannot be read, or a model failed.
+    """
+    finest = settings.model_copy(update={"frame_stride": 1, "pitch_stride": 1})
+    clip = _open(data, settings)
+    plan, box = GsrKind().plan(clip, finest)
+    results: list[FrameResult] = []
+    spent = 0.0
+    for batch in _batches(clip.frames(plan, box), settings.batch_size):
+        before = time.process_time()
+        results += models.predict(batch, box)
+        spent += time.process_time() - before
+        if progress is not None:
+            progress(len(results), max(len(results), clip.count or 0))
+    return Looked(data, clip, results, spent / max(1, len(results)))
+
+
+def give(looked: Looked, settings: Settings) -> Given:
+    """The answer that these settings would give, from the frames that were looked at.
+
+    The time is that of decoding what the plan wants, measured, of its share of the inference, and of fill and
+    encoding, measured; the network has no part in it.
+    """
+    clip, kind = looked.clip, GsrKind()
+    before = time.process_time()
+    plan = _decode_only(looked.data, settings)
+    decoded = time.process_time() - before
+    known = FramePlan(plan.stride, clip.stats.count, plan.pitch_stride)
+    chosen = [_seen(result, known) for result in looked.results if known.wants(result.index)]
+    before = time.process_time()
+    assembly = kind.assemble(CHALLENGE, clip, known, settings)
+    assembly.add(chosen)
+    assembly.fill()
+    body = assembly.encode(0.0)
+    put_together = time.process_time() - before
+    spent = decoded + looked.inference_s * len(chosen) + put_together
+    return Given(body, msgspec.json.decode(body)["frames"], len(chosen), spent)
+
+
+def walk(data: bytes, models: Models, settings: Settings) -> bytes:
+    """The answer by the whole way: only the plan's frames are decoded and inferred, in their own batches."""
+    clip, kind = _open(data, settings), GsrKind()
+    plan, box = kind.plan(clip, settings)
+    assembly = kind.assemble(CHALLENGE, clip, plan, settings)
+    for batch in _batches(clip.frames(plan, box), settings.batch_size):
+        assembly.add(models.predict(batch, box))
+    assembly.fill()
+    return assembly.encode(0.0)
+
+
+def _seen(result: FrameResult, plan: FramePlan) -> FrameResult:
+    return result if plan.wants_keypoints(result.index) else replace(result, keypoints=None)
+
+
+def _decode_only(data: bytes, settings: Settings) -> FramePlan:
+    """Decode what a plan wants, for its time alone."""
+    clip = _open(data, settings)
+    plan, box = GsrKind().plan(clip, settings)
+    for _ in clip.frames(plan, box):
+        pass
+    return plan
+
+
+def _open(data: bytes, settings: Settings) -> Clip:
+    limits = DecodeLimits(settings.max_frames, settings.max_pixels, settings.decode_threads)
+    return open_clip(MemorySource(data), limits)
+
+
+def _batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

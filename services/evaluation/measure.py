@@ -1,0 +1,173 @@
+"""The measures of one answer to one clip, as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from services.contracts.pitch import BALL, CLASS_NAMES, KEYPOINT_COUNT
+from services.contracts.results import FrameResult
+from services.demo.clip import GroundTruth
+from services.demo.scoring import BoxScore, score_answer
+from services.evaluation.challenge_score import challenge_score
+from services.evaluation.detection import Scored, class_ap50
+from services.evaluation.identity import FrameTracks, hota, idf1
+from services.evaluation.pitch_error import keypoint_errors, reprojection_error
+
+__all__ = ["Measures", "f1", "measure", "raw_ap50"]
+
+Frame = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """How good an answer is. Shares are 0 to 1; None where the clip has nothing to measure it on.
+
+    Attributes:
+        f1: Mean over the classes of the F1 at an overlap of one half, every frame counted.
+        people_recall: Goalkeepers, players and referees, class for class.
+        people_precision: The same.
+        ball_recall: The ball.
+        ball_precision: The ball.
+        idf1: Identities of people; None where the truth does not say who is who.
+        hota: The same.
+        keypoint_px: Median error of the keypoints.
+        reprojection_px: Median over the frames of how far the ground is off.
+        keypoint_recall: Keypoints in the picture that are in the answer.
+        coverage: Frames that are in the answer.
+        located: Frames with at least four keypoints.
+        box_score: Part of the challenge's score.
+        keypoint_score: Part of the challenge's score.
+        speed_score: Part of the challenge's score.
+        score: The challenge's score.
+    """
+
+    f1: float
+    people_recall: float
+    people_precision: float
+    ball_recall: float
+    ball_precision: float
+    idf1: float | None
+    hota: float | None
+    keypoint_px: float | None
+    reprojection_px: float | None
+    keypoint_recall: float
+    coverage: float
+    located: float
+    box_score: float
+    keypoint_score: float
+    speed_score: float
+    score: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """As JSON data."""
+        return asdict(self)
+
+
+def f1(score: BoxScore) -> float | None:
+    """The harmonic mean of recall and precision; None where there is nothing to find and nothing given."""
+    both = score.expected + score.given
+    return 2 * score.matched / both if both else None
+
+
+def measure(
+    frames: Sequence[Frame], truth: GroundTruth, ids: Sequence[Sequence[int]] | None, seconds: float
+) -> Measures:
+    """Measure an answer.
+
+    Args:
+        frames: The ``frames`` of a response.
+        truth: What is true.
+        ids: Who each true box is, frame by frame; None where that is not known.
+        seconds: The time it took, for the challenge's score.
+    """
+    score = score_answer(frames, truth)
+    by_class = [f1(score.objects[name]) for name in CLASS_NAMES]
+    known = [value for value in by_class if value is not None]
+    by_number = {int(frame["frame_number"]): frame for frame in frames}
+    points, moved = _pitch(by_number, truth)
+    people, ball = score.objects["people"], score.objects["ball"]
+    challenge = challenge_score(frames, truth, seconds)
+    given, expected = _given_tracks(by_number, truth), _true_tracks(truth, ids)
+    return Measures(
+        f1=sum(known) / len(known) if known else 1.0,
+        people_recall=people.recall,
+        people_precision=people.precision,
+        ball_recall=ball.recall,
+        ball_precision=ball.precision,
+        idf1=None if expected is None else idf1(given, expected),
+        hota=None if expected is None else hota(given, expected).hota,
+        keypoint_px=points,
+        reprojection_px=moved,
+        keypoint_recall=score.keypoints.recall,
+        coverage=score.answered,
+        located=score.located,
+        box_score=challenge.boxes,
+        keypoint_score=challenge.keypoints,
+        speed_score=challenge.speed,
+        score=challenge.total,
+    )
+
+
+def raw_ap50(results: Sequence[FrameResult], truth: GroundTruth) -> dict[str, float | None]:
+    """AP50 of the detector's own boxes by class, and their mean, over the frames that were looked at."""
+    values = {name: _class_ap50(results, truth, class_id) for class_id, name in enumerate(CLASS_NAMES)}
+    known = [value for value in values.values() if value is not None]
+    return {**values, "mean": sum(known) / len(known) if known else None}
+
+
+def _class_ap50(results: Sequence[FrameResult], truth: GroundTruth, class_id: int) -> float | None:
+    given: list[Scored] = []
+    expected = []
+    for result in results:
+        found = result.detections
+        own = found.classes == class_id
+        given.append((found.boxes[own].astype(np.float64), found.scores[own].astype(np.float64)))
+        boxes = [box[1:] for box in truth.frames[result.index].boxes if box[0] == class_id]
+        expected.append(np.array(boxes, np.float64).reshape(-1, 4))
+    return class_ap50(given, expected)
+
+
+def _pitch(by_number: Mapping[int, Frame], truth: GroundTruth) -> tuple[float | None, float | None]:
+    """Median error of the keypoints, and of the ground."""
+    errors: list[float] = []
+    moved: list[float] = []
+    for number, true_frame in enumerate(truth.frames):
+        frame = by_number.get(number)
+        if frame is None or len(frame["keypoints"]) != KEYPOINT_COUNT:
+            continue
+        given = np.array(frame["keypoints"], np.float64)
+        errors += keypoint_errors(given, np.array(true_frame.keypoints, np.float64)).tolist()
+        off = reprojection_error(given, true_frame.homography, (truth.width, truth.height))
+        moved += [] if off is None else [off]
+    middle = float(np.median(moved)) if moved else None
+    return (
+        float(np.median(errors)) if errors else None,
+        middle if middle is not None and np.isfinite(middle) else None,
+    )
+
+
+def _given_tracks(by_number: Mapping[int, Frame], truth: GroundTruth) -> list[FrameTracks]:
+    tracks = []
+    for number in range(len(truth.frames)):
+        objects = by_number[number]["objects"] if number in by_number else ()
+        people = [found for found in objects if found["class_id"] != BALL]
+        tracks.append(_tracks([found["id"] for found in people], [found["bbox"] for found in people]))
+    return tracks
+
+
+def _true_tracks(truth: GroundTruth, ids: Sequence[Sequence[int]] | None) -> list[FrameTracks] | None:
+    if ids is None:
+        return None
+    tracks = []
+    for frame, names in zip(truth.frames, ids, strict=True):
+        people = [(who, box[1:]) for who, box in zip(names, frame.boxes, strict=True) if box[0] != BALL]
+        tracks.append(_tracks([who for who, _ in people], [box for _, box in people]))
+    return tracks
+
+
+def _tracks(ids: Sequence[int], boxes: Sequence[Sequence[float]]) -> FrameTracks:
+    return np.array(ids, np.int64), np.array(boxes, np.float64).reshape(-1, 4)

@@ -1,0 +1,70 @@
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from services.cli import evaluate as command
+from services.cli.main import app
+from services.demo.clip import GroundTruth
+from services.demo.looks import SCENES
+from tests.unit.evaluation.clips import Knowing, tiny
+
+
+def test_numbers_are_sorted_and_counted_once() -> None:
+    assert command.numbers("6, 1,3,1", "--strides", least=1, whole=True) == [1, 3, 6]
+    assert command.numbers("0.5,2", "--budgets", least=0) == [0.5, 2]
+
+
+@pytest.mark.parametrize("text", ["", "one", "1,-2", "0", "1.5", "nan", "inf"])
+def test_what_is_no_stride_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="--strides"):
+        command.numbers(text, "--strides", least=1, whole=True)
+
+
+def test_scenes_by_name() -> None:
+    assert [look.name for look in command.chosen("all", None)] == [look.name for look in SCENES]
+    (night,) = command.chosen("night", 2.0)
+    assert (night.name, night.seconds) == ("night", 2.0)
+    with pytest.raises(typer.BadParameter, match="dawn.*night"):
+        command.chosen("night,dawn", None)
+
+
+def test_a_clip_without_its_truth_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    result = CliRunner().invoke(app, ["evaluate", str(tmp_path / "a.mp4")])
+    assert result.exit_code == 2
+    assert "--truth" in result.output
+
+
+def test_a_truth_that_is_none_is_refused(tmp_path: Path) -> None:
+    clip, truth = tmp_path / "a.mp4", tmp_path / "a.json"
+    clip.write_bytes(b"")
+    truth.write_text('{"frames": 3}')
+    with pytest.raises(typer.BadParameter, match="no ground truth"):
+        command.own_material(clip, truth)
+
+
+def test_an_own_clip_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, known = tiny(tmp_path)
+    known.truth.save(tmp_path / "tiny.json")
+
+    class Ready(Knowing):
+        def warm(self, settings: object) -> float:
+            return 0.0
+
+    monkeypatch.setattr("services.inference.models.load_models", lambda _: Ready(known.truth))
+    arguments = ["evaluate", str(tmp_path / "tiny.mp4"), "--truth", str(tmp_path / "tiny.json")]
+    arguments += ["--strides", "1,6", "--json", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert [row["stride"] for row in data["rows"]] == [1, 6]
+    assert data["rows"][0]["idf1"] is None  # this truth does not say who is who
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "accuracy.json",
+        "accuracy.md",
+        "accuracy.svg",
+    ]
+    assert GroundTruth.load(tmp_path / "tiny.json") == known.truth
