@@ -39,6 +39,9 @@ def evaluate(
     seconds: Annotated[
         float | None, typer.Option(min=0.4, max=60, help="Another length of the rendered scenes.")
     ] = None,
+    true_models: Annotated[
+        bool, typer.Option(help="Take the truth for what the models say: what tracks and fill alone cost.")
+    ] = False,
     strict: Annotated[bool, typer.Option(help="A target that is not reached is a failure.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -56,9 +59,11 @@ def evaluate(
     looks = [] if clip is not None else chosen(scenes, seconds)
     own = [own_material(clip, truth)] if clip is not None and truth is not None else []
     settings = get_settings()
-    with waiting("loading the models"):
-        models = load_models(settings)
-        models.warm(settings)
+    models = None
+    if not true_models:
+        with waiting("loading the models"):
+            models = load_models(settings)
+            models.warm(settings)
     found = run(iter(own) if own else rendered(looks, cache), plans, models, settings)
     files = [] if out is None else save(found, limits, out)
     if as_json:

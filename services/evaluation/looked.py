@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from services.challenges.gsr_kind import GsrKind
+from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
 from services.contracts.results import FrameResult
-from services.inference.models import Models
 from services.settings import Settings
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame
@@ -64,7 +64,7 @@ class Given:
 
 def look_at(
     data: bytes,
-    models: Models,
+    models: Predictor[FrameResult],
     settings: Settings,
     progress: Callable[[int, int], None] | None = None,
 ) -> Looked:
@@ -109,7 +109,7 @@ def give(looked: Looked, settings: Settings) -> Given:
     return Given(body, msgspec.json.decode(body)["frames"], len(chosen), spent)
 
 
-def walk(data: bytes, models: Models, settings: Settings) -> bytes:
+def walk(data: bytes, models: Predictor[FrameResult], settings: Settings) -> bytes:
     """The answer by the whole way: only the plan's frames are decoded and inferred, in their own batches."""
     clip, kind = _open(data, settings), GsrKind()
     plan, box = kind.plan(clip, settings)

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from statistics import fmean, median
 from typing import Any, Final, Protocol
 
+from services.challenges.kind import Predictor
 from services.contracts.gsr import frames_part
+from services.contracts.results import FrameResult
 from services.demo.clip import GroundTruth
 from services.errors import TouchlineError
 from services.evaluation.looked import Looked, give, look_at, walk
 from services.evaluation.measure import Measures, measure, raw_ap50
-from services.inference.models import Models
+from services.evaluation.truthful import Truthful
 from services.settings import Settings
 
 __all__ = ["Evaluation", "Material", "Row", "Target", "evaluate", "fits", "summary", "targets"]
@@ -115,7 +117,7 @@ class Report(Protocol):
 def evaluate(
     materials: Iterable[Material],
     strides: Sequence[int],
-    models: Models,
+    models: Predictor[FrameResult] | None,
     settings: Settings,
     report: Report | None = None,
 ) -> Evaluation:
@@ -124,7 +126,7 @@ def evaluate(
     Args:
         materials: The clips; taken one at a time.
         strides: The plans.
-        models: The models, warm.
+        models: The models, warm; None takes the truth itself for what they say.
         settings: Everything else that decides an answer.
         report: Called while frames are inferred.
 
@@ -136,9 +138,10 @@ def evaluate(
     raw: dict[str, dict[str, float | None]] = {}
     repeats: bool | None = None
     for material in materials:
+        predictor = models or Truthful(material.truth)
         if repeats is None:
-            repeats = _repeats(material, models, settings)
-        looked = look_at(material.data, models, settings, _told(report, material.name))
+            repeats = _repeats(material, predictor, settings)
+        looked = look_at(material.data, predictor, settings, _told(report, material.name))
         _check(material, looked)
         raw[material.name] = raw_ap50(looked.results, material.truth)
         for stride in strides:
@@ -165,7 +168,7 @@ def _check(material: Material, looked: Looked) -> None:
         )
 
 
-def _repeats(material: Material, models: Models, settings: Settings) -> bool:
+def _repeats(material: Material, models: Predictor[FrameResult], settings: Settings) -> bool:
     """Whether two walks the whole way give the same bytes."""
     once, again = (frames_part(walk(material.data, models, settings)) for _ in range(2))
     return once == again

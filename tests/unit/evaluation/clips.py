@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from services.contracts.results import Detections, FrameResult, Keypoints
+from services.contracts.results import FrameResult
 from services.demo.clip import GroundTruth
 from services.demo.looks import Look
 from services.demo.scene_clip import SceneTruth, render_scene
-from services.inference.models import Models
+from services.evaluation.truthful import Truthful
 from services.settings import Settings
 from services.video.picture import Frame, Letterbox
 
@@ -27,22 +26,13 @@ def tiny(folder: Path) -> tuple[bytes, SceneTruth]:
     return path.read_bytes(), truth
 
 
-def true_result(truth: GroundTruth, index: int) -> FrameResult:
-    frame = truth.frames[index]
-    table = np.array(frame.boxes, np.float32).reshape(-1, 5)
-    found = Detections(table[:, 1:], np.full(len(table), 0.9, np.float32), table[:, 0].astype(np.int64))
-    points = np.array(frame.keypoints, np.float32)
-    return FrameResult(index, found, Keypoints(points, (points != 0).any(axis=1).astype(np.float32)))
-
-
-class Knowing(Models):
-    """Models that say what is true."""
+class Knowing(Truthful):
+    """Says what is true and remembers what it was asked."""
 
     def __init__(self, truth: GroundTruth) -> None:
-        self.truth = truth
+        super().__init__(truth)
         self.seen: list[int] = []
-        self.lanes = 1
 
-    def predict(self, frames: list[Frame], box: Letterbox) -> list[FrameResult]:  # type: ignore[override]
+    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
         self.seen += [frame.index for frame in frames]
-        return [true_result(self.truth, frame.index) for frame in frames]
+        return super().predict(frames, box)

@@ -1,4 +1,3 @@
-
 import pytest
 
 from services.contracts.gsr import frames_part

@@ -39,6 +39,8 @@ def test_scenes_by_strides(clip: tuple[bytes, SceneTruth]) -> None:
     assert found.repeats
     assert found.raw["tiny"]["mean"] == pytest.approx(1.0)
     assert told[-1] == ("tiny", 15, 15)
+    by_truth = evaluate([material], (1, 6), None, settings())
+    assert [r.measures.f1 for r in by_truth.rows] == [r.measures.f1 for r in found.rows]
     assert all(r.seconds > 0 for r in found.rows)
 
 
