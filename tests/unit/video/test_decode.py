@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from services.errors import ChallengeError, CorruptVideo, TooLarge, UnsupportedVideo
-from services.video import decode
+from services.video import decode, indexed
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
 from services.video.plan import FramePlan
@@ -74,7 +74,7 @@ def test_frames_that_nothing_refers_to_are_not_decoded_and_the_rest_is_the_same_
     data = make_video(frames=60, codec_options={"x264-params": "bframes=3:b-adapt=0"})
     clip, skipped = frames_of(data, stride=6)
     assert clip.stats.dropped == 15
-    monkeypatch.setattr(decode, "is_unreferenced", lambda *_: False)
+    monkeypatch.setattr(indexed, "is_unreferenced", lambda *_: False)
     clip, whole = frames_of(data, stride=6)
     assert clip.stats.dropped == 0
     monkeypatch.setattr(decode, "read_index", lambda _: None)

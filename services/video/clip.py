@@ -1,0 +1,60 @@
+"""What every reader of a video gives, and what it is held to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.video.picture import Frame, Letterbox
+from services.video.plan import FramePlan
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What is accepted, and with how many threads it is decoded.
+
+    Attributes:
+        max_frames: Longest clip.
+        max_pixels: Largest picture, width times height.
+        threads: Decoder threads; 0 takes one per core, at most 4.
+        allow_cut: Whether a body that ends early is decoded as far as it goes (PARTIAL_DOWNLOAD).
+        min_start_bytes: Bytes to wait for before the general demuxer probes.
+        start_timeout_s: Longest such wait.
+    """
+
+    max_frames: int
+    max_pixels: int
+    threads: int = 0
+    allow_cut: bool = False
+    min_start_bytes: int = 262_144
+    start_timeout_s: float = 0.1
+
+    @property
+    def thread_count(self) -> int:
+        """Threads to use here."""
+        return self.threads or min(4, os.cpu_count() or 1)
+
+
+@dataclass(slots=True)
+class DecodeStats:
+    """What happened while decoding: packets dropped unseen, damaged ones, and frames in the clip."""
+
+    dropped: int = 0
+    damaged: int = 0
+    decoded: int = 0
+    count: int = 0
+
+
+class Clip(Protocol):
+    """An opened video: its shape is known, its frames can be had once, in order of display."""
+
+    width: int
+    height: int
+    count: int | None
+    stats: DecodeStats
+    reader: str
+
+    def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
+        """Decode; gives the frames that the plan wants."""
