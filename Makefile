@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check lint bench settings lock clean
+.PHONY: help install demo up test check lint bench scale settings lock clean
 
 help: ## what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,6 +33,9 @@ check: lint ## lint, then the unit tests
 
 bench: install ## what the speed claims are reproduced with
 	$(BIN)/touchline bench $(BENCH_ARGS)
+
+scale: install ## how the cost grows with the clip, the workers and the queue
+	$(BIN)/touchline bench --scale $(BENCH_ARGS)
 
 settings: install ## .env.example and docs/reference/settings.md from services/settings.py
 	$(BIN)/python -m services.settings_docs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterable
 from pathlib import Path
 
 CLOCK = os.sysconf("SC_CLK_TCK")
@@ -34,10 +35,10 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def child_cpu_seconds() -> float:
-    """The same of everything below this process."""
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system seconds of processes, all threads; a process that has ended counts nothing."""
     total = 0
-    for pid in descendants(os.getpid()):
+    for pid in pids:
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -46,24 +47,44 @@ def child_cpu_seconds() -> float:
     return total / CLOCK
 
 
-def reset_peak() -> None:
-    """Have the peak counted from now, in this process and those below (Linux; elsewhere it does nothing)."""
-    for pid in (os.getpid(), *descendants(os.getpid())):
+def child_cpu_seconds() -> float:
+    """The same of everything below this process."""
+    return cpu_seconds(descendants(os.getpid()))
+
+
+def reset_peak(pids: Iterable[int] | None = None) -> None:
+    """Have the peak counted from now (Linux; elsewhere it does nothing).
+
+    Args:
+        pids: In these processes; in this one and those below when not given.
+    """
+    for pid in _these(pids):
         try:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
         except OSError:
             continue
 
 
-def peak_mb() -> float:
-    """Most resident memory since `reset_peak`, summed over this process and those below."""
-    total = 0
-    for pid in (os.getpid(), *descendants(os.getpid())):
-        try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    if total:
-        return total / 1024
+def peak_mb(pids: Iterable[int] | None = None) -> float:
+    """Most resident memory since `reset_peak`, summed over the same processes."""
+    total = sum(_status_mb(p, "VmHWM:") for p in _these(pids))
+    if total or pids is not None:
+        return total
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process now; 0 where it is gone, or cannot be told."""
+    return _status_mb(pid, "VmRSS:")
+
+
+def _these(pids: Iterable[int] | None) -> Iterable[int]:
+    return (os.getpid(), *descendants(os.getpid())) if pids is None else pids
+
+
+def _status_mb(pid: int, field: str) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from benchmarks.linklab.lab import Lab
 from benchmarks.linklab.links import LINKS
+from services.demo.origin_delay import SEED_DELAYS, SetupDelays
 
 DEMO_LINK = "demo"
 """The loopback, whose new connections take 2.4 s to set up."""
@@ -84,10 +85,10 @@ def lab_place(folder: Path) -> Iterator[Place]:
 
 
 @contextmanager
-def demo_place(folder: Path) -> Iterator[Place]:
+def demo_place(folder: Path, delays: SetupDelays = SEED_DELAYS) -> Iterator[Place]:
     """A folder served by the demo's origin, in a process of its own so that its work is not ours."""
     here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(folder), there))
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(folder), delays, there))
     server.start()
     try:
         yield DemoPlace(*here.recv())
@@ -96,10 +97,10 @@ def demo_place(folder: Path) -> Iterator[Place]:
         server.join(20)
 
 
-def _serve(folder: str, pipe: Connection) -> None:
-    from services.demo.origin import SEED_DELAYS, DemoOrigin
+def _serve(folder: str, delays: SetupDelays, pipe: Connection) -> None:
+    from services.demo.origin import DemoOrigin
 
-    with DemoOrigin(folder, SEED_DELAYS) as origin:
+    with DemoOrigin(folder, delays) as origin:
         pipe.send((origin.base_url, str(origin.ca_file)))
         try:
             pipe.recv()

@@ -32,6 +32,12 @@ def bench(
         list[str] | None, typer.Option("--set", help="A setting for our ways, NAME=VALUE; repeatable.")
     ] = None,
     quick: Annotated[bool, typer.Option(help="A short clip, one round, one link, few rows.")] = False,
+    scale: Annotated[
+        bool, typer.Option(help="Instead: how cost grows with length, size, stride, workers and queue.")
+    ] = False,
+    series: Annotated[
+        str, typer.Option(help="What grows under --scale, comma-separated.")
+    ] = "length,size,stride,load",
     index_last: Annotated[bool, typer.Option(help="Also the clip whose index is at its end.")] = True,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("bench-out"),
 ) -> None:
@@ -41,6 +47,9 @@ def bench(
     if importlib.util.find_spec("benchmarks") is None or importlib.util.find_spec("benchmarks.bench") is None:
         complain(NO_CHECKOUT)
         raise typer.Exit(1)
+    if scale:
+        _scale(_words(series), rounds, device, _environment(change or [], profile), quick, out)
+        return
     plan = importlib.import_module("benchmarks.plan")
     options = plan.Options(
         links=_words(links)[:1] if quick else _words(links),
@@ -54,6 +63,22 @@ def bench(
     )
     results = importlib.import_module("benchmarks.bench").run_bench(options, say)
     importlib.import_module("benchmarks.report").report(results, out)
+
+
+def _scale(
+    series: tuple[str, ...], rounds: int, device: str, env: dict[str, str], quick: bool, out: Path
+) -> None:
+    from services.errors import SettingsError
+
+    module = importlib.import_module("benchmarks.scale")
+    unknown = [name for name in series if name not in module.SERIES]
+    if unknown:
+        raise SettingsError(f"--series: no {unknown[0]!r}; {', '.join(module.SERIES)}")
+    if quick:
+        options = module.ScaleOptions.quick(device, env, series)
+    else:
+        options = module.ScaleOptions(series=series, rounds=rounds, device=device, env=env)
+    importlib.import_module("benchmarks.scale_report").report(module.run_scale(options, say), out)
 
 
 def _words(text: str) -> tuple[str, ...]:

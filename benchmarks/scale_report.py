@@ -1,0 +1,101 @@
+"""The scale benchmark's results: tables on the terminal; JSON, Markdown and a plot in a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results import median
+from benchmarks.scale_plot import svg
+from benchmarks.scale_results import ScaleResults, per_minute
+
+TITLES = {
+    "length": "Length of the clip",
+    "size": "Height of the picture",
+    "stride": "Stride",
+    "load": "Workers x challenges at once",
+}
+COLUMNS = {
+    "wall_s": ("answer, s", "{:.2f}"),
+    "last_s": ("last one, s", "{:.2f}"),
+    "queue_s": ("longest queued, s", "{:.2f}"),
+    "cpu_s": ("CPU s each", "{:.2f}"),
+    "sampled": ("sampled frames", "{:.0f}"),
+    "body_mb": ("clip MB", "{:.1f}"),
+    "answer_mb": ("answer MB", "{:.1f}"),
+    "before_mb": ("memory before, MB", "{:.0f}"),
+    "peak_mb": ("peak MB", "{:.0f}"),
+}
+TABLE_WIDTH = 150
+
+
+def report(results: ScaleResults, out: Path) -> None:
+    """Print, and write `scale.json`, `scale.md` and `scale.svg`."""
+    console = Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)
+    for name in _series(results):
+        table = Table(title=TITLES[name], title_justify="left")
+        for heading in headings():
+            table.add_column(heading, justify="right")
+        for line in cells(results, name):
+            table.add_row(*line)
+        console.print(table)
+        for line in notes(results, name):
+            console.print(f"  {line}", markup=False)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "scale.json").write_text(json.dumps(results.to_dict(), indent=1) + "\n")
+    (out / "scale.md").write_text(markdown(results))
+    (out / "scale.svg").write_text(svg(results))
+    console.print(f"written: {out}/scale.json, scale.md, scale.svg", markup=False)
+
+
+def headings() -> list[str]:
+    """Of `cells`."""
+    return ["", *(text for text, _ in COLUMNS.values())]
+
+
+def cells(results: ScaleResults, series: str) -> list[list[str]]:
+    """One list of texts for each point: its name and the medians of its metrics."""
+    table = []
+    for point in results.series(series):
+        row = median(point.rows)
+        table.append([point.name, *(form.format(row[metric]) for metric, (_, form) in COLUMNS.items())])
+    return table
+
+
+def notes(results: ScaleResults, series: str) -> list[str]:
+    """What a minute of video adds, where the length grows."""
+    points = results.series(series)
+    found = {
+        metric: per_minute(points, metric)
+        for metric in ("wall_s", "cpu_s", "peak_mb", "body_mb", "answer_mb")
+    }
+    if series != "length" or found["peak_mb"] is None:
+        return []
+    return [
+        "a minute of video adds: "
+        "{wall_s:.2f} s of time, {cpu_s:.2f} s of CPU, {peak_mb:.1f} MB of memory "
+        "({body_mb:.1f} MB of clip, {answer_mb:.1f} MB of answer)".format(**found)
+    ]
+
+
+def markdown(results: ScaleResults) -> str:
+    """The tables as a Markdown page."""
+    lines = [
+        "# Scale",
+        "",
+        f"Medians of {results.rounds} rounds; {results.cores} cores, device {results.device}.",
+    ]
+    for name in _series(results):
+        lines += ["", f"## {TITLES[name]}", ""]
+        lines += [f"| {' | '.join(headings())} |", "|" + "---|" * len(headings())]
+        lines += [f"| {' | '.join(line)} |" for line in cells(results, name)]
+        lines += ["", *(f"- {line}" for line in notes(results, name))]
+    return "\n".join(lines) + "\n"
+
+
+def _series(results: ScaleResults) -> list[str]:
+    return list(dict.fromkeys(point.series for point in results.points))

@@ -1,0 +1,154 @@
+"""A Valkey and some workers, as an operator has them, with challenges submitted as a front end does."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from benchmarks.meter import descendants, resident_mb
+from services.cli.embedded_valkey import EmbeddedValkey
+from services.cli.worker_part import WorkerPart
+
+START_TIMEOUT_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One challenge as its caller saw it.
+
+    Attributes:
+        wall_s: From submission to the answer's bytes.
+        queue_s: Of that, until a worker took it.
+        body: The answer.
+        timeline: The worker's.
+    """
+
+    wall_s: float
+    queue_s: float
+    body: bytes
+    timeline: dict[str, Any]
+
+    @property
+    def service_s(self) -> float:
+        """What it cost without the waiting for a worker."""
+        return self.wall_s - self.queue_s
+
+
+class System:
+    """Running workers on one Valkey; a context manager.
+
+    Args:
+        origin: Any URL of the origin, which the workers keep warm.
+        ca_file: Its authority.
+        workers: How many.
+        device: As the setting.
+        env: Settings for them, by the names of their variables.
+        deadline_s: The deadline of every challenge.
+        cores: Core of each worker, to keep them apart as devices of their own would; None leaves them free.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        ca_file: str,
+        *,
+        workers: int = 1,
+        device: str = "cpu",
+        env: Mapping[str, str] | None = None,
+        deadline_s: float = 120.0,
+        cores: Sequence[int] | None = None,
+    ) -> None:
+        parts = urlsplit(origin)
+        self._env = {
+            "CA_FILE": ca_file,
+            "DEVICE": device,
+            "ALLOW_PRIVATE_ADDRESSES": "1",
+            "ORIGINS": f"{parts.scheme}://{parts.netloc}/",
+            "CONNECT_TIMEOUT_S": "15",
+            "STALL_TIMEOUT_S": "15",
+            # a message that is being worked on must not come back to another worker
+            "DEFAULT_DEADLINE_S": f"{max(30.0, deadline_s):g}",
+            **(env or {}),
+        }
+        self._workers = workers
+        self._deadline_s = deadline_s
+        self._cores = cores
+        self._stack = ExitStack()
+        self._parts: list[WorkerPart] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._valkey = self._stack.enter_context(EmbeddedValkey())
+            for number in range(self._workers):
+                self._start(number)
+            for part in self._parts:
+                part.wait_until_ready(START_TIMEOUT_S)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _start(self, number: int) -> None:
+        state = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-bench-"))
+        part = WorkerPart(
+            self._valkey.url, {**self._env, "STATE_DIR": state}, name=f"bench-{os.getpid()}-{number}"
+        )
+        self._parts.append(part)
+        if self._cores is None:
+            self._stack.enter_context(part)
+            return
+        # processes inherit the cores of the thread that starts them
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {self._cores[number % len(self._cores)]})
+        try:
+            self._stack.enter_context(part)
+        finally:
+            os.sched_setaffinity(0, before)
+
+    def answer(self, url: str) -> Answered:
+        """Submit one challenge and wait for its answer.
+
+        Raises:
+            ChallengeError: It has none.
+        """
+        from tasks.client import submit
+
+        begin = time.perf_counter()
+        name = f"bench-{uuid.uuid4().hex[:12]}"
+        found = submit(url, challenge_id=name, deadline_s=self._deadline_s, redis_url=self._valkey.url).wait()
+        wall = time.perf_counter() - begin
+        # the worker's clock starts when it takes the challenge
+        queued = -float(found.timeline["stages"].get("queue", {}).get("start", 0.0))
+        return Answered(wall, queued, found.body, found.timeline)
+
+    def answer_at(self, url: str, times: Sequence[float]) -> list[Answered]:
+        """Submit challenges at given times (seconds from now, rising) and wait for all of them."""
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(max(1, len(times)), "caller") as callers:
+            waiting = []
+            for at in times:
+                time.sleep(max(0.0, begin + at - time.perf_counter()))
+                waiting.append(callers.submit(self.answer, url))
+            return [caller.result() for caller in waiting]
+
+    def processes(self) -> list[int]:
+        """The workers' processes."""
+        return [pid for part in self._parts for pid in descendants(part.pid)]
+
+    def children(self) -> list[int]:
+        """Of each worker the process with the models: the one that holds most memory."""
+        return [max(descendants(part.pid), key=resident_mb) for part in self._parts]
