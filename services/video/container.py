@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import av
 import av.error
 
-from services.errors import ChallengeError, CorruptVideo, TooLarge, UnsupportedVideo
+from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats
+from services.video.orientation import shown_size, turns_of_angle
 from services.video.picture import Frame, Letterbox, to_network
 from services.video.plan import FramePlan
 from services.video.source import ByteSource, SourceFile
 
 CONTAINERS = "mov,mp4,matroska,webm,mpegts,avi"
 """Formats that the general demuxer may open; none of them follows references to other files or URLs."""
+_TIMED = {"mov", "matroska"}
+"""Formats whose header states a duration; elsewhere FFmpeg guesses one."""
+_CERTAIN = 2
+"""A clip whose header states so many times more frames than are allowed is refused before they come."""
 
 
 class ContainerClip:
-    """Any other video, through FFmpeg's demuxers: fragmented MP4, WebM, MPEG-TS, edit lists that cut."""
+    """Any other video, through FFmpeg's demuxers: fragmented MP4, WebM, MPEG-TS, edit lists that cut.
+
+    Frames are numbered as they come out of the decoder, as OpenCV numbers them. The first picture is decoded
+    when the clip is opened: only it says how large the pictures are and how they are turned.
+    """
 
     reader = "container"
 
@@ -27,40 +38,96 @@ class ContainerClip:
         self._limits = limits
         self._file = SourceFile(source)
         source.wait_for(limits.min_start_bytes, limits.start_timeout_s)
-        with _mapped(self._file, "the bytes are not a video that can be read"):
-            self._container = av.open(
-                self._file,
-                mode="r",
-                options={"format_whitelist": CONTAINERS, "protocol_whitelist": ""},
-                metadata_errors="replace",
-            )
-        if not self._container.streams.video:
-            raise UnsupportedVideo("the file has no video track")
-        self._stream = self._container.streams.video[0]
-        self.width, self.height = self._stream.codec_context.width, self._stream.codec_context.height
+        self._container = self._open(source)
+        self._stream = self._main_stream()
+        self._stream.codec_context.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = limits.thread_count
         self.count: int | None = None
         self.stats = DecodeStats()
+        self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
+        self._check_length()
+        self._pictures = self._decoded()
+        first = next(self._pictures, None)
+        if first is None:
+            raise CorruptVideo("no frame of the video can be decoded; check the file")
+        self._check_size(first.width, first.height)
+        self._first = deque([first])
+        self._turns = turns_of_angle(-first.rotation)
+        self.width, self.height = shown_size(first.width, first.height, self._turns)
 
     def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """See `Clip`."""
-        self._stream.codec_context.thread_type = "AUTO"
-        self._stream.codec_context.thread_count = self._limits.thread_count
+        while True:
+            picture = self._first.popleft() if self._first else next(self._pictures, None)
+            if picture is None:
+                break
+            number = self.stats.decoded
+            if number >= self._limits.max_frames:
+                raise TooLarge(f"more than {self._limits.max_frames} frames; MAX_FRAMES allows no more")
+            self.stats.decoded += 1
+            if plan.wants(number):
+                yield Frame(number, to_network(picture, box, self._turns), plan.wants_keypoints(number))
+        self.stats.count = self.stats.decoded
+
+    def _open(self, source: ByteSource) -> av.container.InputContainer:
+        try:
+            return av.open(
+                self._file,
+                mode="r",
+                options={
+                    "format_whitelist": CONTAINERS,
+                    "protocol_whitelist": "",
+                    "skip_estimate_duration_from_pts": "1",  # it would read the end of the file first
+                },
+                metadata_errors="replace",
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            self._raise_failure(error)
+            if _claims_to_be_a_video(source.read_at(0, 12)):
+                raise CorruptVideo("the video is damaged or cut off; check the file") from error
+            raise UnsupportedVideo(
+                "the bytes are not a video that can be read (MP4, MOV, WebM, Matroska, MPEG-TS or AVI); "
+                "check the URL"
+            ) from error
+
+    def _main_stream(self) -> av.VideoStream:
+        for stream in self._container.streams.video:
+            if not stream.disposition & av.stream.Disposition.attached_pic:
+                return stream
+        raise UnsupportedVideo("the file has no video track, at most a cover picture; check the URL")
+
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > self._limits.max_pixels:
+            raise TooLarge(f"pictures of {width}x{height}; MAX_PIXELS allows {self._limits.max_pixels}")
+
+    def _check_length(self) -> None:
+        stream, most = self._stream, self._limits.max_frames
+        if stream.frames > most:
+            raise TooLarge(f"{stream.frames} frames; MAX_FRAMES allows {most}")
+        rate, length = stream.average_rate, self._container.duration
+        if rate and length and self._container.format.name.split(",")[0] in _TIMED:
+            stated = int(length * rate / av.time_base)
+            if stated > _CERTAIN * most:
+                raise TooLarge(f"about {stated} frames; MAX_FRAMES allows {most}")
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        """All pictures; damage costs those that it hits, and a file that breaks off ends there."""
         packets = self._container.demux(self._stream)
         while True:
-            with _mapped(self._file, "the video is damaged"):
+            try:
                 packet = next(packets, None)
+            except (av.error.FFmpegError, ValueError) as error:
+                self._raise_failure(error)
+                self.stats.damaged += 1
+                break
             if packet is None:
                 break
-            for picture in self._decode(packet):
-                number = self.stats.decoded
-                if number >= self._limits.max_frames:
-                    raise TooLarge(f"more than {self._limits.max_frames} frames (MAX_FRAMES)")
-                self.stats.decoded += 1
-                if plan.wants(number):
-                    yield Frame(number, to_network(picture, box), plan.wants_keypoints(number))
-        self.stats.count = self.stats.decoded
-        if not self.stats.decoded:
-            raise CorruptVideo("the video has no frames that can be decoded")
+            yield from self._decode(packet)
+        self._raise_failure(None)
+        with contextlib.suppress(av.error.EOFError):  # the demuxer's last packet has flushed it already
+            for picture in self._stream.codec_context.decode(None):
+                if isinstance(picture, av.VideoFrame):
+                    yield picture
 
     def _decode(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
         try:
@@ -69,21 +136,15 @@ class ContainerClip:
             self.stats.damaged += 1
             return []
 
-
-class _mapped:  # noqa: N801 - reads as a verb where it is used
-    """FFmpeg's errors become ours; an error of the byte source under it goes first."""
-
-    def __init__(self, file: SourceFile, what: str) -> None:
-        self._file = file
-        self._what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is None or isinstance(error, ChallengeError):
-            return
+    def _raise_failure(self, cause: Exception | None) -> None:
+        """An error of the byte source goes before what FFmpeg made of it."""
         if self._file.failure is not None:
-            raise self._file.failure from error
-        if isinstance(error, av.error.FFmpegError | ValueError):
-            raise UnsupportedVideo(f"{self._what}: {error}") from error
+            raise self._file.failure from cause
+
+
+def _claims_to_be_a_video(head: bytes) -> bool:
+    return (
+        head[4:8] in (b"ftyp", b"moov", b"mdat", b"moof", b"styp", b"wide")
+        or head[:4] == b"\x1aE\xdf\xa3"
+        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+    )

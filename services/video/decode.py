@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.errors import TooLarge, UnsupportedVideo
+from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import Clip, DecodeLimits, DecodeStats
 from services.video.container import ContainerClip
 from services.video.indexed import IndexedClip
@@ -19,11 +19,16 @@ def open_clip(source: ByteSource, limits: DecodeLimits) -> Clip:
         UnsupportedVideo, CorruptVideo, TooLarge: As their names say.
     """
     index = read_index(source)
+    if index is not None and source.size is not None and index.end > source.size and not limits.allow_cut:
+        raise CorruptVideo(
+            f"the video is cut off: its index names {index.end} bytes, the file has {source.size}; "
+            "check the file"
+        )
     clip: Clip = IndexedClip(source, index, limits) if index is not None else ContainerClip(source, limits)
     if clip.width * clip.height > limits.max_pixels:
         raise TooLarge(f"pictures of {clip.width}x{clip.height}; MAX_PIXELS allows {limits.max_pixels}")
     if clip.width < 16 or clip.height < 16:
-        raise UnsupportedVideo(f"pictures of {clip.width}x{clip.height} are too small")
+        raise UnsupportedVideo(f"pictures of {clip.width}x{clip.height} are too small; check the file")
     if clip.count is not None and clip.count > limits.max_frames:
         raise TooLarge(f"{clip.count} frames; MAX_FRAMES allows {limits.max_frames}")
     return clip

@@ -12,6 +12,7 @@ from services.errors import CorruptVideo, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats
 from services.video.mp4_index import Mp4Index
 from services.video.nal import is_unreferenced
+from services.video.orientation import shown_size
 from services.video.picture import Frame, Letterbox, to_network
 from services.video.plan import FramePlan
 from services.video.source import ByteSource
@@ -26,7 +27,7 @@ class IndexedClip:
         self._source = source
         self._index = index
         self._limits = limits
-        self.width, self.height = index.width, index.height
+        self.width, self.height = shown_size(index.width, index.height, index.turns)
         self.count: int | None = index.count
         self.stats = DecodeStats(count=index.count)
 
@@ -56,7 +57,7 @@ class IndexedClip:
         for picture in self._decode(codec, None):
             yield from self._give(picture, number_of, plan, box)
         if not self.stats.decoded:
-            raise CorruptVideo("no frame of the video could be decoded")
+            raise CorruptVideo("no frame of the video can be decoded; check the file")
 
     def _decode(self, codec: av.VideoCodecContext, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
         try:
@@ -72,7 +73,7 @@ class IndexedClip:
         self.stats.decoded += 1
         number = number_of.get(picture.pts if picture.pts is not None else -1)
         if number is not None and plan.wants(number):
-            yield Frame(number, to_network(picture, box), plan.wants_keypoints(number))
+            yield Frame(number, to_network(picture, box, self._index.turns), plan.wants_keypoints(number))
 
 
 def _make_decoder(name: str, extradata: bytes, threads: int) -> av.VideoCodecContext:

@@ -13,9 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.video.orientation import Matrix, quarter_turns
+from services.video.parameter_sets import stated_size
 from services.video.source import ByteSource
 
 MAX_MOOV = 64 << 20
+MAX_SAMPLES = 1_000_000
+"""Tables of more frames are not unfolded, a few bytes can claim 4 000 000 000. MAX_FRAMES ends there."""
+MAX_BOXES = 1000
+"""So many boxes may stand before the index; more are a trap, not a video."""
 _TOP_LEVEL = {
     b"ftyp",
     b"moov",
@@ -31,7 +37,8 @@ _TOP_LEVEL = {
 }
 _TOP_LEVEL |= {b"styp", b"pdin", b"emsg", b"prft"}
 _CONFIG = {b"avc1": (b"avcC", "h264"), b"hvc1": (b"hvcC", "hevc"), b"hev1": (b"hvcC", "hevc")}
-_IDENTITY = (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+_NO_EDIT = -1
+_NORMAL_RATE = 0x10000
 
 Int64s = npt.NDArray[np.int64]
 
@@ -51,6 +58,7 @@ class Mp4Index:
         pts: Composition time, in units of the time scale.
         display: Frame number in order of display, from 0.
         moov_last: Whether the index stood behind the frames.
+        turns: Clockwise quarter turns from the stored picture to the one that is shown.
     """
 
     codec: str
@@ -63,6 +71,7 @@ class Mp4Index:
     pts: Int64s
     display: Int64s
     moov_last: bool
+    turns: int = 0
 
     @property
     def count(self) -> int:
@@ -80,49 +89,65 @@ def read_index(source: ByteSource) -> Mp4Index | None:
 
     Returns:
         The index, or None where the general demuxer has to do the work: not an MP4 file, a fragmented one,
-        a codec other than H.264 and HEVC, or an edit list that cuts.
+        a codec other than H.264 and HEVC, a damaged table, or one by which frames are not simply shown one
+        after the other, at the size that it says (edits that cut, two frames at one time, a start that is
+        no key frame).
 
     Raises:
-        CorruptVideo: An MP4 file whose index is missing, cut off or contradicts itself.
-        UnsupportedVideo: A rotated picture, or an MP4 file without a video track.
-        TooLarge: An index of more than 64 MB.
+        CorruptVideo: An MP4 file whose index is missing or cut off, or which has no frames.
+        UnsupportedVideo: An MP4 file without a video track.
+        TooLarge: An index of more than 64 MB or a million frames.
     """
     offset, seen_mdat = 0, False
-    while True:
+    for _ in range(MAX_BOXES):
         head = source.read_at(offset, 16)
         if len(head) < 8:
             if offset == 0:
                 return None
-            raise CorruptVideo("the video is cut off before its index (moov)", stage="index")
+            raise CorruptVideo("the video is cut off before its index (moov); check the file", stage="index")
         size, kind = struct.unpack(">I4s", head[:8])
         header = 8
         if size == 1 and len(head) == 16:
             size, header = struct.unpack(">Q", head[8:])[0], 16
-        if kind not in _TOP_LEVEL:
+        if kind not in _TOP_LEVEL and (offset == 0 or not _is_name(kind)):
             if offset == 0:
                 return None
-            raise CorruptVideo(f"unknown box {kind!r} at byte {offset} of the MP4 file", stage="index")
+            raise CorruptVideo(
+                f"no box of an MP4 file stands at byte {offset}; check the file", stage="index"
+            )
         if kind == b"moof":
             return None
         if kind == b"moov":
             if size > MAX_MOOV:
-                raise TooLarge(f"the index has {size} bytes, at most {MAX_MOOV} are read", stage="index")
+                raise TooLarge(
+                    f"the index (moov) says it has {size} bytes, at most {MAX_MOOV} are read; "
+                    "a damaged file, or one to be cut into shorter ones",
+                    stage="index",
+                )
             moov = source.read_at(offset + header, size - header)
             if len(moov) < size - header:
-                raise CorruptVideo("the video is cut off within its index (moov)", stage="index")
+                raise CorruptVideo(
+                    "the video is cut off within its index (moov); check the file", stage="index"
+                )
             return parse_moov(moov, moov_last=seen_mdat)
-        if size == 0 or (size < header):
-            raise CorruptVideo("the video has no index (moov)", stage="index")
+        if size < header:
+            raise CorruptVideo("the video has no index (moov); check the file", stage="index")
         seen_mdat |= kind == b"mdat"
         offset += size
+    raise CorruptVideo(f"no index (moov) within the first {MAX_BOXES} boxes; check the file", stage="index")
+
+
+def _is_name(kind: bytes) -> bool:
+    return all(0x20 <= byte < 0x7F for byte in kind)
 
 
 def parse_moov(moov: bytes, *, moov_last: bool = False) -> Mp4Index | None:
     """Read the content of a `moov` box; see `read_index`."""
     try:
         return _parse_moov(moov, moov_last)
-    except (struct.error, IndexError, KeyError, ValueError) as error:
-        raise CorruptVideo(f"the index of the MP4 file is damaged: {error}", stage="index") from error
+    except (struct.error, IndexError, KeyError, ValueError):
+        # FFmpeg, and so whoever checks the answer, repairs much; it decides what the file is worth
+        return None
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -156,39 +181,50 @@ def _parse_moov(moov: bytes, moov_last: bool) -> Mp4Index | None:
             trak = _children(body)
             mdia = _children(trak[b"mdia"])
             if mdia[b"hdlr"][8:12] == b"vide":
-                return _parse_video(trak, mdia, moov_last)
-    raise UnsupportedVideo("the MP4 file has no video track", stage="index")
+                return _parse_video(trak, mdia, dict(boxes)[b"mvhd"], moov_last)
+    raise UnsupportedVideo("the MP4 file has no video track; check the URL", stage="index")
 
 
-def _parse_video(trak: dict[bytes, bytes], mdia: dict[bytes, bytes], moov_last: bool) -> Mp4Index | None:
+def _parse_video(
+    trak: dict[bytes, bytes], mdia: dict[bytes, bytes], mvhd: bytes, moov_last: bool
+) -> Mp4Index | None:
+    movie_timescale = struct.unpack_from(">I", mvhd, 20 if mvhd[0] == 1 else 12)[0]
+    movie_matrix = _matrix(mvhd, 48 if mvhd[0] == 1 else 36)
     tkhd = trak[b"tkhd"]
-    matrix = struct.unpack(">9i", tkhd[52:88] if tkhd[0] == 1 else tkhd[40:76])
-    if matrix[:2] + matrix[3:5] != _IDENTITY[:2] + _IDENTITY[3:5]:
-        raise UnsupportedVideo("the picture is stored rotated or mirrored (tkhd matrix)", stage="index")
+    turns = quarter_turns(_matrix(tkhd, 52 if tkhd[0] == 1 else 40), movie_matrix)
     mdhd = mdia[b"mdhd"]
     timescale = struct.unpack(">I", mdhd[20:24] if mdhd[0] == 1 else mdhd[12:16])[0]
     stbl = _children(_children(mdia[b"minf"])[b"stbl"])
     entry = _parse_entry(stbl[b"stsd"])
-    if entry is None:
+    if entry is None or not timescale or not movie_timescale:
         return None
     codec, extradata, width, height = entry
 
     sizes = _sizes(stbl[b"stsz"])
     count = len(sizes)
     if count == 0:
-        raise CorruptVideo("the video has no frames", stage="index")
+        raise CorruptVideo("the video has no frames; check the file", stage="index")
     offsets = _offsets(stbl, sizes)
     durations = _runs(stbl[b"stts"], count, ">u4")
     pts: Int64s = np.cumsum(durations) - durations
     if b"ctts" in stbl:
         pts = pts + _runs(stbl[b"ctts"], count, ">i4")
-    if len(np.unique(pts)) != count:
-        raise CorruptVideo("two frames of the video have the same time", stage="index")
-    if b"edts" in trak and _edit_cuts(trak[b"edts"], int(pts.min())):
+    if len(np.unique(pts)) != count or int(sizes.min()) == 0 or int(offsets.min()) < 0:
+        return None
+    if b"edts" in trak and _edits_change_frames(trak[b"edts"], pts, timescale, movie_timescale):
         return None
     display = np.empty(count, np.int64)
     display[np.argsort(pts, kind="stable")] = np.arange(count)
-    return Mp4Index(codec, extradata, width, height, timescale, offsets, sizes, pts, display, moov_last)
+    if display[0] != 0 or (b"stss" in stbl and struct.unpack(">I", stbl[b"stss"][8:12])[0] != 1):
+        # frames whose reference lies before the file are never shown, and do not count
+        return None
+    return Mp4Index(
+        codec, extradata, width, height, timescale, offsets, sizes, pts, display, moov_last, turns
+    )
+
+
+def _matrix(box: bytes, offset: int) -> Matrix:
+    return struct.unpack_from(">9i", box, offset)
 
 
 def _parse_entry(stsd: bytes) -> tuple[str, bytes, int, int] | None:
@@ -199,11 +235,16 @@ def _parse_entry(stsd: bytes) -> tuple[str, bytes, int, int] | None:
         return None
     width, height = struct.unpack(">HH", body[24:28])
     box, codec = _CONFIG[kind]
-    return codec, _children(body[78:])[box], width, height
+    configuration = _children(body[78:])[box]
+    if stated_size(codec, configuration) != (width, height):
+        return None
+    return codec, configuration, width, height
 
 
 def _sizes(stsz: bytes) -> Int64s:
     fixed, count = struct.unpack(">II", stsz[4:12])
+    if count > MAX_SAMPLES:
+        raise TooLarge(f"{count} frames; more than {MAX_SAMPLES} are never read", stage="index")
     if fixed:
         return np.full(count, fixed, np.int64)
     table = np.frombuffer(stsz, ">u4", offset=12)
@@ -216,9 +257,10 @@ def _runs(box: bytes, count: int, second: str) -> Int64s:
     """Expand a table of (run length, value): stts, ctts."""
     rows = struct.unpack(">I", box[4:8])[0]
     table = np.frombuffer(box, np.dtype([("n", ">u4"), ("v", second)]), count=rows, offset=8)
-    if int(table["n"].sum(dtype=np.int64)) < count or int(table["n"].max(initial=0)) > max(count, 1) * 2:
+    ends = np.minimum(np.cumsum(table["n"], dtype=np.int64), count)
+    if not rows or int(ends[-1]) < count:
         raise ValueError("a time table does not cover all frames")
-    return np.repeat(table["v"].astype(np.int64), table["n"].astype(np.int64))[:count]
+    return np.repeat(table["v"].astype(np.int64), np.diff(ends, prepend=0))
 
 
 def _offsets(stbl: dict[bytes, bytes], sizes: Int64s) -> Int64s:
@@ -230,26 +272,35 @@ def _offsets(stbl: dict[bytes, bytes], sizes: Int64s) -> Int64s:
     rows = struct.unpack(">I", stbl[b"stsc"][4:8])[0]
     table = np.frombuffer(stbl[b"stsc"], ">u4", count=rows * 3, offset=8).reshape(rows, 3).astype(np.int64)
     per_chunk = np.zeros(len(chunks), np.int64)
-    ends = np.append(table[1:, 0] - 1, len(chunks))
-    for (first, samples, _), end in zip(table, ends, strict=True):
-        per_chunk[first - 1 : end] = samples
-    if int(per_chunk.sum()) < len(sizes):
+    if not rows or table[0, 0] != 1 or np.any(np.diff(table[:, 0]) <= 0):
+        raise ValueError("stsc does not name its chunks in order")
+    chunk_ends = np.append(table[1:, 0] - 1, len(chunks))
+    for (first, samples, _), end in zip(table, chunk_ends, strict=True):
+        per_chunk[first - 1 : end] = min(samples, len(sizes))
+    ends = np.minimum(np.cumsum(per_chunk), len(sizes))
+    if not len(ends) or int(ends[-1]) < len(sizes):
         raise ValueError("stsc does not cover all frames")
-    chunk_of = np.repeat(np.arange(len(chunks)), per_chunk)[: len(sizes)]
+    per_chunk = np.diff(ends, prepend=0)
+    chunk_of = np.repeat(np.arange(len(chunks)), per_chunk)
     before = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    first_of_chunk = np.concatenate([[0], np.cumsum(per_chunk)[:-1]])[chunk_of]
+    first_of_chunk = (ends - per_chunk)[chunk_of]
     offsets: Int64s = chunks[chunk_of] + before - before[np.minimum(first_of_chunk, len(sizes) - 1)]
     return offsets
 
 
-def _edit_cuts(edts: bytes, first_pts: int) -> bool:
+def _edits_change_frames(edts: bytes, pts: Int64s, timescale: int, movie_timescale: int) -> bool:
     """Whether an edit list leaves frames out or plays them twice; a mere shift of time does not matter."""
     elst = _children(edts).get(b"elst")
     if elst is None:
         return False
     rows = struct.unpack(">I", elst[4:8])[0]
-    layout = ">Qqi" if elst[0] == 1 else ">Iii"
-    width = struct.calcsize(layout)
-    times = [struct.unpack(layout, elst[8 + i * width : 8 + (i + 1) * width])[1] for i in range(rows)]
-    real = [t for t in times if t != -1]
-    return len(real) > 1 or any(t > first_pts for t in real)
+    layout = struct.Struct(">Qqi" if elst[0] == 1 else ">Iii")
+    edits = list(layout.iter_unpack(elst[8 : 8 + rows * layout.size]))
+    if not edits:
+        return False
+    real = [edit for edit in edits if edit[1] != _NO_EDIT]
+    if len(real) != 1:
+        return True
+    length, start, rate = real[0]
+    whole = 0 <= start <= int(pts.min()) and (int(pts.max()) - start) * movie_timescale < length * timescale
+    return not whole or rate != _NORMAL_RATE

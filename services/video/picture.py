@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from services.video.orientation import shown_size
+
 Image = npt.NDArray[np.uint8]
 PAD = 114
 """Grey of the padding, as the models were trained with."""
@@ -75,16 +77,25 @@ class Frame:
     keypoints: bool = True
 
 
-def to_network(picture: av.VideoFrame, box: Letterbox) -> Image:
-    """Resize and convert one decoded picture.
+def to_network(picture: av.VideoFrame, box: Letterbox, turns: int = 0) -> Image:
+    """Resize, convert and turn one decoded picture.
 
     The planes are shrunk first and converted to RGB afterwards: that touches a tenth of the bytes that a
-    conversion at full size would. Full-range and non-4:2:0 pictures take the general converter.
+    conversion at full size would. Full-range and non-4:2:0 pictures take the general converter. A picture of
+    another size than the clip's fills the same box: its frames are scaled to the size of the first.
+
+    Args:
+        picture: As it is stored.
+        box: Where it lies when it is shown.
+        turns: Clockwise quarter turns from stored to shown.
 
     Returns:
         (net_height, net_width, 3) uint8, RGB.
     """
-    small = _fast(picture, box) if _is_plain(picture) else _general(picture, box)
+    width, height = shown_size(box.width, box.height, turns)
+    small = _fast(picture, width, height) if _is_plain(picture) else _general(picture, width, height)
+    if turns:
+        small = np.rot90(small, -turns)
     out = np.full((box.net_height, box.net_width, 3), PAD, np.uint8)
     out[box.top : box.top + box.height, box.left : box.left + box.width] = small
     return out
@@ -94,15 +105,15 @@ def _is_plain(picture: av.VideoFrame) -> bool:
     return picture.format.name == "yuv420p" and int(picture.color_range or 0) != 2
 
 
-def _fast(picture: av.VideoFrame, box: Letterbox) -> npt.NDArray[np.uint8]:
-    how = cv2.INTER_AREA if box.width <= box.source_width else cv2.INTER_LINEAR
-    packed = np.empty((box.height * 3 // 2, box.width), np.uint8)
-    half = (box.height // 2, box.width // 2)
+def _fast(picture: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uint8]:
+    how = cv2.INTER_AREA if width <= picture.width else cv2.INTER_LINEAR
+    packed = np.empty((height * 3 // 2, width), np.uint8)
+    half = (height // 2, width // 2)
     quarter = half[0] * half[1]
     flat = packed.reshape(-1)
-    start = box.height * box.width
+    start = height * width
     places = (
-        packed[: box.height],
+        packed[:height],
         flat[start : start + quarter].reshape(half),
         flat[start + quarter :].reshape(half),
     )
@@ -114,7 +125,5 @@ def _fast(picture: av.VideoFrame, box: Letterbox) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2RGB_I420), np.uint8)
 
 
-def _general(picture: av.VideoFrame, box: Letterbox) -> npt.NDArray[np.uint8]:
-    return np.asarray(
-        picture.reformat(width=box.width, height=box.height, format="rgb24").to_ndarray(), np.uint8
-    )
+def _general(picture: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uint8]:
+    return np.asarray(picture.reformat(width=width, height=height, format="rgb24").to_ndarray(), np.uint8)

@@ -86,6 +86,7 @@ def _encode(
         stream.width, stream.height = size
         stream.pix_fmt = pixels
         stream.gop_size = gop
+        stream.codec_context.thread_count = 1  # the same bytes each time
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         for number in range(frames):

@@ -1,0 +1,133 @@
+"""The picture size that an H.264 or HEVC stream itself states, whatever the file around it says.
+
+Source: ITU-T H.264, 7.3.2.1.1 and 7.4.2.1.1; ITU-T H.265, 7.3.2.2, 7.3.3 and 7.4.3.2; ISO/IEC 14496-15, 5.3.3
+(avcC) and 8.3.3 (hvcC).
+"""
+
+from __future__ import annotations
+
+_WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+_HEVC_SPS = 33
+_GREY, _420, _444 = 0, 1, 3
+
+
+def stated_size(codec: str, configuration: bytes) -> tuple[int, int]:
+    """Width and height of the pictures by the first sequence parameter set, pixels.
+
+    Args:
+        codec: `h264` or `hevc`.
+        configuration: The avcC or hvcC record.
+
+    Raises:
+        ValueError, IndexError: There is no such set, or it is cut off.
+    """
+    if codec == "h264":
+        if not configuration[5] & 0x1F:
+            raise ValueError("no parameter set in avcC")
+        length = int.from_bytes(configuration[6:8], "big")
+        return _h264_size(_Bits(configuration[9 : 8 + length]))
+    return _hevc_size(_Bits(_hevc_sps(configuration)[2:]))
+
+
+class _Bits:
+    """Reads bits; emulation prevention bytes are taken out."""
+
+    def __init__(self, data: bytes) -> None:
+        data = data.replace(b"\0\0\3", b"\0\0")
+        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
+
+    def take(self, count: int) -> int:
+        self._left -= count
+        if self._left < 0:
+            raise ValueError("a parameter set is cut off")
+        return (self._value >> self._left) & ((1 << count) - 1)
+
+    def ue(self) -> int:
+        """An unsigned Exp-Golomb number."""
+        zeros = 0
+        while not self.take(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.take(zeros)
+
+    def se(self) -> int:
+        """A signed Exp-Golomb number."""
+        value = self.ue()
+        return (value + 1) // 2 if value % 2 else -(value // 2)
+
+
+def _h264_size(bits: _Bits) -> tuple[int, int]:
+    profile = bits.take(8)
+    bits.take(16)
+    bits.ue()
+    chroma = _420
+    if profile in _WITH_CHROMA_FORMAT:
+        chroma = bits.ue()
+        if chroma == _444:
+            bits.take(1)
+        bits.ue(), bits.ue(), bits.take(1)
+        if bits.take(1):
+            for number in range(12 if chroma == _444 else 8):
+                if bits.take(1):
+                    _skip_scaling_list(bits, 16 if number < 6 else 64)
+    bits.ue()
+    order = bits.ue()
+    if order == 0:
+        bits.ue()
+    elif order == 1:
+        bits.take(1), bits.se(), bits.se()
+        for _ in range(bits.ue()):
+            bits.se()
+    bits.ue(), bits.take(1)
+    across, down = bits.ue() + 1, bits.ue() + 1
+    frames_only = bits.take(1)
+    if not frames_only:
+        bits.take(1)
+    bits.take(1)
+    unit_y = 2 - frames_only
+    return _cropped(bits, 16 * across, 16 * down * unit_y, chroma, unit_y)
+
+
+def _skip_scaling_list(bits: _Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.se()) % 256
+        last = following or last
+
+
+def _hevc_sps(record: bytes) -> bytes:
+    at = 23
+    for _ in range(record[22]):
+        kind, count = record[at] & 0x3F, int.from_bytes(record[at + 1 : at + 3], "big")
+        at += 3
+        for _ in range(count):
+            length = int.from_bytes(record[at : at + 2], "big")
+            if kind == _HEVC_SPS:
+                return record[at + 2 : at + 2 + length]
+            at += 2 + length
+    raise ValueError("no parameter set in hvcC")
+
+
+def _hevc_size(bits: _Bits) -> tuple[int, int]:
+    bits.take(4)
+    layers = bits.take(3)
+    bits.take(1 + 88 + 8)
+    present = [(bits.take(1), bits.take(1)) for _ in range(layers)]
+    if layers:
+        bits.take(2 * (8 - layers))
+    for profile, level in present:
+        bits.take(88 * profile + 8 * level)
+    bits.ue()
+    chroma = bits.ue()
+    if chroma == _444:
+        bits.take(1)
+    width, height = bits.ue(), bits.ue()
+    return _cropped(bits, width, height, chroma, 1)
+
+
+def _cropped(bits: _Bits, width: int, height: int, chroma: int, rows: int) -> tuple[int, int]:
+    if bits.take(1):
+        left, right, top, bottom = bits.ue(), bits.ue(), bits.ue(), bits.ue()
+        width -= (left + right) * (1 if chroma in (_GREY, _444) else 2)
+        height -= (top + bottom) * rows * (2 if chroma == _420 else 1)
+    return width, height

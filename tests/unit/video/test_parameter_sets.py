@@ -1,0 +1,47 @@
+"""Picture sizes are read from the streams that FFmpeg's encoders make, of every shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.video.mp4_index import read_index
+from services.video.parameter_sets import stated_size
+from services.video.source import MemorySource
+from tests.support.videos import make_video
+
+X265 = {"codec": "libx265", "codec_options": {"x265-params": "log-level=none"}}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"size": (320, 192)},
+        {"size": (322, 190)},
+        {"size": (1920, 1080)},
+        {"size": (322, 190), "codec_options": {"profile": "baseline"}},
+        {"size": (322, 188), "codec_options": {"x264-params": "tff=1"}},
+        {"size": (322, 190), "codec_options": {"x264-params": "cqm=jvt"}},
+        {"size": (321, 187), "pixels": "yuv444p"},
+        {"size": (322, 187), "pixels": "yuv422p10le"},
+        {"size": (321, 187), "pixels": "gray"},
+        {"size": (322, 190), **X265},
+        {"size": (1920, 1080), **X265},
+        {"size": (322, 190), "pixels": "yuv444p", **X265},
+        {"size": (322, 190), "pixels": "yuv422p10le", **X265},
+    ],
+    ids=str,
+)
+def test_size(options: dict[str, Any]) -> None:
+    index = read_index(MemorySource(make_video(frames=1, **options)))
+    assert index is not None
+    assert (index.width, index.height) == options["size"]
+    assert stated_size(index.codec, index.extradata) == options["size"]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("record", [b"", b"\1" + bytes(30), b"\1\x64\0\x1f\xff\xe1\0\4\x67\x64\0\x1f"])
+def test_a_record_without_a_whole_set_is_an_error(codec: str, record: bytes) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        stated_size(codec, record)
