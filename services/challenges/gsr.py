@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from services.contracts.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
 from services.contracts.results import FrameResult
@@ -15,6 +16,10 @@ from services.tracking.fill import Filled, fill_clip
 from services.video.decode import Clip
 from services.video.picture import Letterbox
 from services.video.plan import FramePlan
+
+_PIECE = 256
+"""Frames that are encoded at a time."""
+_NO_FRAMES = b'"frames":[]'
 
 
 def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
@@ -47,17 +52,35 @@ def encode(challenge_id: str, filled: Filled, seconds: float) -> bytes:
         filled: All frames.
         seconds: The time it took; recorded by the validator, not scored.
     """
-    keypoints = np.round(filled.keypoints, DECIMALS).tolist()
+    empty = msgspec.json.encode(GsrResponse(challenge_id, [], round(seconds, 3)))
+    # quotes within an id are escaped, so these bytes stand there once
+    head, tail = empty.split(_NO_FRAMES)
+    count = len(filled.keypoints)
+    starts = np.searchsorted(filled.frame, np.arange(count + 1))
+    parts = [head, _NO_FRAMES[:-1]]
+    # a piece at a time: as Python objects an answer is ten times as large as its JSON
+    for first in range(0, count, _PIECE):
+        if first:
+            parts.append(b",")
+        frames = _frames(filled, starts, first, min(first + _PIECE, count))
+        parts.append(msgspec.json.encode(frames)[1:-1])
+    return b"".join((*parts, _NO_FRAMES[-1:], tail))
+
+
+def _frames(filled: Filled, starts: npt.NDArray[np.intp], first: int, end: int) -> list[GsrFrame]:
+    """Frames `first` to before `end`; `starts` has the first object of each frame."""
+    begin = starts[first]
+    some = slice(begin, starts[end])
     rows = zip(
-        filled.ids.tolist(),
-        np.round(filled.boxes, DECIMALS).tolist(),
-        filled.classes.tolist(),
+        filled.ids[some].tolist(),
+        np.round(filled.boxes[some], DECIMALS).tolist(),
+        filled.classes[some].tolist(),
         strict=True,
     )
     objects = [GsrObject(track, tuple(box), class_id) for track, box, class_id in rows]
-    starts = np.searchsorted(filled.frame, np.arange(len(keypoints) + 1)).tolist()
-    frames = [
-        GsrFrame(number, points, objects[starts[number] : starts[number + 1]])
+    bounds = (starts[first : end + 1] - begin).tolist()
+    keypoints = np.round(filled.keypoints[first:end], DECIMALS).tolist()
+    return [
+        GsrFrame(first + number, points, objects[bounds[number] : bounds[number + 1]])
         for number, points in enumerate(keypoints)
     ]
-    return msgspec.json.encode(GsrResponse(challenge_id, frames, round(seconds, 3)))

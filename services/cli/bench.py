@@ -39,6 +39,9 @@ def bench(
         str, typer.Option(help="What grows under --scale, comma-separated.")
     ] = "length,size,stride,load",
     index_last: Annotated[bool, typer.Option(help="Also the clip whose index is at its end.")] = True,
+    check_plan: Annotated[
+        bool, typer.Option(help="Instead: what `touchline plan` foretells beside what two workers do.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("bench-out"),
 ) -> None:
     """Ours beside the usual ways and the floors, on emulated links; leaves table, JSON and plot."""
@@ -47,6 +50,12 @@ def bench(
     if importlib.util.find_spec("benchmarks") is None or importlib.util.find_spec("benchmarks.bench") is None:
         complain(NO_CHECKOUT)
         raise typer.Exit(1)
+    if check_plan:
+        found = importlib.import_module("benchmarks.plan_check").run_check(
+            device, _environment(change or [], profile), say, quick=quick
+        )
+        importlib.import_module("benchmarks.plan_check_report").report(found, out)
+        return
     if scale:
         _scale(_words(series), rounds, device, _environment(change or [], profile), quick, out)
         return

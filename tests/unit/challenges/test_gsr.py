@@ -47,3 +47,24 @@ def test_frames_part_depends_on_the_clip_alone() -> None:
     first, second = encode("a", make_filled(), 1.0), encode('b","frames":[]', make_filled(), 2.0)
     assert first != second
     assert frames_part(first) == frames_part(second)
+
+
+def test_a_long_answer_is_the_same_as_if_encoded_at_once() -> None:
+    rng = np.random.default_rng(0)
+    count, boxes = 600, 2000
+    filled = Filled(
+        rng.random((count, 32, 2)) * 1000,
+        np.sort(rng.integers(3, count - 3, boxes)),
+        rng.random((boxes, 4)) * 1000,
+        np.arange(boxes),
+        rng.integers(0, 4, boxes),
+        1,
+        2,
+    )
+    body = encode('a","frames":[]', filled, 1.0)
+    response = decode_response(body)
+    assert msgspec.json.encode(response) == body
+    assert [frame.frame_number for frame in response.frames] == list(range(count))
+    found = [(frame.frame_number, thing.id) for frame in response.frames for thing in frame.objects]
+    assert found == list(zip(filled.frame.tolist(), filled.ids.tolist(), strict=True))
+    assert response.frames[-1].keypoints[31] == tuple(np.round(filled.keypoints[-1, 31], 2).tolist())
