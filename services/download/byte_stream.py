@@ -4,38 +4,56 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
+from services.download.segments import Segments
 from services.errors import ChallengeError
 
 FAR_AHEAD = 512 * 1024
 """Demuxers make many small forward jumps; only a longer one is worth a request of its own."""
 
 
-class ByteStream:
-    """Bytes of one resource: a front part that grows, and at most one tail fetched out of order.
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes from `start` up to, not including, `stop`; None: to the end of the resource."""
 
-    One thread feeds, any number read. Every wait ends with the bytes,
-    the end of the resource, the feeder's error, the cancel, or the deadline.
+    start: int
+    stop: int | None
+
+    def __contains__(self, offset: int) -> bool:
+        return self.start <= offset and (self.stop is None or offset < self.stop)
+
+
+class ByteStream:
+    """Bytes of one resource, whose parts may arrive in any order.
+
+    Any number of threads feed and read. Every wait ends with the bytes, the end of the resource, the
+    feeders' error, the cancel, or the deadline.
+
+    A reader that waits for bytes which nothing under way will bring soon makes `wanted` name them, for a
+    feeder to fetch.
 
     Args:
         deadline: Bounds every wait.
         scope: Its cancel ends every wait.
-        tail: Whether a tail can be had; if so, the feeder looks at `tail_wanted` and feeds it.
+        jumps: Whether parts can be fetched out of order.
 
     Attributes:
         waited_s: Seconds that readers have waited for bytes.
     """
 
-    def __init__(self, deadline: Deadline, scope: CancelScope, *, tail: bool = False) -> None:
+    def __init__(self, deadline: Deadline, scope: CancelScope, *, jumps: bool = False) -> None:
         self._deadline = deadline
         self._scope = scope
-        self._tail_allowed = tail
+        self._jumps = jumps
         self._changed = threading.Condition()
-        self._front = bytearray()
-        self._tail = bytearray()
-        self._tail_start: int | None = None
+        self._there = Segments()
+        self._body_at = 0
+        self._expected: list[Span] = []
+        self._expected_suffix = 0
+        self._wanted: Span | None = None
         self._size: int | None = None
         self._ended = False
         self._error: ChallengeError | None = None
@@ -46,8 +64,9 @@ class ByteStream:
 
     @property
     def received(self) -> int:
-        """Bytes of the front part."""
-        return len(self._front)
+        """Bytes that are there from the beginning without a gap."""
+        with self._changed:
+            return self._there.end_at(0)
 
     @property
     def size(self) -> int | None:
@@ -56,13 +75,20 @@ class ByteStream:
 
     @property
     def ended(self) -> bool:
-        """Whether the front part is complete."""
+        """Whether everything is there."""
         return self._ended
 
     @property
-    def tail_wanted(self) -> int | None:
-        """Offset of the tail that a reader waits for, as long as none of it has come."""
-        return None if self._tail else self._tail_start
+    def wanted(self) -> Span | None:
+        """What a reader waits for and nothing under way will bring soon."""
+        return self._wanted
+
+    def missing(self) -> Span:
+        """The first gap; empty at the end when there is none."""
+        with self._changed:
+            start = self._there.end_at(0)
+            stop = self._there.next_start(start)
+            return Span(start, self._size if stop is None else stop)
 
     def set_size(self, size: int) -> None:
         """Say how long the resource is."""
@@ -70,32 +96,57 @@ class ByteStream:
             self._size = size
             self._changed.notify_all()
 
-    def feed(self, data: bytes) -> None:
-        """Append to the front part."""
+    def expect(self, span: Span) -> None:
+        """Say that these bytes are under way, so that nobody else fetches them."""
         with self._changed:
-            self._front += data
+            self._expected.append(span)
+
+    def expect_suffix(self, length: int) -> None:
+        """Say that the last bytes, counted from the end that may not be known yet, are under way."""
+        with self._changed:
+            self._expected_suffix = length
+
+    def expect_no_more(self) -> None:
+        """Say that what was expected and is not there will not come."""
+        with self._changed:
+            self._expected.clear()
+            self._expected_suffix = 0
             self._changed.notify_all()
 
-    def feed_tail(self, data: bytes) -> None:
-        """Append to the tail."""
+    def body_from(self, offset: int) -> None:
+        """Say where the body arrives now."""
         with self._changed:
-            self._tail += data
+            self._body_at = offset
             self._changed.notify_all()
 
-    def tail_unavailable(self) -> None:
-        """Say that no tail will come; readers wait for the front part instead."""
+    def feed_body(self, data: bytes) -> None:
+        """Append to the body where it arrives."""
         with self._changed:
-            self._tail_start = None
-            self._tail.clear()
-            self._tail_allowed = False
+            self._there.add(self._body_at, data)
+            self._body_at += len(data)
+            self._changed.notify_all()
+
+    def feed(self, offset: int, data: bytes) -> None:
+        """Put in bytes from anywhere."""
+        with self._changed:
+            self._there.add(offset, data)
+            if self._wanted is not None and offset in self._wanted:
+                self._wanted = None
+            self._changed.notify_all()
+
+    def no_jumps(self) -> None:
+        """Say that nothing can be fetched out of order; readers wait for the body instead."""
+        with self._changed:
+            self._wanted = None
+            self._jumps = False
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Say that the front part is complete."""
+        """Say that everything is there."""
         with self._changed:
             self._ended = True
             if self._size is None:
-                self._size = len(self._front)
+                self._size = self._there.end_at(0)
             self._changed.notify_all()
 
     def fail(self, error: ChallengeError) -> None:
@@ -114,71 +165,64 @@ class ByteStream:
         """Exactly `length` bytes from `offset`, or fewer where the resource ends; waits for them.
 
         Raises:
-            ChallengeError: The feeder's error, `Cancelled`, or `DeadlineExceeded`.
+            ChallengeError: The feeders' error, `Cancelled`, or `DeadlineExceeded`.
         """
         with self._changed:
-            while True:
-                found = self._available(offset, length)
-                if found is not None:
-                    return found
-                self._wait_for_more(offset)
+            while not self._has(offset, length):
+                self._wait_for_more(self._there.end_at(offset))
+            return self._there.get(offset, length)
 
     def read_some(self, offset: int, most: int) -> bytes:
         """What there is from `offset`, at least one byte unless the resource ends there; waits for it."""
         with self._changed:
-            while True:
-                found = self._available(offset, 1)
-                if found is not None:
-                    if offset < len(self._front):
-                        return bytes(self._front[offset : offset + most])
-                    start = offset - (self._tail_start or 0)
-                    return bytes(self._tail[start : start + most]) if found else b""
+            while not self._has(offset, 1):
                 self._wait_for_more(offset)
+            return self._there.get(offset, most)
 
     def wait_for(self, received: int, timeout: float) -> None:
-        """Wait until the front part has that many bytes or is complete, at most `timeout` seconds."""
+        """Wait until that many bytes from the beginning or all are there, at most `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(
-                lambda: len(self._front) >= received or self._ended or self._error or self._scope.cancelled,
+                lambda: (
+                    self._there.end_at(0) >= received or self._ended or self._error or self._scope.cancelled
+                ),
                 self._deadline.bound(timeout),
             )
 
     def wait_complete(self) -> None:
-        """Wait for the last byte of the front part.
+        """Wait for the last byte.
 
         Raises:
             ChallengeError: As `read_at`.
         """
         with self._changed:
             while not self._ended:
-                self._wait_for_more(len(self._front))
+                self._wait_for_more(None)
 
-    def _available(self, offset: int, length: int) -> bytes | None:
+    def _has(self, offset: int, length: int) -> bool:
         end = offset + length
-        if end <= len(self._front):
-            return bytes(self._front[offset:end])
-        if self._tail_start is not None and offset >= self._tail_start:
-            start = offset - self._tail_start
-            whole = self._size is not None and self._tail_start + len(self._tail) >= self._size
-            if end <= self._tail_start + len(self._tail) or whole:
-                return bytes(self._tail[start : start + length])
-        if self._ended:
-            return bytes(self._front[offset:end])
-        if self._size is not None and offset >= self._size:
-            return b""
-        return None
+        if self._size is not None:
+            end = min(end, self._size)
+        return self._ended or end <= self._there.end_at(offset)
 
-    def _wait_for_more(self, offset: int) -> None:
+    def _wait_for_more(self, offset: int | None) -> None:
         if self._scope.cancelled:
             self._scope.check("download")
         if self._error is not None:
             raise self._error
         self._deadline.check("download")
-        if self._tail_allowed and self._tail_start is None and self._is_far(offset):
-            self._tail_start = offset
+        if offset is not None and self._jumps and self._wanted is None and not self._comes(offset):
+            self._wanted = Span(offset, self._there.next_start(offset))
         started = time.perf_counter()
         self._changed.wait(self._deadline.bound(1.0))
         self.waited_s += time.perf_counter() - started
 
-    def _is_far(self, offset: int) -> bool:
-        return self._size is not None and offset > len(self._front) + FAR_AHEAD
+    def _comes(self, offset: int) -> bool:
+        """Whether something under way brings that byte soon, as far as can be known."""
+        if any(offset in span for span in self._expected):
+            return True
+        if self._size is None:
+            return True
+        if offset >= self._size - self._expected_suffix:
+            return True
+        return self._body_at <= offset <= self._body_at + FAR_AHEAD

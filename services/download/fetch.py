@@ -1,7 +1,7 @@
 """The thread that fills a `ByteStream` from the pool.
 
-The tail is fetched by the same thread, between two reads of the front: the HTTP/2 state of httpcore is not
-made for two threads, and what arrives of the front meanwhile waits in its queue.
+What a reader waits for out of order is fetched by the same thread, between two reads of the body: the HTTP/2
+state of httpcore is not made for two threads, and what arrives of the body meanwhile waits in its queue.
 """
 
 from __future__ import annotations
@@ -12,18 +12,23 @@ from collections.abc import Callable
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
-from services.download.byte_stream import ByteStream
+from services.download.byte_stream import ByteStream, Span
 from services.download.exchange import Exchange
+from services.download.head import HeadFetch
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge
 from services.settings import Settings
 from services.timeline import Timeline
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 RESUMES = 6
 """How often a body that broke off is continued with a Range request, as long as each brings something."""
 RESUME_AFTER = 256 * 1024
 """An attempt that brought fewer bytes than this is not repeated: the origin is the trouble, not the line."""
+HEDGE_AFTER = 256 * 1024
+"""When so much of the body is there and the head is not, one of its lines hangs: fetch what is missing."""
+HEAD_GRACE_S = 0.25
+"""Longest wait for the head when the whole body is there."""
 
 
 class Download:
@@ -35,7 +40,7 @@ class Download:
         settings: Limits and time-outs.
         deadline: Bounds every wait.
         scope: Its cancel ends the thread and resets its HTTP/2 streams.
-        timeline: Gets `connect`, `first_byte` and `download`, and facts about the connection.
+        timeline: Gets `connect`, `first_byte`, `head` and `download`, and facts about the connection.
     """
 
     def __init__(
@@ -56,58 +61,82 @@ class Download:
         self._limit = int(settings.max_video_mb * 1_000_000)
         self._cut = int(settings.partial_download_mb * 1_000_000) if settings.partial_download else None
         self._ranges = self._cut is None
-        self._thread = threading.Thread(target=self._fetch_front, name="touchline-download", daemon=True)
-        self.stream = ByteStream(deadline, scope, tail=self._ranges)
+        self._at = 0
+        self._read = 0
+        self._thread = threading.Thread(target=self._run, name="touchline-download", daemon=True)
+        self.stream = ByteStream(deadline, scope, jumps=self._ranges)
+        self._head = HeadFetch(pool.lines, url, self.stream, deadline, scope, timeline, self._limit)
 
     def start(self) -> ByteStream:
         """Begin; gives the stream at once."""
+        if self._ranges:
+            self._at = self._head.start()
         self._thread.start()
         return self.stream
 
     def join(self, timeout: float) -> bool:
-        """Wait for the thread to end; whether it did."""
+        """Wait for its threads to end; whether they did."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return self._head.join(timeout) and not self._thread.is_alive()
 
     # -- the thread ---------------------------------------------------------------------------------
 
-    def _fetch_front(self) -> None:
+    def _run(self) -> None:
         try:
-            for attempt in range(RESUMES + 1):
-                before = self.stream.received
-                try:
-                    self._read_front()
-                    break
-                except StreamStalled:
-                    if self.stream.size is not None and self.stream.received >= self.stream.size:
-                        break  # only the end mark was lost
-                    resumable = self._ranges and self.stream.received - before >= RESUME_AFTER
-                    if self._scope.cancelled or attempt == RESUMES or not resumable:
-                        raise
-                    self._timeline.count("resumes")
+            self._fetch_body()
+            self._fetch_gaps()
             self._scope.check("download")
             self.stream.finish()
         except ChallengeError as error:
             self.stream.fail(error)
 
-    def _read_front(self) -> None:
-        offset = self.stream.received
+    def _fetch_body(self) -> None:
+        for attempt in range(RESUMES + 1):
+            before = self._read
+            try:
+                self._read_body(resumed=attempt > 0)
+                return
+            except StreamStalled:
+                size = self.stream.size
+                if size is not None and self._at >= size:
+                    return  # only the end mark was lost
+                resumable = self._ranges and self._read - before >= RESUME_AFTER
+                if self._scope.cancelled or attempt == RESUMES or not resumable:
+                    raise
+                self._timeline.count("resumes")
+
+    def _fetch_gaps(self) -> None:
+        """What the head was to bring and did not."""
+        gap = self.stream.missing()
+        while gap.stop is not None and gap.start < gap.stop and not self._scope.cancelled:
+            if self._head.wait(HEAD_GRACE_S):
+                gap = self.stream.missing()
+            if gap.start < (gap.stop or 0):
+                self._fetch_span(gap)
+            gap = self.stream.missing()
+
+    def _read_body(self, *, resumed: bool) -> None:
         asked = self._timeline.now()
         last = None if self._cut is None else self._cut - 1
-        with self._pool.open(self._url, self._deadline, first_byte=offset, last_byte=last) as exchange:
+        with self._pool.open(self._url, self._deadline, first_byte=self._at, last_byte=last) as exchange:
             head = self._timeline.now()
             self._timeline.add("connect", asked, asked + exchange.connect_s)
             self._timeline.add("first_byte", asked + exchange.connect_s, head)
             self._timeline.note(protocol=exchange.protocol, new_connection=exchange.connected)
             if exchange.connected:
                 self._timeline.count("handshakes")
-            self._accept(exchange, offset)
-            self._read_body(exchange, self._feed_front, head)
+            if self._accept(exchange, resumed):
+                self.stream.body_from(self._at)
+                self._read_chunks(exchange, self._feed_body, head)
 
-    def _accept(self, exchange: Exchange, offset: int) -> None:
-        """Check status and length of the front part's response."""
+    def _accept(self, exchange: Exchange, resumed: bool) -> bool:
+        """Check status and length of the body's response; whether there is a body to read."""
         response = exchange.response
+        span = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+        if response.status_code == 416 and self._at and span and span[3] != "*":
+            self._check_size(int(span[3]))  # shorter than its head was taken to be
+            return False
         if response.status_code not in (200, 206):
             raise SourceRejected(
                 f"the origin answered {response.status_code} {response.reason_phrase} for the video".replace(
@@ -115,34 +144,53 @@ class Download:
                 ),
                 retryable=response.status_code in (408, 425, 429, 500, 502, 503, 504),
             )
-        if offset and response.status_code != 206:
-            raise StreamStalled("the origin broke off and does not continue where it stopped")
+        if self._at and response.status_code != 206:
+            if resumed:
+                raise StreamStalled("the origin broke off and does not continue where it stopped")
+            self._pool.lines.refuse(self._url)
+            self._at = 0
         if response.headers.get("accept-ranges", "").lower() == "none":
             self._ranges = False
-            self.stream.tail_unavailable()
+            self.stream.no_jumps()
         length = response.headers.get("content-length", "")
         total = int(length) if length.isdigit() else None
-        span = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         if response.status_code == 206 and span:
+            if span[1] is None or int(span[1]) != self._at:
+                raise StreamStalled(f"the origin sent bytes from {span[1]}, asked for {self._at}")
             total = int(span[2]) + 1 if self._cut is not None or span[3] == "*" else int(span[3])
-            if int(span[1]) != offset:
-                raise StreamStalled(f"the origin sent bytes from {span[1]}, asked for {offset}")
         if total is not None:
-            if total > self._limit:
-                raise TooLarge(
-                    f"the video has {total} bytes; MAX_VIDEO_MB allows {self._limit}", stage="download"
-                )
-            if self._cut is not None:
-                total = min(total, self._cut)
-            self.stream.set_size(total)
+            self._check_size(total)
+        return True
 
-    def _feed_front(self, chunk: bytes) -> None:
-        self.stream.feed(chunk)
-        wanted = self.stream.tail_wanted
-        if wanted is not None:
-            self._fetch_tail(wanted)
+    def _check_size(self, total: int) -> None:
+        if total > self._limit:
+            raise TooLarge(
+                f"the video has {total} bytes; MAX_VIDEO_MB allows {self._limit}", stage="download"
+            )
+        if self._cut is not None:
+            total = min(total, self._cut)
+        if self.stream.size not in (None, total):
+            raise SourceRejected(
+                f"the video had {self.stream.size} bytes, then {total}: it changed while it was fetched",
+                retryable=True,
+            )
+        self.stream.set_size(total)
 
-    def _read_body(self, exchange: Exchange, feed: Callable[[bytes], None], head: float) -> None:
+    def _feed_body(self, chunk: bytes) -> None:
+        self.stream.feed_body(chunk)
+        self._at += len(chunk)
+        self._read += len(chunk)
+        if self._read > HEDGE_AFTER and not self._head.ended:
+            self.stream.expect_no_more()
+        wanted = self.stream.wanted
+        if wanted is not None and self._ranges:
+            try:
+                self._fetch_span(wanted)
+            except ChallengeError:
+                # the body brings the same bytes, or the gap is fetched behind it; that error counts
+                self.stream.no_jumps()
+
+    def _read_chunks(self, exchange: Exchange, feed: Callable[[bytes], None], head: float) -> None:
         read = 0
         self._scope.on_cancel(lambda: self._interrupt(exchange))
         for chunk in exchange.chunks(lambda: self._deadline.bound(self._settings.stall_timeout_s)):
@@ -150,30 +198,41 @@ class Download:
                 return
             feed(chunk)
             read += len(chunk)
-            if self.stream.received > self._limit:
+            if self._at > self._limit:
                 raise TooLarge(
                     f"the video has more than {self._limit} bytes (MAX_VIDEO_MB)", stage="download"
                 )
-            if self._cut is not None and self.stream.received >= self._cut:
+            if self._cut is not None and self._at >= self._cut:
                 break
         self._timeline.add("download", head, self._timeline.now())
         self._timeline.count("bytes", read)
 
-    def _fetch_tail(self, offset: int) -> None:
+    def _fetch_span(self, span: Span) -> None:
+        """Fetch a part out of order.
+
+        Raises:
+            ChallengeError: It cannot be had.
+        """
         asked = self._timeline.now()
-        try:
-            with self._pool.open(self._url, self._deadline, first_byte=offset) as exchange:
-                span = _CONTENT_RANGE.fullmatch(exchange.response.headers.get("content-range", ""))
-                if exchange.response.status_code != 206 or not span or int(span[1]) != offset:
-                    self.stream.tail_unavailable()
-                    return
-                if exchange.connected:
-                    self._timeline.count("handshakes")
-                self._timeline.note(tail_request=True)
-                self._read_body(exchange, self.stream.feed_tail, asked)
-        except ChallengeError:
-            # the front part brings the same bytes, only later; its own error counts
-            self.stream.tail_unavailable()
+        last = None if span.stop is None else span.stop - 1
+        with self._pool.open(self._url, self._deadline, first_byte=span.start, last_byte=last) as exchange:
+            found = _CONTENT_RANGE.fullmatch(exchange.response.headers.get("content-range", ""))
+            right = found is not None and found[1] is not None and int(found[1]) == span.start
+            if exchange.response.status_code != 206 or not right:
+                raise StreamStalled(f"the origin does not give the bytes from {span.start} by themselves")
+            if exchange.connected:
+                self._timeline.count("handshakes")
+            self._timeline.count("jumps")
+            at = span.start
+
+            def feed(data: bytes) -> None:
+                nonlocal at
+                self.stream.feed(at, data)
+                at += len(data)
+
+            self._read_chunks(exchange, feed, asked)
+        if last is not None and at <= last and not self._scope.cancelled:
+            raise StreamStalled(f"the origin gave {at - span.start} bytes from {span.start}, not all")
 
     def _interrupt(self, exchange: Exchange) -> None:
         """At the cancel: end a read that is blocked; one that still gets bytes notices by itself."""

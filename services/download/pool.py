@@ -22,6 +22,7 @@ import httpx
 from services.deadline import Deadline
 from services.download.exchange import Exchange
 from services.download.guard import UrlGuard
+from services.download.lines import Lines
 from services.download.mapping import mapped_errors
 from services.download.network import GuardedBackend
 from services.errors import SettingsError, SourceRejected
@@ -133,6 +134,9 @@ class _Transport(httpx.HTTPTransport):
 class ConnectionPool:
     """Warmed connections to all origins of one process.
 
+    Attributes:
+        lines: The extra connections for the first bytes.
+
     Safe to use from several threads. Requests go out one after the other (not their responses, nor the
     opening of connections): httpcore does not guard the next HTTP/2 stream id against two threads.
     """
@@ -152,6 +156,7 @@ class ConnectionPool:
             follow_redirects=False,
             trust_env=False,
         )
+        self.lines = Lines(self._backend, settings)
         self._send_lock = threading.Lock()
         self._stats_lock = threading.Lock()
         self._requests = 0
@@ -199,7 +204,7 @@ class ConnectionPool:
             exchange.close(complete=complete)
 
     def warmup(self, url: str) -> float:
-        """Open, or touch, the connection to a URL's origin.
+        """Open, or touch, the connection and the lines to a URL's origin.
 
         Returns:
             Seconds it took.
@@ -211,6 +216,7 @@ class ConnectionPool:
         limit = Deadline.after(self._settings.connect_timeout_s + self._settings.stall_timeout_s)
         exchange = self._send("HEAD", url, {}, limit)
         exchange.close(complete=True)
+        self.lines.warm(url, exchange.first_byte_s)
         self._remember(url)
         with self._stats_lock:
             self._last_warm = time.monotonic()
@@ -243,6 +249,7 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Close every connection."""
+        self.lines.close()
         self._client.close()
 
     def _remember(self, url: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
-from services.download.byte_stream import FAR_AHEAD, ByteStream
+from services.download.byte_stream import FAR_AHEAD, ByteStream, Span
 from services.errors import Cancelled, DeadlineExceeded, StreamStalled
 
 
@@ -17,15 +17,15 @@ def make(seconds: float = 20, **kwargs: object) -> tuple[ByteStream, CancelScope
 
 def test_read_waits_for_bytes_that_come_later() -> None:
     stream, _ = make()
-    threading.Timer(0.05, stream.feed, [b"world"]).start()
-    stream.feed(b"hello ")
+    threading.Timer(0.05, stream.feed_body, [b"world"]).start()
+    stream.feed_body(b"hello ")
     assert stream.read_at(0, 11) == b"hello world"
     assert stream.waited_s > 0
 
 
 def test_read_at_the_end_is_short() -> None:
     stream, _ = make()
-    stream.feed(b"abc")
+    stream.feed_body(b"abc")
     stream.finish()
     assert stream.read_at(1, 10) == b"bc"
     assert stream.read_at(5, 1) == b""
@@ -34,51 +34,51 @@ def test_read_at_the_end_is_short() -> None:
 
 def test_read_some_gives_what_there_is() -> None:
     stream, _ = make()
-    stream.feed(b"abc")
+    stream.feed_body(b"abc")
     assert stream.read_some(1, 100) == b"bc"
     stream.finish()
     assert stream.read_some(3, 100) == b""
 
 
 def test_a_read_far_ahead_wants_the_tail_until_it_comes() -> None:
-    stream, _ = make(tail=True)
+    stream, _ = make(jumps=True)
     size = FAR_AHEAD * 4
     stream.set_size(size)
-    stream.feed(b"x" * 100)
-    assert stream.tail_wanted is None
-    wanted: list[int | None] = []
+    stream.feed_body(b"x" * 100)
+    assert stream.wanted is None
+    wanted: list[Span | None] = []
 
     def feed() -> None:
-        wanted.append(stream.tail_wanted)
-        stream.feed_tail(b"tail" * 25)
+        wanted.append(stream.wanted)
+        stream.feed(size - 100, b"tail" * 25)
 
     threading.Timer(0.1, feed).start()
     assert stream.read_at(size - 100, 100) == b"tail" * 25
-    assert wanted == [size - 100]
-    assert stream.tail_wanted is None
+    assert wanted == [Span(size - 100, None)]
+    assert stream.wanted is None
     assert stream.read_at(size - 50, 50) == (b"tail" * 25)[50:]
 
 
 def test_a_read_a_little_ahead_does_not() -> None:
-    stream, _ = make(tail=True)
+    stream, _ = make(jumps=True)
     stream.set_size(1000)
-    threading.Timer(0.05, stream.feed, [b"x" * 1000]).start()
+    threading.Timer(0.05, stream.feed_body, [b"x" * 1000]).start()
     assert stream.read_at(900, 100) == b"x" * 100
-    assert stream.tail_wanted is None
+    assert stream.wanted is None
 
 
 def test_without_a_tail_the_front_is_waited_for() -> None:
-    stream, _ = make(tail=True)
+    stream, _ = make(jumps=True)
     size = FAR_AHEAD * 3
     stream.set_size(size)
-    threading.Timer(0.05, stream.tail_unavailable).start()
-    threading.Timer(0.1, stream.feed, [b"y" * size]).start()
+    threading.Timer(0.05, stream.no_jumps).start()
+    threading.Timer(0.1, stream.feed_body, [b"y" * size]).start()
     assert stream.read_at(size - 5, 5) == b"y" * 5
 
 
 def test_error_is_raised_only_where_bytes_are_missing() -> None:
     stream, _ = make()
-    stream.feed(b"abc")
+    stream.feed_body(b"abc")
     stream.fail(StreamStalled("gone"))
     assert stream.read_at(0, 3) == b"abc"
     with pytest.raises(StreamStalled, match="gone"):
@@ -93,3 +93,56 @@ def test_cancel_and_deadline_end_a_wait() -> None:
     late, _ = make(seconds=0.05)
     with pytest.raises(DeadlineExceeded):
         late.read_at(0, 1)
+
+
+def test_what_is_expected_is_waited_for_and_what_does_not_come_is_wanted() -> None:
+    stream, _ = make(jumps=True)
+    stream.set_size(1000)
+    stream.expect(Span(0, 100))
+    stream.body_from(100)
+    seen: list[Span | None] = []
+
+    def feed() -> None:
+        seen.append(stream.wanted)
+        stream.feed(50, b"b" * 50)
+        stream.expect_no_more()
+        threading.Timer(0.1, fill).start()
+
+    def fill() -> None:
+        seen.append(stream.wanted)
+        stream.feed(0, b"a" * 50)
+
+    threading.Timer(0.05, feed).start()
+    assert stream.read_at(0, 100) == b"a" * 50 + b"b" * 50
+    assert seen == [None, Span(0, 50)]
+    assert stream.wanted is None
+
+
+def test_an_expected_end_is_not_asked_for_again() -> None:
+    stream, _ = make(jumps=True)
+    size = FAR_AHEAD * 4
+    stream.set_size(size)
+    stream.expect_suffix(200)
+    seen: list[Span | None] = []
+
+    def feed() -> None:
+        seen.append(stream.wanted)
+        stream.feed(size - 200, b"t" * 200)
+
+    threading.Timer(0.05, feed).start()
+    assert stream.read_at(size - 150, 10) == b"t" * 10
+    assert seen == [None]
+
+
+def test_gaps_are_named_and_close() -> None:
+    stream, _ = make(jumps=True)
+    stream.feed(10, b"b" * 10)
+    stream.body_from(30)
+    stream.feed_body(b"c" * 10)
+    stream.set_size(40)
+    assert stream.missing() == Span(0, 10)
+    stream.feed(0, b"a" * 10)
+    assert stream.missing() == Span(20, 30)
+    stream.feed(18, b"bb" + b"x" * 10 + b"cc")  # overlaps both neighbours
+    assert stream.missing() == Span(40, 40)
+    assert stream.read_at(0, 40) == b"a" * 10 + b"b" * 10 + b"x" * 10 + b"c" * 10

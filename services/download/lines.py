@@ -1,0 +1,114 @@
+"""The extra connections to each origin, opened beforehand, for the first bytes of a video.
+
+A connection that was idle sends about 14 KB in its first round trip, twice that in the next, and so on (RFC
+6928, RFC 5681 section 4.1). An index and a first key frame are some 100 KB: three or four round trips on one
+connection, a single one on eight.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import certifi
+
+from services.download.line import Line
+from services.download.network import GuardedBackend
+from services.errors import TransportError
+from services.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class _Origin:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.lines: list[Line] = []
+        self.refused = False
+
+
+class Lines:
+    """Opens lines, keeps them, and lends them to one download at a time.
+
+    Args:
+        backend: How sockets are opened.
+        settings: HEAD_CONNECTIONS, HEAD_MIN_RTT_MS, CA_FILE and time-outs.
+    """
+
+    def __init__(self, backend: GuardedBackend, settings: Settings) -> None:
+        self._backend = backend
+        self._settings = settings
+        self._context = ssl.create_default_context(cafile=settings.ca_file or certifi.where())
+        self._context.set_alpn_protocols(["http/1.1"])
+        self._lock = threading.Lock()
+        self._origins: dict[tuple[str, str], _Origin] = {}
+
+    def warm(self, url: str, round_trip_s: float) -> int:
+        """Open or touch the lines to a URL's origin, all at once, where they shorten anything.
+
+        Args:
+            url: A URL at the origin.
+            round_trip_s: How long the origin took to answer.
+
+        Returns:
+            Lines that are open. One that could not be opened is tried again at the next call.
+        """
+        count = self._settings.head_connections
+        if not count or round_trip_s * 1000 < self._settings.head_min_rtt_ms:
+            return 0
+        origin = self._origin(url)
+        if origin.refused or not origin.lock.acquire(blocking=False):
+            return 0
+        try:
+            while len(origin.lines) < count:
+                origin.lines.append(Line(self._backend, self._context, url, self._settings.user_agent))
+            with ThreadPoolExecutor(count, "touchline-line") as threads:
+                problems = [problem for problem in threads.map(self._touch, origin.lines) if problem]
+            if problems:
+                log.info("%d of %d extra connections are not open: %s", len(problems), count, problems[0])
+            return sum(line.is_open for line in origin.lines)
+        finally:
+            origin.lock.release()
+
+    @contextmanager
+    def borrow(self, url: str) -> Iterator[list[Line]]:
+        """The open lines to a URL's origin, for as long as the context lasts; none while others have them."""
+        origin = self._origin(url)
+        if origin.refused or not origin.lock.acquire(blocking=False):
+            yield []
+            return
+        try:
+            yield [line for line in origin.lines if line.is_open]
+        finally:
+            origin.lock.release()
+
+    def refuse(self, url: str) -> None:
+        """Leave this origin's lines alone from now on: it does not answer ranges directly."""
+        self._origin(url).refused = True
+
+    def close(self) -> None:
+        """Close every line."""
+        with self._lock:
+            origins = list(self._origins.values())
+        for origin in origins:
+            with origin.lock:
+                for line in origin.lines:
+                    line.close()
+
+    def _touch(self, line: Line) -> str | None:
+        limit = self._settings.connect_timeout_s + self._settings.stall_timeout_s
+        try:
+            line.touch(limit)
+        except TransportError as error:
+            return str(error)
+        return None
+
+    def _origin(self, url: str) -> _Origin:
+        parts = urlsplit(url)
+        with self._lock:
+            return self._origins.setdefault((parts.scheme, parts.netloc), _Origin())
