@@ -15,6 +15,7 @@ from services.deadline import Deadline
 from services.download.byte_stream import ByteStream, Span
 from services.download.exchange import Exchange
 from services.download.head import HeadFetch
+from services.download.lines import LEARN_BYTES
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge
 from services.settings import Settings
@@ -63,6 +64,7 @@ class Download:
         self._ranges = self._cut is None
         self._at = 0
         self._read = 0
+        self._asked: float | None = None
         self._thread = threading.Thread(target=self._run, name="touchline-download", daemon=True)
         self.stream = ByteStream(deadline, scope, jumps=self._ranges)
         self._head = HeadFetch(pool.lines, url, self.stream, deadline, scope, timeline, self._limit)
@@ -126,6 +128,7 @@ class Download:
             self._timeline.note(protocol=exchange.protocol, new_connection=exchange.connected)
             if exchange.connected:
                 self._timeline.count("handshakes")
+            self._asked = None if exchange.connected or resumed else asked
             if self._accept(exchange, resumed):
                 self.stream.body_from(self._at)
                 self._read_chunks(exchange, self._feed_body, head)
@@ -180,6 +183,9 @@ class Download:
         self.stream.feed_body(chunk)
         self._at += len(chunk)
         self._read += len(chunk)
+        if self._asked is not None and self._read >= LEARN_BYTES:
+            self._pool.lines.learn(self._url, self._timeline.now() - self._asked)
+            self._asked = None
         if self._read > HEDGE_AFTER and not self._head.ended:
             self.stream.expect_no_more()
         wanted = self.stream.wanted

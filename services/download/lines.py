@@ -22,6 +22,11 @@ from services.download.network import GuardedBackend
 from services.errors import TransportError
 from services.settings import Settings
 
+LEARN_BYTES = 100_000
+"""About an index and a first key frame."""
+QUICK = 1.6
+"""Round trips; from a window of ten packets it takes three or four."""
+
 log = logging.getLogger(__name__)
 
 
@@ -30,6 +35,8 @@ class _Origin:
         self.lock = threading.Lock()
         self.lines: list[Line] = []
         self.refused = False
+        self.needless = False
+        self.round_trip_s = 0.0
 
 
 class Lines:
@@ -71,7 +78,9 @@ class Lines:
                 problems = [problem for problem in threads.map(self._touch, origin.lines) if problem]
             if problems:
                 log.info("%d of %d extra connections are not open: %s", len(problems), count, problems[0])
-            return sum(line.is_open for line in origin.lines)
+            opened = [line.round_trip_s for line in origin.lines if line.is_open]
+            origin.round_trip_s = min(opened, default=0.0)
+            return len(opened)
         finally:
             origin.lock.release()
 
@@ -79,7 +88,7 @@ class Lines:
     def borrow(self, url: str) -> Iterator[list[Line]]:
         """The open lines to a URL's origin, for as long as the context lasts; none while others have them."""
         origin = self._origin(url)
-        if origin.refused or not origin.lock.acquire(blocking=False):
+        if origin.refused or origin.needless or not origin.lock.acquire(blocking=False):
             yield []
             return
         try:
@@ -90,6 +99,19 @@ class Lines:
     def refuse(self, url: str) -> None:
         """Leave this origin's lines alone from now on: it does not answer ranges directly."""
         self._origin(url).refused = True
+
+    def learn(self, url: str, seconds: float) -> None:
+        """Take note of how quickly the body's own connection begins; the next download is guided by it.
+
+        A server with BBR begins at the rate it remembers, and the lines would only be in its way. One with
+        CUBIC, which most are, begins anew after each idle time.
+
+        Args:
+            url: What was fetched.
+            seconds: From the request to the first `LEARN_BYTES` of the body, on an open connection.
+        """
+        origin = self._origin(url)
+        origin.needless = seconds < QUICK * origin.round_trip_s
 
     def close(self) -> None:
         """Close every line."""

@@ -52,6 +52,12 @@ def pool(server: DemoOrigin, settings: Settings) -> Iterator[ConnectionPool]:
     pool.close()
 
 
+def fetch_again(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, Timeline]:
+    """As an origin that begins slowly, whatever the loopback did before."""
+    pool.lines.learn(url, 60.0)
+    return fetch(pool, url, settings)
+
+
 def fetch(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, Timeline]:
     scope, timeline = CancelScope(), Timeline()
     download = Download(pool, url, settings, Deadline.after(20), scope, timeline)
@@ -74,7 +80,7 @@ def test_head_and_end_come_in_pieces_and_the_body_from_behind_them(
     front = (COUNT - 2) * PIECE
     assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}", f"bytes={front}-"} <= ranges
     assert server.stats().handshakes == COUNT + 1
-    again, timeline = fetch(pool, server.url("body.bin"), settings)
+    again, timeline = fetch_again(pool, server.url("body.bin"), settings)
     assert again == BODY
     assert timeline.fact("head_pieces") == f"{COUNT}/{COUNT}"
     assert server.stats().handshakes == COUNT + 1
@@ -107,7 +113,7 @@ def test_lines_that_died_while_idle_are_made_up_for_and_opened_again(
     assert body == BODY
     assert timeline.fact("head_pieces") != f"{COUNT}/{COUNT}"
     pool.warmup(server.base_url)
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    body, timeline = fetch_again(pool, server.url("body.bin"), settings)
     assert body == BODY
     assert timeline.fact("head_pieces") == f"{COUNT}/{COUNT}"
 
@@ -161,3 +167,16 @@ def test_near_origins_get_no_lines(server: DemoOrigin, settings: Settings) -> No
     assert fetch(pool, server.url("body.bin"), far)[0] == BODY
     assert server.stats().handshakes == 1
     pool.close()
+
+
+def test_lines_rest_where_the_body_s_own_connection_begins_quickly(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    url = server.url("body.bin")
+    pool.lines.learn(url, 0.0)
+    body, timeline = fetch(pool, url, settings)
+    assert body == BODY
+    assert timeline.fact("head_pieces") is None
+    body, timeline = fetch_again(pool, url, settings)
+    assert body == BODY
+    assert timeline.fact("head_pieces") == f"{COUNT}/{COUNT}"
