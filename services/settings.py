@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.errors import SettingsError
@@ -86,6 +86,13 @@ class Settings(BaseSettings):
         pattern=DEVICE_PATTERN,
         description="auto, cpu, cuda, cuda:N or mps. auto takes CUDA where there is one.",
     )
+    gpus: str | None = Field(
+        None,
+        pattern=r"^(all|\d{1,2}(,\d{1,2})*)$",
+        description="One child process for each of these GPUs: `all`, or numbers as 0,1,3; "
+        "WORKER_CONCURRENCY is not looked at then. With DEVICE=cpu the children share the CPU. "
+        "Not run on GPUs yet.",
+    )
     use_nvdec: bool = Field(
         False, description="Decode on the GPU. Not built yet: 1 decodes on the CPU and says so at the start."
     )
@@ -121,7 +128,7 @@ class Settings(BaseSettings):
         300, ge=10, le=86_400, description="Seconds that an uncollected reply is kept in Redis."
     )
     worker_concurrency: int = Field(
-        1, ge=1, le=64, description="Child processes of one worker; one per GPU is right for GPUs."
+        1, ge=1, le=64, description="Child processes of one worker, on one device; for several GPUs: GPUS."
     )
     worker_start_timeout_s: int = Field(
         180, ge=5, le=3600, description="Longest start of a child (imports, models, warm-up), in seconds."
@@ -243,6 +250,21 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @model_validator(mode="after")
+    def _gpus_fit_device(self) -> Self:
+        if self.gpus is not None and self.device not in ("auto", "cuda", "cpu"):
+            raise ValueError(
+                f"GPUS={self.gpus} names the devices already: DEVICE={self.device} contradicts it"
+            )
+        if len(set(self.listed_gpus)) != len(self.listed_gpus):
+            raise ValueError(f"GPUS={self.gpus} names a device twice")
+        return self
+
+    @property
+    def listed_gpus(self) -> tuple[int, ...]:
+        """The numbers in GPUS; none for `all` and when it is unset."""
+        return () if self.gpus in (None, "all") else tuple(int(part) for part in self.gpus.split(","))
 
     @property
     def broker_url(self) -> str:

@@ -31,7 +31,7 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=True,
         # ... and a failed challenge is answered with its error, not run again
         task_acks_on_failure_or_timeout=True,
-        worker_concurrency=settings.worker_concurrency,
+        worker_concurrency=len(settings.listed_gpus) or settings.worker_concurrency,
         worker_pool="prefork",
         # imports, models and warm-up happen in the child before it counts as up; 4 s would kill it for ever
         worker_proc_alive_timeout=float(settings.worker_start_timeout_s),
@@ -72,14 +72,19 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def worker_argv(settings: Settings) -> list[str]:
-    """The arguments of `celery -A tasks` that start a worker as this project wants it."""
+def worker_argv(settings: Settings, children: int) -> list[str]:
+    """The arguments of `celery -A tasks` that start a worker as this project wants it.
+
+    Args:
+        settings: Queue and log level.
+        children: Child processes.
+    """
     return [
         "worker",
         "--queues",
         settings.queue_name,
         "--concurrency",
-        str(settings.worker_concurrency),
+        str(children),
         "--loglevel",
         settings.log_level,
         "--task-events",

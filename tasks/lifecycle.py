@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
@@ -17,6 +18,7 @@ from services.pipeline.process_group import die_with_parent
 from services.pipeline.runner import Runtime
 from services.settings import get_settings
 from tasks import ready
+from tasks.device_slot import DeviceSlot, take_slot
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ class _Child:
     """What this process holds; empty in the worker's parent and in clients."""
 
     runtime: Runtime | None = None
+    slot: DeviceSlot | None = None
     keep_warm: KeepWarm | None = None
     busy = threading.Event()
 
@@ -42,7 +45,7 @@ def set_busy(busy: bool) -> None:
         _Child.busy.set()
     else:
         _Child.busy.clear()
-    ready.write_state(ready.BUSY if busy else ready.READY)
+    ready.write_state(ready.BUSY if busy else ready.READY, _device_name())
 
 
 def replace_process() -> None:
@@ -50,16 +53,30 @@ def replace_process() -> None:
     threading.Timer(0.5, os._exit, [70]).start()
 
 
+def _device_name() -> str:
+    """Where this child's models are, for health checks and `touchline doctor`."""
+    if _Child.slot is not None:
+        return _Child.slot.name
+    return _Child.runtime.models.device if _Child.runtime is not None else ""
+
+
 def _make_runtime() -> Runtime:
+    import torch
+
+    from services.inference.devices import gpu_indices, on_device, slot_name
     from services.inference.models import load_models
     from services.pipeline.warm import warm
 
     settings = get_settings()
+    names = [slot_name(settings, index) for index in gpu_indices(settings, torch.cuda.device_count)]
+    if names:
+        _Child.slot = take_slot(names, Path(settings.state_dir))
+        settings = on_device(settings, _Child.slot.name)
     for caution in settings.cautions():
         log.warning("%s", caution)
     models = load_models(settings)
     seconds = warm(models, settings)
-    log.info("models warm on %s after %.1f s", models.device, seconds)
+    log.info("models warm on %s after %.1f s", _Child.slot.name if _Child.slot else models.device, seconds)
     return Runtime(get_pool(), models, settings)
 
 
@@ -96,7 +113,7 @@ def _start(**_: Any) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
-    ready.write_state(ready.READY)
+    ready.write_state(ready.READY, _device_name())
 
 
 @worker_process_shutdown.connect

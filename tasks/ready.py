@@ -1,8 +1,8 @@
 """Ready means ready: the worker consumes, answers pings and reports ready only when its children are warm.
 
 Each child keeps one small file, `STATE_DIR/child-<pid>`, whose first word is its state: `warming`, `ready`,
-`busy` or `failed` (with the reason behind it). Health checks read these files in milliseconds, where
-`celery inspect ping` takes seconds.
+`busy` (with the device behind it) or `failed` (with the reason). Health checks read these files in
+milliseconds, where `celery inspect ping` takes seconds.
 """
 
 from __future__ import annotations

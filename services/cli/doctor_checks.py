@@ -123,22 +123,26 @@ def _workers(settings: Settings) -> Iterator[Finding]:
 
 
 def device(settings: Settings) -> Iterator[Finding]:
-    """What inference would run on."""
+    """What inference would run on, and every GPU that there is."""
     import torch
 
     from services.inference.backend import choose_device
+    from services.inference.devices import describe_cuda_devices, gpu_indices, on_device, slot_name
 
+    advice = "set DEVICE=auto, or install the CUDA build and its driver"
+    chosen = []
     try:
-        chosen = str(choose_device(settings.device))
+        slots = [slot_name(settings, index) for index in gpu_indices(settings, torch.cuda.device_count)]
+        for name in slots or [settings.device]:
+            found = choose_device(on_device(settings, name).device)
+            chosen.append(name if slots else found)
     except (ModelNotReady, SettingsError) as error:
-        yield Finding(
-            "device", False, str(error), "set DEVICE=auto, or install the CUDA build and its driver"
-        )
+        yield Finding("device", False, str(error), advice)
         return
-    name = chosen
-    if chosen.startswith("cuda"):
-        name = f"{chosen} ({torch.cuda.get_device_name(chosen)}, {torch.cuda.device_count()} in this machine)"
-    yield Finding("device", True, f"DEVICE={settings.device}: {name}, {torch.get_num_threads()} CPU threads")
+    asked = f"GPUS={settings.gpus}, one child each" if slots else f"DEVICE={settings.device}"
+    yield Finding("device", True, f"{asked}: {', '.join(chosen)}; {torch.get_num_threads()} CPU threads")
+    for text in describe_cuda_devices():
+        yield Finding("device", True, text)
 
 
 def models(settings: Settings) -> Iterator[Finding]:

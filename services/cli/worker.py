@@ -19,9 +19,10 @@ def worker(
     settings = get_settings()
     from celery.__main__ import main
 
+    from services.inference.devices import gpu_indices
     from tasks.celery_app import worker_argv
 
-    argv = worker_argv(settings)
+    argv = worker_argv(settings, len(gpu_indices(settings)) or settings.worker_concurrency)
     if name is not None:
         argv += ["--hostname", f"{name}@%h"]
     sys.argv = ["celery", "-A", "tasks", "--quiet", *argv]

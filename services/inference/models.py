@@ -135,6 +135,8 @@ def load_models(settings: Settings) -> Models:
     detector_path = resolve_model(settings.detector_model, "DETECTOR_MODEL")
     pitch_path = None if settings.skip_pitch else resolve_model(settings.pitch_model, "PITCH_MODEL")
     device = choose_device(settings.device)
+    if device.startswith("cuda"):
+        _be_on(device)
     cores = os.cpu_count() or 1
     paths = [path for path in (detector_path, pitch_path) if path is not None]
     if all(openvino_file(path, device, settings.runtime) for path in paths):
@@ -160,6 +162,13 @@ def load_models(settings: Settings) -> Models:
         pitch = PitchModel(backend, settings.pitch_conf_threshold)
     sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
     return Models(detector, pitch, device, sizes, beside, lanes)
+
+
+def _be_on(device: str) -> None:
+    import torch
+
+    # what does not name its device would make a context on the first GPU, which may be another child's
+    torch.cuda.set_device(device)
 
 
 def _set_threads(count: int) -> None:

@@ -1,0 +1,85 @@
+"""One device for each child of a worker: a lock file for each device, held as long as the child lives.
+
+Celery replaces a child that ended by another one, and does not say which. The kernel frees a dead process's
+locks, however it ended, so the new child finds exactly its predecessor's device free. Two workers with one
+STATE_DIR share the devices in the same way.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from services.errors import ModelNotReady
+
+WAIT_S = 20.0
+"""A predecessor with gigabytes on a device takes a while to end."""
+POLL_S = 0.05
+
+
+class DeviceSlot:
+    """A device that is this process's own until `release`, or until the process ends.
+
+    Attributes:
+        name: Which, as `cuda:1`.
+    """
+
+    def __init__(self, name: str, handle: int) -> None:
+        self.name = name
+        self._handle = handle
+
+    def release(self) -> None:
+        """Let another process have it."""
+        os.close(self._handle)
+
+
+def take_slot(
+    names: Sequence[str], folder: Path, wait_s: float = WAIT_S, sleep: Callable[[float], None] = time.sleep
+) -> DeviceSlot:
+    """Take the first device that nobody has.
+
+    Args:
+        names: The devices, in the order in which they are tried.
+        folder: Where the lock files are; shared by all processes that share the devices.
+        wait_s: How long to wait for one.
+        sleep: Waits.
+
+    Raises:
+        ModelNotReady: None was given free in time; the text says who has them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + wait_s
+    while True:
+        for name in names:
+            slot = _try(name, folder)
+            if slot is not None:
+                return slot
+        if time.monotonic() >= end:
+            held = ", ".join(f"{name} by process {_holder(name, folder)}" for name in names)
+            raise ModelNotReady(
+                f"GPUS: every device is taken ({held}); is another worker running with STATE_DIR={folder}?"
+            )
+        sleep(POLL_S)
+
+
+def _path(name: str, folder: Path) -> Path:
+    return folder / f"device-{name.replace(':', '-').replace('#', '-')}"
+
+
+def _try(name: str, folder: Path) -> DeviceSlot | None:
+    handle = os.open(_path(name, folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return DeviceSlot(name, handle)
+
+
+def _holder(name: str, folder: Path) -> str:
+    return _path(name, folder).read_text().strip() or "unknown"
