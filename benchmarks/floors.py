@@ -40,12 +40,12 @@ class ComputeFloor:
     """Only the needed frames decoded, the batches alone, and cv2's decoding to compare with."""
 
     def __init__(self, context: Context) -> None:
-        from services.inference.models import load_models
+        from services.challenges.kinds import serve
         from services.pipeline.warm import warm
 
         self._settings = context.settings()
-        self._models = load_models(self._settings)
-        warm(self._models, self._settings)
+        self._kinds = serve(self._settings)
+        warm(self._kinds, self._settings)
 
     def run(self, job: Job) -> Row:
         """Measure."""
@@ -65,20 +65,17 @@ class ComputeFloor:
         """Nothing is kept."""
 
     def _decode(self, data: bytes) -> tuple[list[Any], Any]:
-        from services.challenges.kinds import get_kind
         from services.video.decode import DecodeLimits, open_clip
         from services.video.source import MemorySource
 
         settings = self._settings
         limits = DecodeLimits(settings.max_frames, settings.max_pixels, settings.decode_threads)
         clip = open_clip(MemorySource(data), limits)
-        plan, box = get_kind("gsr").plan(clip, settings)
+        plan, box = self._kinds.get("gsr").kind.plan(clip, settings)
         return list(clip.frames(plan, box)), box
 
     def _infer(self, frames: list[Any], box: Any) -> Row:
-        from services.challenges.kinds import get_kind
-
-        predictor = get_kind("gsr").predictor(self._models)
+        predictor = self._kinds.get("gsr").predictor
         size = self._settings.batch_size
         before, begin = own_cpu_seconds(), time.perf_counter()
         for at in range(0, len(frames), size):

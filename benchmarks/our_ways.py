@@ -26,15 +26,15 @@ class Ours:
     def __init__(self, context: Context, *, warm: bool) -> None:
         self.settings = context.settings()
         self.warm = warm
-        self.models = self._load()
+        self.kinds = self._load()
 
     def _load(self) -> Any:
-        from services.inference.models import load_models
+        from services.challenges.kinds import serve
         from services.pipeline.warm import warm
 
-        models = load_models(self.settings)
-        warm(models, self.settings)
-        return models
+        kinds = serve(self.settings)
+        warm(kinds, self.settings)
+        return kinds
 
     def run(self, job: Job) -> Row:
         """Answer the clip."""
@@ -59,7 +59,7 @@ class Ours:
         challenge = Challenge(challenge_id="bench", video_url=url, deadline=now + 120, submitted_at=now)
         timeline = Timeline()
         begin = time.perf_counter()
-        answer = run_challenge(challenge, Runtime(pool, self.models, self.settings), timeline)
+        answer = run_challenge(challenge, Runtime(pool, self.kinds, self.settings), timeline)
         total = time.perf_counter() - begin
         return row_of(timeline.to_dict(), total, answer.body)
 
@@ -74,9 +74,10 @@ class OursFrames(Ours):
         super().__init__(context, warm=True)
 
     def _load(self) -> Any:
+        from services.challenges.kinds import serve
         from services.inference.models import Models
 
-        return Models(_Blind(), None, "cpu")
+        return serve(self.settings, lambda name, settings: Models(_Blind(), None, "cpu"))
 
 
 class OursIdle(Ours):

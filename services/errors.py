@@ -3,8 +3,10 @@
     TouchlineError
     ├── SettingsError                 a setting has a value that is not allowed; stops the start
     ├── StartFailed                   a part of the system (server, worker, Flower) did not come up
+    │   └── BrokenPlugin              a plug-in cannot be found, loaded or used; stops the start
     └── ChallengeError                carries `stage`, `retryable`; always becomes a reply
-        ├── InvalidChallenge          the message is not a challenge (unknown kind, wrong types)
+        ├── InvalidChallenge          the message is not a challenge (wrong types, nothing to look at)
+        │   └── UnsupportedKind       of a kind that this deployment does not serve
         ├── DeadlineExceeded          it cannot, or could not, be answered in time
         ├── Cancelled                 somebody no longer wants the answer
         ├── WorkerLost                the process that worked on it died
@@ -43,6 +45,10 @@ class StartFailed(TouchlineError):
     """A part of the system did not come up, or ended. The text says which, why, and what to do."""
 
 
+class BrokenPlugin(StartFailed):
+    """A plug-in cannot be found, loaded or used. The text names the distribution that it came from."""
+
+
 class ChallengeError(TouchlineError):
     """A challenge that ends without an answer.
 
@@ -73,6 +79,10 @@ class InvalidChallenge(ChallengeError):
     """The message is not a challenge that this deployment answers."""
 
     default_stage = "accept"
+
+
+class UnsupportedKind(InvalidChallenge):
+    """A challenge of a kind that this deployment does not serve. The text lists what it serves."""
 
 
 class DeadlineExceeded(ChallengeError):

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.errors import SettingsError
@@ -137,6 +137,18 @@ class Settings(BaseSettings):
         "/tmp/touchline", min_length=1, description="Folder for the ready markers of the workers."
     )
 
+    # -- challenge kinds ------------------------------------------------------------------------------
+    served_kinds: CsvList = Field(
+        ("gsr",),
+        description="Challenge kinds that are answered, comma-separated; each is warmed at the start. "
+        "`touchline kinds` lists what is installed.",
+    )
+    predictor: CsvList = Field(
+        ("bundled",),
+        description="What looks at the frames: `bundled`, or the name of an installed plug-in; "
+        "`kind=name,kind=name` where kinds differ.",
+    )
+
     # -- download -----------------------------------------------------------------------------------
     origins: CsvList = Field(
         ("https://scoredata.me/",),
@@ -244,7 +256,7 @@ class Settings(BaseSettings):
         None, pattern=r"^[^:]+:.+$", description="user:password that Flower asks for."
     )
 
-    @field_validator("origins", "allowed_hosts", mode="before")
+    @field_validator("origins", "allowed_hosts", "served_kinds", "predictor", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -265,6 +277,32 @@ class Settings(BaseSettings):
     def listed_gpus(self) -> tuple[int, ...]:
         """The numbers in GPUS; none for `all` and when it is unset."""
         return () if self.gpus in (None, "all") else tuple(int(part) for part in self.gpus.split(","))
+
+    @field_validator("served_kinds")
+    @classmethod
+    def _kinds_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("name at least one kind, and none twice")
+        return value
+
+    @field_validator("predictor")
+    @classmethod
+    def _one_predictor_for_each(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        kinds = [part.partition("=")[0].strip() if "=" in part else "" for part in value]
+        if not value or len(set(kinds)) < len(kinds) or any(part.endswith("=") for part in value):
+            raise ValueError(
+                "one name for all kinds, or kind=name for some and at most one name for the rest"
+            )
+        unserved = sorted(set(kinds) - {"", *info.data.get("served_kinds", kinds)})
+        if unserved:
+            raise ValueError(f"SERVED_KINDS does not name {', '.join(unserved)}")
+        return value
+
+    def predictor_for(self, kind: str) -> str:
+        """The name in PREDICTOR that goes with a kind; `bundled` where none does."""
+        named = {head.strip(): name.strip() for head, sign, name in map(_halves, self.predictor) if sign}
+        rest = next((part for part in self.predictor if "=" not in part), "bundled")
+        return named.get(kind, rest)
 
     @property
     def broker_url(self) -> str:
@@ -296,6 +334,10 @@ class Settings(BaseSettings):
             if not url.startswith(("https://", "http://")):
                 raise ValueError(f"{url!r} is not an http(s) URL")
         return value
+
+
+def _halves(text: str) -> tuple[str, str, str]:
+    return text.partition("=")
 
 
 def variable_name(field: str) -> str:

@@ -22,6 +22,7 @@ NOTE = "Generated from services/settings.py by `make settings`."
 GROUPS = {
     "use_connection_pool": "What operators already set",
     "redis_url": "Queue",
+    "served_kinds": "Challenge kinds",
     "origins": "Download",
     "max_frames": "Video",
     "detector_model": "Models",

@@ -8,9 +8,10 @@ from typing import Any
 from celery.exceptions import WorkerLostError
 from celery.signals import task_failure
 
-from services.contracts.challenge import Challenge, parse_challenge
+from services.contracts.challenge import Challenge, check_kind, parse_challenge
 from services.contracts.reply import pack_answer, pack_error
 from services.errors import ChallengeError, DeviceLost, InvalidChallenge, WorkerLost
+from services.settings import get_settings
 from services.timeline import Timeline
 from tasks import reply
 from tasks.celery_app import TASK_NAME, app
@@ -42,17 +43,20 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
     """
     timeline = Timeline()
     challenge: Challenge | None = None
+    claimed = False
     try:
         challenge = parse_challenge(message)
-        if not reply.claim(challenge.challenge_id, self.request.id):
+        check_kind(challenge.kind, get_settings().served_kinds)
+        claimed = reply.claim(challenge.challenge_id, self.request.id)
+        if not claimed:
             raise InvalidChallenge(f"challenge {challenge.challenge_id!r} is being, or was, answered already")
         data = _work(challenge, timeline)
     except ChallengeError as error:
         error.timeline = timeline.to_dict()
         name = challenge.challenge_id if challenge else _name_of(message)
         log.warning("challenge %s failed in %s: %s: %s", name, error.stage, type(error).__name__, error)
-        if challenge is not None and not isinstance(error, InvalidChallenge):
-            reply.release(challenge.challenge_id)
+        if claimed:
+            reply.release(name)
         reply.publish(token, pack_error(name, error, error.timeline))
         if isinstance(error, DeviceLost):
             from tasks.lifecycle import replace_process

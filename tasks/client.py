@@ -23,7 +23,7 @@ import redis.asyncio
 import redis.exceptions
 from celery import Celery
 
-from services.contracts.challenge import Challenge, check_challenge
+from services.contracts.challenge import Challenge, check_challenge, check_kind
 from services.contracts.reply import Answer, reply_key, unpack_reply
 from services.errors import DeadlineExceeded, QueueUnavailable
 from services.settings import get_settings, load_settings
@@ -105,12 +105,13 @@ def submit(
     Args:
         video_url: Where the clip lies.
         challenge_id: The validator's id; one is made when there is none.
-        kind: The challenge kind.
+        kind: The challenge kind; one of SERVED_KINDS, which the front end and the workers share.
         deadline_s: Seconds from now after which no answer is wanted; DEFAULT_DEADLINE_S when not given.
         redis_url: The Redis server; REDIS_URL when not given.
 
     Raises:
         InvalidChallenge: The arguments are no challenge.
+        UnsupportedKind: The kind is not served here; nothing was sent.
         QueueUnavailable: Redis cannot be reached, or MAX_QUEUE challenges are waiting.
     """
     settings = get_settings()
@@ -125,6 +126,7 @@ def submit(
         submitted_at=now,
     )
     check_challenge(challenge)
+    check_kind(kind, settings.served_kinds)
     token = uuid.uuid4().hex
     try:
         waiting = _plain(url).llen(settings.queue_name)

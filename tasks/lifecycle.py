@@ -33,7 +33,7 @@ class _Child:
 
 
 def runtime() -> Runtime:
-    """Pool, models and settings of this process; made now if the process was started some other way."""
+    """Pool, kinds and settings of this process; made now if the process was started some other way."""
     if _Child.runtime is None:
         _Child.runtime = _make_runtime()
     return _Child.runtime
@@ -57,14 +57,14 @@ def _device_name() -> str:
     """Where this child's models are, for health checks and `touchline doctor`."""
     if _Child.slot is not None:
         return _Child.slot.name
-    return _Child.runtime.models.device if _Child.runtime is not None else ""
+    return ", ".join(_Child.runtime.kinds.devices) if _Child.runtime is not None else ""
 
 
 def _make_runtime() -> Runtime:
     import torch
 
+    from services.challenges.kinds import serve
     from services.inference.devices import gpu_indices, on_device, slot_name
-    from services.inference.models import load_models
     from services.pipeline.warm import warm
 
     settings = get_settings()
@@ -74,10 +74,15 @@ def _make_runtime() -> Runtime:
         settings = on_device(settings, _Child.slot.name)
     for caution in settings.cautions():
         log.warning("%s", caution)
-    models = load_models(settings)
-    seconds = warm(models, settings)
-    log.info("models warm on %s after %.1f s", _Child.slot.name if _Child.slot else models.device, seconds)
-    return Runtime(get_pool(), models, settings)
+    kinds = serve(settings)
+    seconds = warm(kinds, settings)
+    log.info(
+        "%s warm on %s after %.1f s",
+        ", ".join(kinds.kinds),
+        _Child.slot.name if _Child.slot else ", ".join(kinds.devices),
+        seconds,
+    )
+    return Runtime(get_pool(), kinds, settings)
 
 
 @setup_logging.connect
@@ -100,8 +105,8 @@ def _start(**_: Any) -> None:
         os._exit(78)
     settings = made.settings
     also = None
-    if made.models.device != "cpu":
-        also = lambda: made.models.touch(settings)  # noqa: E731 - a name would say no more
+    if made.kinds.devices != ("cpu",):
+        also = lambda: made.kinds.touch(settings)  # noqa: E731 - a name would say no more
     if settings.use_connection_pool:
         _Child.keep_warm = KeepWarm(
             made.pool, settings.origins, settings.keepwarm_interval_s, _Child.busy.is_set, also

@@ -9,7 +9,7 @@ from services.challenges import gsr
 from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
 from services.contracts.results import FrameResult
-from services.inference.models import Models
+from services.inference.plugged import LoadedPredictor
 from services.settings import Settings
 from services.tracking.camera import Matrix, PictureSize, fit_sample
 from services.tracking.fill import Filled
@@ -27,11 +27,18 @@ class GsrKind:
         """See `Kind`."""
         return gsr.plan(clip, settings)
 
-    def predictor(self, models: Models) -> Predictor[FrameResult]:
-        """Detector and keypoint model."""
-        return models
+    def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
+        """Detector and keypoint model, or a plug-in that gives what they give."""
+        return loaded
 
-    def assemble(self, challenge: Challenge, clip: Clip, plan: FramePlan, settings: Settings) -> GsrAssembly:
+    def assemble(
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        settings: Settings,
+        predictor: Predictor[FrameResult] | None = None,
+    ) -> GsrAssembly:
         """See `Kind`."""
         return GsrAssembly(challenge, clip, settings)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from services.contracts.challenge import Challenge
-from services.inference.models import Models
+from services.inference.plugged import LoadedPredictor
 from services.settings import Settings
 from services.video.decode import Clip
 from services.video.picture import Frame, Letterbox
@@ -18,7 +18,7 @@ Used = TypeVar("Used", contravariant=True)
 
 
 class Predictor(Protocol[Made]):
-    """What looks at the frames; called from as many threads at once as the models have lanes."""
+    """What looks at the frames; called from as many threads at once as the predictor has lanes."""
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Made]:
         """One result for each frame of a batch."""
@@ -49,10 +49,19 @@ class Kind(Protocol[Result]):
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """Which frames are looked at, and at what size."""
 
-    def predictor(self, models: Models) -> Predictor[Result]:
-        """What looks at them."""
+    def predictor(self, loaded: LoadedPredictor) -> Predictor[Result]:
+        """What looks at them, from what PREDICTOR names.
+
+        Raises:
+            BrokenPlugin: This kind cannot be answered with it; stops the start.
+        """
 
     def assemble(
-        self, challenge: Challenge, clip: Clip, plan: FramePlan, settings: Settings
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        settings: Settings,
+        predictor: Predictor[Result],
     ) -> Assembly[Result]:
-        """Begin an answer."""
+        """Begin an answer; `predictor` is what looks at the frames of the clip."""

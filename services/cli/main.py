@@ -12,6 +12,7 @@ from services.cli.demo import demo
 from services.cli.doctor import doctor
 from services.cli.evaluate import evaluate
 from services.cli.flower import flower
+from services.cli.kinds import kinds
 from services.cli.plan import plan
 from services.cli.submit import submit
 from services.cli.up import up
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, submit, worker, flower, doctor, bench, evaluate, plan):
+for command in (up, demo, submit, worker, flower, doctor, bench, evaluate, plan, kinds):
     app.command()(command)
 
 

@@ -23,6 +23,7 @@ ADVICE = {
     "QueueUnavailable": "start the system with `touchline up`, or set REDIS_URL",
     "SourceRejected": "open the URL in a browser: it may have expired",
     "TooLarge": "MAX_VIDEO_MB, MAX_FRAMES and MAX_PIXELS are the limits",
+    "UnsupportedKind": "`touchline kinds` lists what is installed; SERVED_KINDS names what is answered",
     "UrlRefused": "ALLOWED_HOSTS, ALLOW_PRIVATE_ADDRESSES and ALLOW_HTTP say what may be fetched",
     "WorkerLost": "the worker's log has the reason; send the challenge again",
 }
@@ -32,6 +33,9 @@ def submit(
     url: Annotated[str, typer.Argument(help="Where the clip lies.", metavar="URL")],
     answer: Annotated[Path | None, typer.Option(help="File for the answer, as a validator gets it.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="File for the stages' times (JSON).")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Challenge kind; the first of SERVED_KINDS by default.")
+    ] = None,
     deadline: Annotated[
         float | None,
         typer.Option(min=0.001, max=3600, help="Seconds to answer in; DEFAULT_DEADLINE_S by default."),
@@ -42,11 +46,13 @@ def submit(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Submit a clip, wait for the answer, and show where the time went."""
+    from services.settings import get_settings
     from tasks.client import submit as enqueue
 
+    kind = kind or get_settings().served_kinds[0]
     try:
         with nullcontext() if as_json else waiting("waiting for the answer"):
-            reply = enqueue(url, challenge_id=challenge_id, deadline_s=deadline).wait()
+            reply = enqueue(url, kind=kind, challenge_id=challenge_id, deadline_s=deadline).wait()
     except ChallengeError as error:
         _save(timeline, _pretty(error.timeline))
         _fail(error, as_json)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
-from services.errors import InvalidChallenge
+from services.errors import InvalidChallenge, UnsupportedKind
 
-KINDS = ("gsr",)
+OUT_OF_SCOPE = {"tcg_grading": "grading pictures of trading cards is out of this project's scope"}
+"""Kinds that exist elsewhere and that no setting brings here, with the reason."""
 
 
 class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -18,7 +20,7 @@ class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Attributes:
         challenge_id: The validator's id; at most one answer per id is given.
         video_url: Where the clip lies.
-        kind: The challenge kind; `gsr` is the only one so far.
+        kind: The challenge kind.
         deadline: Wall-clock time (seconds since 1970) after which no answer is wanted.
         submitted_at: Wall-clock time of the submission, for the queue time.
     """
@@ -37,7 +39,7 @@ def parse_challenge(message: Any) -> Challenge:
         message: A mapping as it came out of the queue, or JSON bytes.
 
     Raises:
-        InvalidChallenge: A field is missing, unknown, of the wrong type, or the kind is not answered here.
+        InvalidChallenge: A field is missing, unknown or of the wrong type.
     """
     try:
         if isinstance(message, bytes | bytearray | str):
@@ -60,7 +62,21 @@ def check_challenge(challenge: Challenge) -> None:
         raise InvalidChallenge("challenge_id must have 1 to 200 characters")
     if not challenge.video_url:
         raise InvalidChallenge("video_url is empty")
-    if challenge.kind not in KINDS:
-        raise InvalidChallenge(f"kind {challenge.kind!r} is not answered here; kinds: {', '.join(KINDS)}")
     if not (math.isfinite(challenge.deadline) and math.isfinite(challenge.submitted_at)):
         raise InvalidChallenge("deadline and submitted_at must be finite numbers (seconds since 1970)")
+
+
+def check_kind(kind: str, served: Collection[str]) -> None:
+    """Refuse a kind that is not served; loads nothing, so that a front end can ask before it enqueues.
+
+    Args:
+        kind: What the challenge asks for.
+        served: What this deployment answers, as in SERVED_KINDS.
+
+    Raises:
+        UnsupportedKind: With the list of what is served.
+    """
+    if kind in served:
+        return
+    why = OUT_OF_SCOPE.get(kind, "SERVED_KINDS does not name it")
+    raise UnsupportedKind(f"kind {kind!r} is not answered here: {why}; served: {', '.join(sorted(served))}")

@@ -9,14 +9,13 @@ from typing import Any
 
 from services.cancel import CancelScope
 from services.challenges.kind import Assembly
-from services.challenges.kinds import get_kind
+from services.challenges.kinds import ServedKind, ServedKinds
 from services.contracts.challenge import Challenge
 from services.contracts.reply import Answer
 from services.deadline import Deadline
 from services.download.fetch import Download
 from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded
-from services.inference.models import Models
 from services.pipeline.batching import BatchSchedule, Lanes
 from services.pipeline.stage import Ahead, TimedOut
 from services.settings import Settings
@@ -34,7 +33,7 @@ class Runtime:
     """What a process keeps between challenges."""
 
     pool: ConnectionPool
-    models: Models
+    kinds: ServedKinds
     settings: Settings
 
 
@@ -45,7 +44,7 @@ def run_challenge(
 
     Args:
         challenge: What to answer, and until when.
-        runtime: Pool, models and settings of this process.
+        runtime: Pool, kinds and settings of this process.
         timeline: Gets every stage.
         scope: Cancel it from another thread to give up; one is made when none is given.
 
@@ -57,10 +56,11 @@ def run_challenge(
     timeline.add("queue", challenge.submitted_at - time.time() + timeline.now(), timeline.now())
     deadline.check("queue")
     settings = runtime.settings
+    served = runtime.kinds.get(challenge.kind)
     pool = runtime.pool if settings.use_connection_pool else ConnectionPool(settings)
     download = Download(pool, challenge.video_url, settings, deadline, scope, timeline)
     try:
-        return _Work(challenge, runtime, timeline, scope, deadline, download).answer()
+        return _Work(challenge, served, settings, timeline, scope, deadline, download).answer()
     finally:
         scope.cancel()
         download.join(1.0)
@@ -74,15 +74,16 @@ class _Work:
     def __init__(
         self,
         challenge: Challenge,
-        runtime: Runtime,
+        served: ServedKind,
+        settings: Settings,
         timeline: Timeline,
         scope: CancelScope,
         deadline: Deadline,
         download: Download,
     ) -> None:
         self._challenge = challenge
-        self._runtime = runtime
-        self._settings = runtime.settings
+        self._served = served
+        self._settings = settings
         self._timeline = timeline
         self._scope = scope
         self._deadline = deadline
@@ -93,14 +94,13 @@ class _Work:
     def answer(self) -> Answer:
         started = time.perf_counter()
         timeline, settings = self._timeline, self._settings
-        kind = get_kind(self._challenge.kind)
+        kind, predictor, lanes = self._served.kind, self._served.predictor, self._served.lanes
         clip = self._open()
         plan, box = kind.plan(clip, settings)
         timeline.note(
             frames=clip.count, size=f"{clip.width}x{clip.height}", stride=plan.stride, reader=clip.reader
         )
-        self._assembly = kind.assemble(self._challenge, clip, plan, settings)
-        predictor = kind.predictor(self._runtime.models)
+        self._assembly = kind.assemble(self._challenge, clip, plan, settings, predictor)
 
         def predict(batch: Sequence[Frame]) -> Sequence[Any]:
             with timeline.span("inference"):
@@ -108,7 +108,6 @@ class _Work:
             timeline.mark("first_detections")
             return results
 
-        lanes = self._runtime.models.lanes
         schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, plan.samples, lanes)
         work = Lanes(predict, self._take, lanes)
         frames = Ahead(

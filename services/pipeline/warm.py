@@ -9,19 +9,18 @@ from typing import Any
 import av
 import numpy as np
 
-from services.challenges.kinds import get_kind
+from services.challenges.kinds import ServedKind, ServedKinds
 from services.contracts.challenge import Challenge
-from services.inference.models import Models
+from services.errors import BrokenPlugin, TouchlineError
 from services.settings import Settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.source import MemorySource
 
 FRAMES = 30
-KIND = "gsr"
 
 
-def warm(models: Models, settings: Settings) -> float:
-    """Run every batch size, then a made-up clip from its bytes to an answer.
+def warm(kinds: ServedKinds, settings: Settings) -> float:
+    """Run every batch size, then for each kind a made-up clip from its bytes to an answer.
 
     Libraries load parts of themselves at first use (convolution kernels per shape, codecs, suppression,
     assignment), which would otherwise cost the first challenge seconds.
@@ -30,17 +29,33 @@ def warm(models: Models, settings: Settings) -> float:
         Seconds it took.
     """
     started = time.perf_counter()
-    models.warm(settings)
-    clip = open_clip(MemorySource(_noise_clip()), DecodeLimits(FRAMES, 1280 * 720, settings.decode_threads))
-    kind = get_kind(KIND)
+    for predictor in kinds.predictors.values():
+        predictor.warm(settings)
+    data = _noise_clip()
+    for served in kinds.kinds.values():
+        try:
+            _answer(served, data, settings)
+        except TouchlineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - kinds and predictors may be plug-ins
+            raise BrokenPlugin(
+                f"kind {served.kind.name!r} cannot answer a made-up clip with "
+                f"PREDICTOR={settings.predictor_for(served.kind.name)}: {type(error).__name__}: {error}"
+            ) from error
+    return time.perf_counter() - started
+
+
+def _answer(served: ServedKind, data: bytes, settings: Settings) -> None:
+    clip = open_clip(MemorySource(data), DecodeLimits(FRAMES, 1280 * 720, settings.decode_threads))
+    kind, predictor = served.kind, served.predictor
     plan, box = kind.plan(clip, settings)
-    assembly = kind.assemble(
-        Challenge(challenge_id="warm-up", video_url="", deadline=0.0, submitted_at=0.0), clip, plan, settings
+    challenge = Challenge(
+        challenge_id="warm-up", video_url="", kind=kind.name, deadline=0.0, submitted_at=0.0
     )
-    assembly.add(kind.predictor(models).predict(list(clip.frames(plan, box)), box))
+    assembly = kind.assemble(challenge, clip, plan, settings, predictor)
+    assembly.add(predictor.predict(list(clip.frames(plan, box)), box))
     assembly.fill()
     assembly.encode(0.0)
-    return time.perf_counter() - started
 
 
 def _noise_clip() -> bytes:

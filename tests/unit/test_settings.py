@@ -28,6 +28,11 @@ def clean_environment(tmp_path, monkeypatch) -> None:
         ("QUEUE_NAME", "two words", "text matching"),
         ("ORIGINS", "ftp://example.org/", "comma-separated list"),
         ("USE_NVDEC", "perhaps", "0 or 1"),
+        ("SERVED_KINDS", ",", "comma-separated list"),
+        ("SERVED_KINDS", "gsr,gsr", "comma-separated list"),
+        ("PREDICTOR", "one,two", "comma-separated list"),
+        ("PREDICTOR", "gsr=", "comma-separated list"),
+        ("PREDICTOR", "chess=deep-blue", "SERVED_KINDS does not name chess"),
         ("USER_AGENT", "x" * 201, "text of 1 to 200 characters"),
     ],
 )
@@ -102,3 +107,10 @@ def test_what_is_allowed_but_costs_is_said_at_the_start(monkeypatch: pytest.Monk
     monkeypatch.setenv(variable, value)
     cautions = load_settings(_env_file=None).cautions()
     assert [caution.split(":")[0] for caution in cautions] == [name]
+
+
+def test_a_predictor_for_each_kind() -> None:
+    settings = load_settings(served_kinds="gsr,soccer_action", predictor="soccer_action=spotter")
+    assert settings.predictor_for("gsr") == "bundled"
+    assert settings.predictor_for("soccer_action") == "spotter"
+    assert load_settings(predictor="mine").predictor_for("gsr") == "mine"

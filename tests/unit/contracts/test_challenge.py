@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.contracts.challenge import Challenge, parse_challenge
-from services.errors import InvalidChallenge
+from services.contracts.challenge import Challenge, check_kind, parse_challenge
+from services.errors import InvalidChallenge, UnsupportedKind
 
 GOOD: dict[str, Any] = {
     "challenge_id": "a",
@@ -30,7 +30,6 @@ def test_good_messages_are_read_from_mapping_and_json() -> None:
         ({"challenge_id": "x" * 201}, "challenge_id"),
         ({"video_url": None}, "video_url"),
         ({"video_url": ""}, "video_url"),
-        ({"kind": "tcg_grading"}, "tcg_grading"),
         ({"deadline": "soon"}, "deadline"),
         ({"deadline": float("nan")}, "finite"),
         ({"surprise": 1}, "surprise"),
@@ -55,3 +54,11 @@ def test_missing_field() -> None:
 def test_challenge_is_frozen() -> None:
     with pytest.raises(AttributeError):
         Challenge(**GOOD).kind = "x"  # type: ignore[misc]
+
+
+def test_a_kind_that_is_not_served_is_refused_with_what_is() -> None:
+    check_kind("gsr", ("gsr", "soccer_action"))
+    with pytest.raises(UnsupportedKind, match="'chess'.*served: gsr, soccer_action"):
+        check_kind("chess", ("soccer_action", "gsr"))
+    with pytest.raises(UnsupportedKind, match="trading cards is out of this project's scope; served: gsr"):
+        check_kind("tcg_grading", ("gsr",))

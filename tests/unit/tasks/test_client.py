@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from services.errors import InvalidChallenge, QueueUnavailable
+from services.errors import InvalidChallenge, QueueUnavailable, UnsupportedKind
 from tasks.client import submit
 
 CLOSED = "redis://:secret@127.0.0.1:1/0"
@@ -22,7 +22,7 @@ def test_importing_the_client_needs_none_of_the_heavy_libraries() -> None:
 
 
 def test_bad_arguments_are_refused_before_anything_is_sent() -> None:
-    with pytest.raises(InvalidChallenge, match="kind"):
+    with pytest.raises(UnsupportedKind, match="served: gsr"):
         submit("https://x/y.mp4", kind="chess", redis_url=CLOSED)
     with pytest.raises(InvalidChallenge, match="video_url"):
         submit("", redis_url=CLOSED)
