@@ -12,6 +12,7 @@ import av.error
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats
+from services.video.mp4_boxes import find_moov
 from services.video.orientation import shown_size, turns_of_angle
 from services.video.picture import Frame, Letterbox, to_network
 from services.video.plan import FramePlan
@@ -21,6 +22,7 @@ CONTAINERS = "mov,mp4,matroska,webm,mpegts,avi"
 """Formats that the general demuxer may open; none of them follows references to other files or URLs."""
 _TIMED = {"mov", "matroska"}
 """Formats whose header states a duration; elsewhere FFmpeg guesses one."""
+_EBML = b"\x1aE\xdf\xa3"
 _CERTAIN = 2
 """A clip whose header states so many times more frames than are allowed is refused before they come."""
 
@@ -36,8 +38,8 @@ class ContainerClip:
 
     def __init__(self, source: ByteSource, limits: DecodeLimits) -> None:
         self._limits = limits
-        self._file = SourceFile(source)
         source.wait_for(limits.min_start_bytes, limits.start_timeout_s)
+        self._file = SourceFile(source, seeks=not _is_in_order(source))
         self._container = self._open(source)
         self._stream = self._main_stream()
         self._stream.codec_context.thread_type = "AUTO"
@@ -142,9 +144,21 @@ class ContainerClip:
             raise self._file.failure from cause
 
 
+def _is_in_order(source: ByteSource) -> bool:
+    """Whether the file can be read from the front to the end: Matroska, MPEG-TS, fragmented MP4.
+
+    FFmpeg looks through the whole of a fragmented file before its first frame, if it can.
+    """
+    head = source.read_at(0, 189)
+    if head[:4] == _EBML or (head[:1] == b"G" == head[188:]):
+        return True
+    moov = find_moov(source)
+    return moov is not None and not moov.last and moov.announces_fragments
+
+
 def _claims_to_be_a_video(head: bytes) -> bool:
     return (
         head[4:8] in (b"ftyp", b"moov", b"mdat", b"moof", b"styp", b"wide")
-        or head[:4] == b"\x1aE\xdf\xa3"
+        or head[:4] == _EBML
         or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
     )

@@ -6,36 +6,19 @@ Format: ISO/IEC 14496-12 (boxes, sample tables, edit lists), 14496-15 (avcC, hvc
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.video.mp4_boxes import boxes, children, find_moov
 from services.video.orientation import Matrix, quarter_turns
 from services.video.parameter_sets import stated_size
 from services.video.source import ByteSource
 
-MAX_MOOV = 64 << 20
 MAX_SAMPLES = 1_000_000
 """Tables of more frames are not unfolded, a few bytes can claim 4 000 000 000. MAX_FRAMES ends there."""
-MAX_BOXES = 1000
-"""So many boxes may stand before the index; more are a trap, not a video."""
-_TOP_LEVEL = {
-    b"ftyp",
-    b"moov",
-    b"mdat",
-    b"free",
-    b"skip",
-    b"wide",
-    b"udta",
-    b"uuid",
-    b"meta",
-    b"moof",
-    b"sidx",
-}
-_TOP_LEVEL |= {b"styp", b"pdin", b"emsg", b"prft"}
 _CONFIG = {b"avc1": (b"avcC", "h264"), b"hvc1": (b"hvcC", "hevc"), b"hev1": (b"hvcC", "hevc")}
 _NO_EDIT = -1
 _NORMAL_RATE = 0x10000
@@ -98,47 +81,8 @@ def read_index(source: ByteSource) -> Mp4Index | None:
         UnsupportedVideo: An MP4 file without a video track.
         TooLarge: An index of more than 64 MB or a million frames.
     """
-    offset, seen_mdat = 0, False
-    for _ in range(MAX_BOXES):
-        head = source.read_at(offset, 16)
-        if len(head) < 8:
-            if offset == 0:
-                return None
-            raise CorruptVideo("the video is cut off before its index (moov); check the file", stage="index")
-        size, kind = struct.unpack(">I4s", head[:8])
-        header = 8
-        if size == 1 and len(head) == 16:
-            size, header = struct.unpack(">Q", head[8:])[0], 16
-        if kind not in _TOP_LEVEL and (offset == 0 or not _is_name(kind)):
-            if offset == 0:
-                return None
-            raise CorruptVideo(
-                f"no box of an MP4 file stands at byte {offset}; check the file", stage="index"
-            )
-        if kind == b"moof":
-            return None
-        if kind == b"moov":
-            if size > MAX_MOOV:
-                raise TooLarge(
-                    f"the index (moov) says it has {size} bytes, at most {MAX_MOOV} are read; "
-                    "a damaged file, or one to be cut into shorter ones",
-                    stage="index",
-                )
-            moov = source.read_at(offset + header, size - header)
-            if len(moov) < size - header:
-                raise CorruptVideo(
-                    "the video is cut off within its index (moov); check the file", stage="index"
-                )
-            return parse_moov(moov, moov_last=seen_mdat)
-        if size < header:
-            raise CorruptVideo("the video has no index (moov); check the file", stage="index")
-        seen_mdat |= kind == b"mdat"
-        offset += size
-    raise CorruptVideo(f"no index (moov) within the first {MAX_BOXES} boxes; check the file", stage="index")
-
-
-def _is_name(kind: bytes) -> bool:
-    return all(0x20 <= byte < 0x7F for byte in kind)
+    moov = find_moov(source)
+    return None if moov is None else parse_moov(moov.content, moov_last=moov.last)
 
 
 def parse_moov(moov: bytes, *, moov_last: bool = False) -> Mp4Index | None:
@@ -150,38 +94,16 @@ def parse_moov(moov: bytes, *, moov_last: bool = False) -> Mp4Index | None:
         return None
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        size, kind = struct.unpack(">I4s", data[at : at + 8])
-        header = 8
-        if size == 1:
-            size, header = struct.unpack(">Q", data[at + 8 : at + 16])[0], 16
-        elif size == 0:
-            size = len(data) - at
-        if size < header or at + size > len(data):
-            raise ValueError(f"box {kind!r} is longer than what holds it")
-        yield kind, data[at + header : at + size]
-        at += size
-
-
-def _children(data: bytes) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    for kind, body in _boxes(data):
-        found.setdefault(kind, body)
-    return found
-
-
 def _parse_moov(moov: bytes, moov_last: bool) -> Mp4Index | None:
-    boxes = list(_boxes(moov))
-    if any(kind == b"mvex" for kind, _ in boxes):
+    inside = list(boxes(moov))
+    if any(kind == b"mvex" for kind, _ in inside):
         return None
-    for kind, body in boxes:
+    for kind, body in inside:
         if kind == b"trak":
-            trak = _children(body)
-            mdia = _children(trak[b"mdia"])
+            trak = children(body)
+            mdia = children(trak[b"mdia"])
             if mdia[b"hdlr"][8:12] == b"vide":
-                return _parse_video(trak, mdia, dict(boxes)[b"mvhd"], moov_last)
+                return _parse_video(trak, mdia, dict(inside)[b"mvhd"], moov_last)
     raise UnsupportedVideo("the MP4 file has no video track; check the URL", stage="index")
 
 
@@ -194,7 +116,7 @@ def _parse_video(
     turns = quarter_turns(_matrix(tkhd, 52 if tkhd[0] == 1 else 40), movie_matrix)
     mdhd = mdia[b"mdhd"]
     timescale = struct.unpack(">I", mdhd[20:24] if mdhd[0] == 1 else mdhd[12:16])[0]
-    stbl = _children(_children(mdia[b"minf"])[b"stbl"])
+    stbl = children(children(mdia[b"minf"])[b"stbl"])
     entry = _parse_entry(stbl[b"stsd"])
     if entry is None or not timescale or not movie_timescale:
         return None
@@ -230,12 +152,12 @@ def _matrix(box: bytes, offset: int) -> Matrix:
 def _parse_entry(stsd: bytes) -> tuple[str, bytes, int, int] | None:
     if struct.unpack(">I", stsd[4:8])[0] != 1:
         return None
-    kind, body = next(_boxes(stsd[8:]))
+    kind, body = next(boxes(stsd[8:]))
     if kind not in _CONFIG:
         return None
     width, height = struct.unpack(">HH", body[24:28])
     box, codec = _CONFIG[kind]
-    configuration = _children(body[78:])[box]
+    configuration = children(body[78:])[box]
     if stated_size(codec, configuration) != (width, height):
         return None
     return codec, configuration, width, height
@@ -290,7 +212,7 @@ def _offsets(stbl: dict[bytes, bytes], sizes: Int64s) -> Int64s:
 
 def _edits_change_frames(edts: bytes, pts: Int64s, timescale: int, movie_timescale: int) -> bool:
     """Whether an edit list leaves frames out or plays them twice; a mere shift of time does not matter."""
-    elst = _children(edts).get(b"elst")
+    elst = children(edts).get(b"elst")
     if elst is None:
         return False
     rows = struct.unpack(">I", elst[4:8])[0]

@@ -58,10 +58,15 @@ class SourceFile(io.RawIOBase):
     """A `ByteSource` as a seekable binary file, for demuxers that want one.
 
     An error of the source is kept in `failure` and raised; demuxers written in C tend to lose it on the way.
+
+    Args:
+        source: Where the bytes come from.
+        seeks: Whether the demuxer may jump; one that may often looks at the end of the file first.
     """
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, *, seeks: bool = True) -> None:
         self._source = source
+        self._seeks = seeks
         self._position = 0
         self.failure: ChallengeError | None = None
 
@@ -70,8 +75,8 @@ class SourceFile(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        """True."""
-        return True
+        """Whether it may be told to."""
+        return self._seeks
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes, at least one unless at the end."""

@@ -34,7 +34,7 @@ X265 = {"codec": "libx265", "codec_options": {"x265-params": "log-level=none"}}
     ids=str,
 )
 def test_size(options: dict[str, Any]) -> None:
-    index = read_index(MemorySource(make_video(frames=1, **options)))
+    index = read_index(MemorySource(make_video(frames=5, **options)))
     assert index is not None
     assert (index.width, index.height) == options["size"]
     assert stated_size(index.codec, index.extradata) == options["size"]
