@@ -22,7 +22,7 @@ class Answer(msgspec.Struct, frozen=True):
     Attributes:
         challenge_id: Whose answer it is.
         body: The encoded response, ready to be sent to the validator as it is.
-        partial: Whether a time budget cut the work short.
+        partial: Whether the time, or the download, ended before the work was done.
         timeline: `Timeline.to_dict()` of the worker.
     """
 

@@ -25,7 +25,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 RESUMES = 6
 """How often a body that broke off is continued with a Range request, as long as each brings something."""
 RESUME_AFTER = 256 * 1024
-"""An attempt that brought fewer bytes than this is not repeated: the origin is the trouble, not the line."""
+"""A second attempt that brings fewer bytes than this is the last: the origin is the trouble, not the line."""
 HEDGE_AFTER = 256 * 1024
 """When so much of the body is there and the head is not, one of its lines hangs: fetch what is missing."""
 HEAD_GRACE_S = 0.25
@@ -103,7 +103,8 @@ class Download:
                 size = self.stream.size
                 if size is not None and self._at >= size:
                     return  # only the end mark was lost
-                resumable = self._ranges and self._read - before >= RESUME_AFTER
+                # the first time it may have been the connection
+                resumable = self._ranges and (not attempt or self._read - before >= RESUME_AFTER)
                 if self._scope.cancelled or attempt == RESUMES or not resumable:
                     raise
                 self._timeline.count("resumes")

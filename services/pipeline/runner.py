@@ -15,7 +15,7 @@ from services.contracts.reply import Answer
 from services.deadline import Deadline
 from services.download.fetch import Download
 from services.download.pool import ConnectionPool
-from services.errors import CorruptVideo, DeadlineExceeded
+from services.errors import CorruptVideo, DeadlineExceeded, TransportError
 from services.pipeline.batching import BatchSchedule, Lanes
 from services.pipeline.stage import Ahead, TimedOut
 from services.settings import Settings
@@ -167,33 +167,39 @@ class _Work:
     def _infer(
         self, frames: Ahead[Frame], schedule: BatchSchedule, work: Lanes[Sequence[Frame], Any]
     ) -> bool:
-        """Batch and infer until the frames end; whether time ran out before they did."""
+        """Batch and infer until the frames end; whether time, or the download, ended before they did."""
         timeline = self._timeline
         limit = self._deadline.remaining() - RESERVE_S
         if self._settings.time_budget_s:
             limit = min(limit, self._settings.time_budget_s - timeline.now())
         end = timeline.now() + limit
-        begun = ended = cut = False
-        while not (ended or cut):
+        begun = ended = late = broken = False
+        while not (ended or late or broken):
             batch: list[Frame] = []
             size = schedule.next()
-            while len(batch) < size and not (ended or cut):
+            while len(batch) < size and not (ended or late or broken):
                 try:
                     batch.append(frames.get(end - timeline.now()))
                 except StopIteration:
                     ended = True
                 except TimedOut:
-                    cut = True
-            if batch and not (cut and begun):
+                    late = True
+                except TransportError as error:
+                    if not (begun or batch):
+                        raise
+                    # half a clip scores more than none; the front end sees `partial` and may ask again
+                    timeline.note(broke_off=str(error))
+                    broken = True
+            if batch and not (late and begun):
                 work.submit(batch)
                 begun = True
-            cut = cut or (not ended and timeline.now() >= end)
+            late = late or (not ended and timeline.now() >= end)
         work.drain()
         if not begun:
-            if cut:
+            if late:
                 raise DeadlineExceeded("no frame could be inferred before the deadline", stage="inference")
             raise CorruptVideo("no sampled frame of the video could be decoded")
-        return cut
+        return late or broken
 
     def _note_clip(self, clip: Clip, partial: bool) -> None:
         if partial and clip.count is None:

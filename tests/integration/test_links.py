@@ -1,0 +1,161 @@
+"""One clip over every path and over bad links, through the whole pipeline in this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from services.contracts.challenge import Challenge
+from services.contracts.gsr import decode_response, frames_part
+from services.contracts.reply import Answer
+from services.demo.clip_store import StoredClip
+from services.demo.origin import DemoOrigin
+from services.download.pool import ConnectionPool
+from services.errors import ChallengeError, DeadlineExceeded, SourceRejected, StreamStalled
+from services.inference.models import Models, load_models
+from services.pipeline.runner import Runtime, run_challenge
+from services.settings import Settings, load_settings
+from services.timeline import Timeline
+
+pytestmark = pytest.mark.integration
+FRAMES = 100
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return load_models(load_settings(device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def origin(
+    tmp_path_factory: pytest.TempPathFactory, clip_4s: StoredClip, clip_4s_faststart: StoredClip
+) -> Iterator[DemoOrigin]:
+    folder = tmp_path_factory.mktemp("links")
+    (folder / "last.mp4").write_bytes(clip_4s.path.read_bytes())
+    (folder / "front.mp4").write_bytes(clip_4s_faststart.path.read_bytes())
+    with DemoOrigin(folder) as origin:
+        yield origin
+
+
+def make_settings(origin: DemoOrigin, **overrides: Any) -> Settings:
+    values: dict[str, Any] = {
+        "ca_file": str(origin.ca_file),
+        "allow_private_addresses": True,
+        "device": "cpu",
+        "head_min_rtt_ms": 0,
+    }
+    return load_settings(**(values | overrides))
+
+
+def answer(
+    models: Models, settings: Settings, url: str, *, warm: bool = True, deadline_s: float = 60.0
+) -> tuple[Answer, dict[str, Any]]:
+    pool = ConnectionPool(settings)
+    try:
+        if warm:
+            pool.warmup(url)
+        now = time.time()
+        challenge = Challenge(
+            challenge_id="links", video_url=url, deadline=now + deadline_s, submitted_at=now
+        )
+        timeline = Timeline()
+        found = run_challenge(challenge, Runtime(pool, models, settings), timeline)
+        return found, timeline.to_dict()["facts"]
+    finally:
+        pool.close()
+        left = [t.name for t in threading.enumerate() if t.name.startswith(("touchline-d", "touchline-h"))]
+        assert left == []
+
+
+@pytest.fixture(scope="module")
+def reference(origin: DemoOrigin, models: Models) -> bytes:
+    found, _ = answer(models, make_settings(origin), origin.url("front.mp4"), warm=False)
+    assert not found.partial
+    return frames_part(found.body)
+
+
+@pytest.mark.parametrize("name", ["front.mp4", "last.mp4"])
+@pytest.mark.parametrize(
+    ("warm", "overrides", "head"),
+    [
+        (True, {}, "10/10"),
+        (True, {"head_connections": 3}, "3/3"),
+        (True, {"head_connections": 0}, None),
+        (False, {}, None),
+        (True, {"use_connection_pool": False}, None),
+        (True, {"chunked_streaming": False}, "10/10"),
+    ],
+    ids=["ten lines", "three lines", "no line", "cold", "no pool", "not streamed"],
+)
+def test_every_path_gives_the_same_bytes(
+    origin: DemoOrigin,
+    models: Models,
+    reference: bytes,
+    name: str,
+    warm: bool,
+    overrides: dict[str, Any],
+    head: str | None,
+) -> None:
+    found, facts = answer(models, make_settings(origin, **overrides), origin.url(name), warm=warm)
+    assert not found.partial
+    assert facts.get("head_pieces") == head
+    assert frames_part(found.body) == reference
+
+
+@pytest.mark.parametrize("name", ["front.mp4", "last.mp4"])
+def test_a_connection_that_breaks_off_is_resumed_to_the_same_bytes(
+    origin: DemoOrigin, models: Models, reference: bytes, name: str
+) -> None:
+    found, facts = answer(models, make_settings(origin), origin.url(name, reset_after=300_000))
+    assert facts["resumes"] >= 1
+    assert frames_part(found.body) == reference
+
+
+@pytest.mark.parametrize(
+    "fault", [{"stall_after": 200_000}, {"cut_after": 300_000, "no_range": 1}], ids=["stalls", "breaks off"]
+)
+def test_a_link_that_ends_in_the_middle_gives_the_best_answer(
+    origin: DemoOrigin, models: Models, fault: dict[str, object]
+) -> None:
+    settings = make_settings(origin, stall_timeout_s=0.5, head_connections=0)
+    found, facts = answer(models, settings, origin.url("front.mp4", **fault), deadline_s=30)
+    assert found.partial
+    assert facts["broke_off"]
+    assert 0 < facts["sampled"] < 18
+    assert [frame.frame_number for frame in decode_response(found.body).frames] == list(range(FRAMES))
+
+
+@pytest.mark.parametrize("lines", [0, 10])
+def test_ten_kilobytes_a_second_end_by_the_deadline(origin: DemoOrigin, models: Models, lines: int) -> None:
+    settings = make_settings(origin, head_connections=lines)
+    deadline = time.time() + 4.0
+    try:
+        found, _ = answer(models, settings, origin.url("front.mp4", rate=10_000), deadline_s=4.0)
+    except DeadlineExceeded:
+        pass
+    else:
+        assert found.partial
+        assert len(decode_response(found.body).frames) == FRAMES
+    # the pipeline's own promise, far from a matter of speed: it gives up at the deadline and not later
+    assert time.time() < deadline + 20
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"stall_after": 0}, StreamStalled),
+        ({"cut_after": 20_000}, StreamStalled),
+        ({"status": 503}, SourceRejected),
+    ],
+)
+def test_a_link_that_brings_no_frame_is_told_as_such(
+    origin: DemoOrigin, models: Models, fault: dict[str, object], error: type[ChallengeError]
+) -> None:
+    settings = make_settings(origin, stall_timeout_s=0.5, reuse_probe_s=0.5)
+    with pytest.raises(error) as caught:
+        answer(models, settings, origin.url("front.mp4", **fault), deadline_s=30)
+    assert type(caught.value) is error
