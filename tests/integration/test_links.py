@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.challenges.kinds import ServedKinds, serve
 from services.contracts.challenge import Challenge
 from services.contracts.gsr import decode_response, frames_part
 from services.contracts.reply import Answer
@@ -16,7 +17,6 @@ from services.demo.clip_store import StoredClip
 from services.demo.origin import DemoOrigin
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, DeadlineExceeded, SourceRejected, StreamStalled
-from services.inference.models import Models, load_models
 from services.pipeline.runner import Runtime, run_challenge
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
@@ -26,8 +26,8 @@ FRAMES = 100
 
 
 @pytest.fixture(scope="module")
-def models() -> Models:
-    return load_models(load_settings(device="cpu"))
+def kinds() -> ServedKinds:
+    return serve(load_settings(device="cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def make_settings(origin: DemoOrigin, **overrides: Any) -> Settings:
 
 
 def answer(
-    models: Models, settings: Settings, url: str, *, warm: bool = True, deadline_s: float = 60.0
+    kinds: ServedKinds, settings: Settings, url: str, *, warm: bool = True, deadline_s: float = 60.0
 ) -> tuple[Answer, dict[str, Any]]:
     pool = ConnectionPool(settings)
     try:
@@ -63,7 +63,7 @@ def answer(
             challenge_id="links", video_url=url, deadline=now + deadline_s, submitted_at=now
         )
         timeline = Timeline()
-        found = run_challenge(challenge, Runtime(pool, models, settings), timeline)
+        found = run_challenge(challenge, Runtime(pool, kinds, settings), timeline)
         return found, timeline.to_dict()["facts"]
     finally:
         pool.close()
@@ -72,8 +72,8 @@ def answer(
 
 
 @pytest.fixture(scope="module")
-def reference(origin: DemoOrigin, models: Models) -> bytes:
-    found, _ = answer(models, make_settings(origin), origin.url("front.mp4"), warm=False)
+def reference(origin: DemoOrigin, kinds: ServedKinds) -> bytes:
+    found, _ = answer(kinds, make_settings(origin), origin.url("front.mp4"), warm=False)
     assert not found.partial
     return frames_part(found.body)
 
@@ -93,14 +93,14 @@ def reference(origin: DemoOrigin, models: Models) -> bytes:
 )
 def test_every_path_gives_the_same_bytes(
     origin: DemoOrigin,
-    models: Models,
+    kinds: ServedKinds,
     reference: bytes,
     name: str,
     warm: bool,
     overrides: dict[str, Any],
     head: str | None,
 ) -> None:
-    found, facts = answer(models, make_settings(origin, **overrides), origin.url(name), warm=warm)
+    found, facts = answer(kinds, make_settings(origin, **overrides), origin.url(name), warm=warm)
     assert not found.partial
     assert facts.get("head_pieces") == head
     assert frames_part(found.body) == reference
@@ -108,9 +108,9 @@ def test_every_path_gives_the_same_bytes(
 
 @pytest.mark.parametrize("name", ["front.mp4", "last.mp4"])
 def test_a_connection_that_breaks_off_is_resumed_to_the_same_bytes(
-    origin: DemoOrigin, models: Models, reference: bytes, name: str
+    origin: DemoOrigin, kinds: ServedKinds, reference: bytes, name: str
 ) -> None:
-    found, facts = answer(models, make_settings(origin), origin.url(name, reset_after=300_000))
+    found, facts = answer(kinds, make_settings(origin), origin.url(name, reset_after=300_000))
     assert facts["resumes"] >= 1
     assert frames_part(found.body) == reference
 
@@ -119,10 +119,10 @@ def test_a_connection_that_breaks_off_is_resumed_to_the_same_bytes(
     "fault", [{"stall_after": 200_000}, {"cut_after": 300_000, "no_range": 1}], ids=["stalls", "breaks off"]
 )
 def test_a_link_that_ends_in_the_middle_gives_the_best_answer(
-    origin: DemoOrigin, models: Models, fault: dict[str, object]
+    origin: DemoOrigin, kinds: ServedKinds, fault: dict[str, object]
 ) -> None:
     settings = make_settings(origin, stall_timeout_s=0.5, head_connections=0)
-    found, facts = answer(models, settings, origin.url("front.mp4", **fault), deadline_s=30)
+    found, facts = answer(kinds, settings, origin.url("front.mp4", **fault), deadline_s=30)
     assert found.partial
     assert facts["broke_off"]
     assert 0 < facts["sampled"] < 18
@@ -130,11 +130,13 @@ def test_a_link_that_ends_in_the_middle_gives_the_best_answer(
 
 
 @pytest.mark.parametrize("lines", [0, 10])
-def test_ten_kilobytes_a_second_end_by_the_deadline(origin: DemoOrigin, models: Models, lines: int) -> None:
+def test_ten_kilobytes_a_second_end_by_the_deadline(
+    origin: DemoOrigin, kinds: ServedKinds, lines: int
+) -> None:
     settings = make_settings(origin, head_connections=lines)
     deadline = time.time() + 4.0
     try:
-        found, _ = answer(models, settings, origin.url("front.mp4", rate=10_000), deadline_s=4.0)
+        found, _ = answer(kinds, settings, origin.url("front.mp4", rate=10_000), deadline_s=4.0)
     except DeadlineExceeded:
         pass
     else:
@@ -153,9 +155,9 @@ def test_ten_kilobytes_a_second_end_by_the_deadline(origin: DemoOrigin, models: 
     ],
 )
 def test_a_link_that_brings_no_frame_is_told_as_such(
-    origin: DemoOrigin, models: Models, fault: dict[str, object], error: type[ChallengeError]
+    origin: DemoOrigin, kinds: ServedKinds, fault: dict[str, object], error: type[ChallengeError]
 ) -> None:
     settings = make_settings(origin, stall_timeout_s=0.5, reuse_probe_s=0.5)
     with pytest.raises(error) as caught:
-        answer(models, settings, origin.url("front.mp4", **fault), deadline_s=30)
+        answer(kinds, settings, origin.url("front.mp4", **fault), deadline_s=30)
     assert type(caught.value) is error
