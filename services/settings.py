@@ -23,6 +23,10 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 """Where clients look, and where `touchline up` puts its embedded server, when REDIS_URL is unset."""
 
 
+DETECTED_CLASSES = ("ball", "goalkeeper", "player", "referee", "none")
+"""What CLASS_MAP may call a class: those of the wire by their ids, then none of them."""
+
+
 class Settings(BaseSettings):
     """The settings; each field's description is its documentation (docs/reference/settings.md)."""
 
@@ -220,13 +224,36 @@ class Settings(BaseSettings):
     detector_model: str = Field(
         "touchline-detect",
         min_length=1,
-        description="Detector: a bundled name or the path of any model that ultralytics loads.",
+        description="Detector: a bundled name, the path of any model that ultralytics loads, or "
+        "`hf:owner/repo/file.pt@commit` on a model hub.",
     )
     pitch_model: str = Field(
         "touchline-pitch",
         min_length=1,
-        description="32-keypoint pitch model: a bundled name or the path of a pose model with 32 keypoints, "
-        "or of a detector with the classes kp01 to kp32.",
+        description="32-keypoint pitch model, named like DETECTOR_MODEL: a pose model with 32 keypoints, "
+        "or a detector with the classes kp01 to kp32.",
+    )
+    class_map: CsvList = Field(
+        (),
+        description="What the detector's classes are, where their names do not say it: "
+        "`cls0=player,staff=none` (ball, goalkeeper, player, referee, none), comma-separated.",
+    )
+    model_cache_dir: str = Field(
+        "~/.cache/touchline",
+        min_length=1,
+        description="Folder of downloaded models and of those exported to OpenVINO; "
+        "Docker keeps it in a volume.",
+    )
+    hf_endpoint: str = Field(
+        "https://huggingface.co", pattern=r"^https?://.+", description="The hub that `hf:` models come from."
+    )
+    hf_token: str | None = Field(
+        None, min_length=1, max_length=400, description="Token for models that the hub gives to you alone."
+    )
+    allow_unpinned_models: bool = Field(
+        False,
+        description="Load `hf:` models that name neither a commit nor a checksum. Their content may be "
+        "exchanged by others, and loading a .pt runs what it contains.",
     )
     pitch_conf_threshold: float = Field(0.35, gt=0, lt=1, description="Least confidence of a pitch keypoint.")
     first_batch_size: int = Field(
@@ -256,7 +283,7 @@ class Settings(BaseSettings):
         None, pattern=r"^[^:]+:.+$", description="user:password that Flower asks for."
     )
 
-    @field_validator("origins", "allowed_hosts", "served_kinds", "predictor", mode="before")
+    @field_validator("origins", "allowed_hosts", "served_kinds", "predictor", "class_map", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -327,6 +354,15 @@ class Settings(BaseSettings):
             )
         return found
 
+    @field_validator("class_map")
+    @classmethod
+    def _classes_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            name, separator, wanted = item.rpartition("=")
+            if not separator or not name.strip() or wanted.strip() not in DETECTED_CLASSES:
+                raise ValueError(f"{item!r} is not `name=class`, class being {', '.join(DETECTED_CLASSES)}")
+        return value
+
     @field_validator("origins")
     @classmethod
     def _origins_are_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -372,7 +408,7 @@ def allowed_values(field: str) -> str:
 
 def shown_value(name: str, value: Any) -> str:
     """A value as messages show it: without what may be a password."""
-    if name == "FLOWER_BASIC_AUTH":
+    if name in ("FLOWER_BASIC_AUTH", "HF_TOKEN"):
         return "(hidden)"
     return re.sub(r"//[^/@]*@", "//***@", repr(value))
 

@@ -154,9 +154,9 @@ def models(settings: Settings) -> Iterator[Finding]:
         wanted["PITCH_MODEL"] = settings.pitch_model
     for variable, name in wanted.items():
         try:
-            path = resolve_model(name, variable)
+            path = resolve_model(name, variable, settings, fetch=False)
         except ModelNotReady as error:
-            yield Finding("model", False, str(error), f"set {variable} to a bundled name or an existing file")
+            yield Finding("model", False, str(error), f"correct {variable}, or `touchline models fetch`")
             continue
         size = f"{path.stat().st_size / 1e6:.1f} MB" if path.is_file() else "folder"
         yield Finding("model", True, f"{variable}={name}: {path} ({size})")

@@ -70,11 +70,13 @@ class AnyBackend(Protocol):
 
     Attributes:
         names: Class names by the model's own ids.
+        task: `detect`, `pose`, ... as the model says; None if it does not.
         keypoint_shape: (keypoints, values each) of a pose model.
         end2end: Whether the output needs no non-maximum suppression.
     """
 
     names: dict[int, str]
+    task: str | None
     keypoint_shape: tuple[int, int] | None
     end2end: bool
 
@@ -109,7 +111,9 @@ class Backend:
         except Exception as error:  # noqa: BLE001 - loaders of a dozen formats raise whatever they like
             raise ModelNotReady(f"{path}: not a model that ultralytics loads: {error}") from error
         self.names: dict[int, str] = {int(k): str(v) for k, v in self._model.names.items()}
-        self.task: str | None = getattr(self._model, "task", None)
+        # a .pt says it in the network that was loaded, an export in its metadata
+        network = getattr(self._model, "model", None)
+        self.task: str | None = getattr(self._model, "task", None) or getattr(network, "task", None)
         shape = getattr(self._model, "kpt_shape", None)
         self.keypoint_shape: tuple[int, int] | None = (int(shape[0]), int(shape[1])) if shape else None
         self.end2end = bool(getattr(self._model, "end2end", False))

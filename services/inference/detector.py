@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,47 +10,16 @@ import numpy as np
 from services.contracts.results import Detections
 from services.errors import ModelNotReady
 from services.inference.backend import AnyBackend, mapped_errors
+from services.inference.class_map import listed, map_classes
 from services.inference.suppression import Rows, suppress
 from services.video.picture import Image, Letterbox
 
 if TYPE_CHECKING:
     import torch
 
-log = logging.getLogger(__name__)
-
 IOU_THRESHOLD = 0.6
 NMS_TIME_S = 60.0
 """Ultralytics cuts suppression off after 50 ms a picture, which would make answers depend on the load."""
-
-WIRE_CLASSES = {
-    "ball": 0,
-    "sports ball": 0,
-    "football": 0,
-    "goalkeeper": 1,
-    "keeper": 1,
-    "player": 2,
-    "person": 2,
-    "referee": 3,
-}
-
-
-def map_classes(names: dict[int, str]) -> dict[int, int]:
-    """Map a model's classes by name to the wire's ids; others are left out.
-
-    Raises:
-        ModelNotReady: No class has a known name.
-    """
-    found = {own: WIRE_CLASSES[name.lower()] for own, name in names.items() if name.lower() in WIRE_CLASSES}
-    if not found:
-        raise ModelNotReady(
-            f"the detector's classes ({', '.join(list(names.values())[:8])}) are none of: "
-            + ", ".join(WIRE_CLASSES)
-        )
-    missing = {0: "ball", 1: "goalkeeper", 2: "player", 3: "referee"}
-    absent = [name for wire, name in missing.items() if wire not in found.values()]
-    if absent:
-        log.warning("the detector has no class for: %s", ", ".join(absent))
-    return found
 
 
 class Detector:
@@ -60,13 +29,24 @@ class Detector:
         backend: The loaded model.
         confidence: Least confidence of a box.
         most: Most boxes kept per frame.
+        classes: What the model's classes are where their names do not say it, as in CLASS_MAP.
+
+    Raises:
+        ModelNotReady: The model finds no boxes, or none of its classes is a player.
     """
 
-    def __init__(self, backend: AnyBackend, confidence: float, most: int) -> None:
+    def __init__(
+        self, backend: AnyBackend, confidence: float, most: int, classes: Iterable[str] = ()
+    ) -> None:
+        if backend.task not in (None, "detect"):
+            raise ModelNotReady(
+                f"the detector is a model for {backend.task!r} (classes {listed(backend.names)}); "
+                "one for 'detect' is needed"
+            )
         self._backend = backend
         self._confidence = confidence
         self._most = most
-        self._wire = map_classes(backend.names)
+        self._wire = map_classes(backend.names, classes)
         self._classes = np.array(sorted(self._wire), np.int64)
 
     def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:

@@ -132,8 +132,8 @@ def load_models(settings: Settings) -> Models:
     Raises:
         ModelNotReady: A file is missing, is no model, does not fit its use, or the device is not there.
     """
-    detector_path = resolve_model(settings.detector_model, "DETECTOR_MODEL")
-    pitch_path = None if settings.skip_pitch else resolve_model(settings.pitch_model, "PITCH_MODEL")
+    detector_path = resolve_model(settings.detector_model, "DETECTOR_MODEL", settings)
+    pitch_path = None if settings.skip_pitch else resolve_model(settings.pitch_model, "PITCH_MODEL", settings)
     device = choose_device(settings.device)
     if device.startswith("cuda"):
         _be_on(device)
@@ -155,6 +155,7 @@ def load_models(settings: Settings) -> Models:
         load_backend(detector_path, device, settings, lanes, threads),
         settings.conf_threshold,
         settings.max_detections,
+        settings.class_map,
     )
     pitch = None
     if pitch_path is not None:

@@ -11,6 +11,7 @@ from services.contracts.gsr import KEYPOINTS_PER_FRAME
 from services.contracts.results import Keypoints
 from services.errors import ModelNotReady
 from services.inference.backend import AnyBackend, mapped_errors
+from services.inference.class_map import listed
 from services.inference.detector import NMS_TIME_S
 from services.video.picture import Image, Letterbox
 
@@ -42,16 +43,20 @@ class PitchModel:
         shape = backend.keypoint_shape
         wanted = [f"kp{i:02d}" for i in range(1, COUNT + 1)]
         if shape is not None:
-            if shape[0] != COUNT:
-                raise ModelNotReady(f"the pitch model has {shape[0]} keypoints, {COUNT} are needed")
+            if shape[0] != COUNT or shape[1] not in (2, 3):
+                raise ModelNotReady(
+                    f"the pitch model has {shape[0]} keypoints of {shape[1]} values each, "
+                    f"{COUNT} of 2 or 3 are needed"
+                )
             self._is_pose = True
-        elif sorted(backend.names.values()) == wanted:
+        elif backend.task in (None, "detect") and sorted(backend.names.values()) == wanted:
             self._is_pose = False
             self._columns = np.argsort([backend.names[i] for i in range(COUNT)], kind="stable")
         else:
             raise ModelNotReady(
                 f"the pitch model is neither a pose model with {COUNT} keypoints "
-                f"nor a detector with the classes {wanted[0]} to {wanted[-1]}"
+                f"nor a detector with the classes {wanted[0]} to {wanted[-1]}: it is one for "
+                f"{backend.task or 'an unknown task'} with the classes {listed(backend.names)}"
             )
 
     def predict(self, images: list[Image], box: Letterbox) -> list[Keypoints]:

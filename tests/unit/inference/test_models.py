@@ -15,7 +15,7 @@ import torch
 from services.contracts.results import Detections, Keypoints
 from services.errors import DeviceLost, InferenceError, ModelNotReady, OutOfDeviceMemory
 from services.inference.backend import choose_device, mapped_errors
-from services.inference.detector import Detector, map_classes
+from services.inference.detector import Detector
 from services.inference.models import Models
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import resolve_model
@@ -31,6 +31,7 @@ class FakeBackend:
         self.names = names
         self.keypoint_shape: tuple[int, int] | None = more.get("keypoint_shape")
         self.end2end: bool = more.get("end2end", False)
+        self.task: str | None = more.get("task")
 
     def forward(self, images: list[Image]) -> torch.Tensor:
         return self.raw[: len(images)]
@@ -58,12 +59,6 @@ def test_boxes_come_back_in_source_pixels_with_wire_classes() -> None:
     assert found.classes.tolist() == [2], "the same person was given twice, or a dog was given"
     np.testing.assert_allclose(found.boxes, [expected], rtol=1e-5)
     assert found.scores.tolist() == pytest.approx([0.9])
-
-
-def test_class_maps() -> None:
-    assert map_classes({0: "person", 32: "sports ball", 5: "bus"}) == {0: 2, 32: 0}
-    with pytest.raises(ModelNotReady, match="cat"):
-        map_classes({0: "cat"})
 
 
 def test_keypoints_from_a_detector_are_centres_of_the_best_boxes() -> None:
