@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import av
@@ -27,6 +27,10 @@ _CERTAIN = 2
 """A clip whose header states so many times more frames than are allowed is refused before they come."""
 
 
+_MARGIN = 2
+"""Pictures so many times larger than allowed are not decoded; coded sizes are somewhat above shown ones."""
+
+
 class ContainerClip:
     """Any other video, through FFmpeg's demuxers: fragmented MP4, WebM, MPEG-TS, edit lists that cut.
 
@@ -44,32 +48,34 @@ class ContainerClip:
         self._stream = self._main_stream()
         self._stream.codec_context.thread_type = "AUTO"
         self._stream.codec_context.thread_count = limits.thread_count
+        self._stream.codec_context.options = {"max_pixels": str(_MARGIN * limits.max_pixels)}
         self.count: int | None = None
         self.stats = DecodeStats()
         self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
         self._check_length()
-        self._pictures = self._decoded()
-        first = next(self._pictures, None)
+        pictures = self._decoded()
+        first = next(pictures, None)
         if first is None:
             raise CorruptVideo("no frame of the video can be decoded; check the file")
         self._check_size(first.width, first.height)
-        self._first = deque([first])
+        self._pictures = chain([first], pictures)
         self._turns = turns_of_angle(-first.rotation)
         self.width, self.height = shown_size(first.width, first.height, self._turns)
 
     def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """See `Clip`."""
-        while True:
-            picture = self._first.popleft() if self._first else next(self._pictures, None)
-            if picture is None:
-                break
-            number = self.stats.decoded
+        number, last = 0, None
+        for number, last in enumerate(self._pictures):  # noqa: B007 - the last one is looked at behind the loop
             if number >= self._limits.max_frames:
                 raise TooLarge(f"more than {self._limits.max_frames} frames; MAX_FRAMES allows no more")
+            self._check_size(last.width, last.height)
             self.stats.decoded += 1
             if plan.wants(number):
-                yield Frame(number, to_network(picture, box, self._turns), plan.wants_keypoints(number))
+                yield Frame(number, to_network(last, box, self._turns), plan.wants_keypoints(number))
         self.stats.count = self.stats.decoded
+        if last is not None and not plan.wants(number):
+            # a plan wants the last frame of a clip, and only now it is known which that is
+            yield Frame(number, to_network(last, box, self._turns))
 
     def _open(self, source: ByteSource) -> av.container.InputContainer:
         try:
@@ -135,6 +141,7 @@ class ContainerClip:
         try:
             return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
         except av.error.FFmpegError:
+            self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
             self.stats.damaged += 1
             return []
 

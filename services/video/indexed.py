@@ -8,7 +8,7 @@ from typing import Any
 import av
 import av.error
 
-from services.errors import CorruptVideo, UnsupportedVideo
+from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats
 from services.video.mp4_index import Mp4Index
 from services.video.nal import is_unreferenced
@@ -70,6 +70,10 @@ class IndexedClip:
     def _give(
         self, picture: av.VideoFrame, number_of: dict[int, int], plan: FramePlan, box: Letterbox
     ) -> Iterator[Frame]:
+        if picture.width * picture.height > self._limits.max_pixels:
+            raise TooLarge(
+                f"pictures of {picture.width}x{picture.height}; MAX_PIXELS allows {self._limits.max_pixels}"
+            )
         self.stats.decoded += 1
         number = number_of.get(picture.pts if picture.pts is not None else -1)
         if number is not None and plan.wants(number):

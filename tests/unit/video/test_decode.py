@@ -11,6 +11,7 @@ from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
 from services.video.plan import FramePlan
 from services.video.source import MemorySource
+from tests.support.odd_videos import of_two_sizes
 from tests.support.videos import make_video, read_number
 
 LIMITS = DecodeLimits(max_frames=1000, max_pixels=1920 * 1080)
@@ -86,6 +87,9 @@ def test_limits() -> None:
         frames_of(data, 1, DecodeLimits(29, 1 << 22))
     with pytest.raises(TooLarge, match="MAX_PIXELS"):
         frames_of(data, 1, DecodeLimits(1000, 320 * 191))
+    for container in ("mp4", "mpegts"):
+        with pytest.raises(TooLarge, match="pictures of 640x384; MAX_PIXELS allows 61440"):
+            frames_of(of_two_sizes(container), 1, DecodeLimits(1000, 320 * 192))
     stream = make_video(container="mpegts")
     with pytest.raises(TooLarge, match="MAX_FRAMES"):
         frames_of(stream, 1, DecodeLimits(29, 1 << 22))

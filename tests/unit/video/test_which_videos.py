@@ -72,8 +72,7 @@ def test_answered(name: str, tmp_path: Path) -> None:
         assert cv_size == size
         assert cv_frames == frames
         _, sampled = ours(data, 6)[0]
-        last = {found_count - 1} if reader == "index" else set()
-        assert sampled == [frames[number] for number in sorted({*range(0, found_count, 6), *last})]
+        assert sampled == [frames[number] for number in sorted({*range(0, found_count, 6), found_count - 1})]
     elif opencv.startswith("as many"):
         assert cv_size == size
         assert len(cv_frames) == len(frames)
