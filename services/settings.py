@@ -27,6 +27,10 @@ DETECTED_CLASSES = ("ball", "goalkeeper", "player", "referee", "none")
 """What CLASS_MAP may call a class: those of the wire by their ids, then none of them."""
 
 
+ENGINE_START_S = 1800
+"""A start that makes TensorRT engines ends within this."""
+
+
 class Settings(BaseSettings):
     """The settings; each field's description is its documentation (docs/reference/settings.md)."""
 
@@ -241,7 +245,7 @@ class Settings(BaseSettings):
     model_cache_dir: str = Field(
         "~/.cache/touchline",
         min_length=1,
-        description="Folder of downloaded models and of those exported to OpenVINO; "
+        description="Folder of downloaded models and of those exported for this machine; "
         "Docker keeps it in a volume.",
     )
     hf_endpoint: str = Field(
@@ -259,10 +263,11 @@ class Settings(BaseSettings):
     first_batch_size: int = Field(
         1, ge=1, le=1024, description="Frames of the first batch, so that inference starts early."
     )
-    runtime: Literal["auto", "torch", "openvino"] = Field(
+    runtime: Literal["auto", "torch", "openvino", "tensorrt"] = Field(
         "auto",
         description="What models run in. auto: on a CPU OpenVINO, where a model has an OpenVINO file beside "
-        "it as the bundled ones do; else torch.",
+        "it as the bundled ones do; on CUDA a TensorRT engine that was made before; else torch. tensorrt "
+        "makes the engine at the start, which takes minutes once; not run on a GPU yet.",
     )
     inference_lanes: int = Field(
         0, ge=0, le=64, description="Batches that run at once under OpenVINO; 0: one for each core."
@@ -341,6 +346,11 @@ class Settings(BaseSettings):
         found = []
         if self.use_nvdec:
             found.append("USE_NVDEC=1: decoding on the GPU is not built yet; frames are decoded on the CPU")
+        if self.runtime == "tensorrt" and self.worker_start_timeout_s < ENGINE_START_S:
+            found.append(
+                f"RUNTIME=tensorrt, WORKER_START_TIMEOUT_S={self.worker_start_timeout_s}: the first start "
+                f"makes engines, may take longer and would then begin anew; {ENGINE_START_S} is enough"
+            )
         if self.partial_download:
             found.append(
                 f"PARTIAL_DOWNLOAD=1: only the first {self.partial_download_mb} MB are looked at; a clip "

@@ -118,6 +118,8 @@ class Backend:
         self.keypoint_shape: tuple[int, int] | None = (int(shape[0]), int(shape[1])) if shape else None
         self.end2end = bool(getattr(self._model, "end2end", False))
         self._half = bool(getattr(self._model, "fp16", False))
+        # an engine is given an address, and reads it as if channels came first in memory, too
+        self._by_address = path.suffix == ".engine"
 
     def forward(self, images: list[Image]) -> torch.Tensor:
         """Run one batch.
@@ -133,6 +135,8 @@ class Backend:
         with torch.inference_mode():
             batch = torch.from_numpy(np.stack(images)).to(self.device, non_blocking=True)
             batch = batch.permute(0, 3, 1, 2).to(torch.float16 if self._half else torch.float32) / 255
+            if self._by_address:
+                batch = batch.contiguous()
             output: Any = self._model(batch)
         first = output[0] if isinstance(output, list | tuple) else output
         assert isinstance(first, torch.Tensor)

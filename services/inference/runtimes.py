@@ -10,6 +10,7 @@ from pathlib import Path
 from services.errors import ModelNotReady
 from services.inference.backend import AnyBackend, Backend
 from services.inference.openvino_backend import OpenVinoBackend
+from services.inference.tensorrt_engine import tensorrt_file
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def openvino_file(path: Path, device: str, runtime: str) -> Path | None:
         own = path
     quantised = path.with_suffix(QUANTISED)
     found = own or (quantised if quantised.is_file() else None)
-    if runtime == "torch" or device != "cpu":
+    if runtime in ("torch", "tensorrt") or device != "cpu":
         if own is not None and device != "cpu":
             raise ModelNotReady(f"{path}: OpenVINO models run on DEVICE=cpu, not on {device}")
         if runtime == "openvino":
@@ -72,7 +73,10 @@ def load_backend(path: Path, device: str, settings: Settings, lanes: int, thread
     """
     file = openvino_file(path, device, settings.runtime)
     if file is None:
-        return Backend(path, device, settings.half and device.startswith("cuda"))
+        engine = tensorrt_file(path, device, settings)
+        if engine is not None:
+            log.info("%s runs as a TensorRT engine: %s", path.name, engine)
+        return Backend(engine or path, device, settings.half and device.startswith("cuda"))
     backend = OpenVinoBackend(file, lanes, threads)
     if path.is_file() and backend.source_sha256 not in (None, checksum(path)) and file != path:
         message = f"{file} was made from another {path.name}; `python -m training.quantize` makes it anew"

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.job import Context
+from benchmarks.process import WayProcess
+from benchmarks.worker import WAYS
 from services.cli.bench import NO_CHECKOUT
 from services.cli.main import app
 from services.errors import SettingsError
@@ -27,6 +34,22 @@ def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 0, result.output
     assert (seen[0].links, seen[0].congestion, seen[0].rounds) == (("seed", "r40"), ("bbr",), 2)
     assert seen[0].env == {"FRAME_STRIDE": "3"}
+
+
+def test_the_device_reaches_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr("benchmarks.bench.run_bench", lambda options, say: seen.append(options))
+    monkeypatch.setattr("benchmarks.report.report", lambda results, out: None)
+    assert CliRunner().invoke(app, ["bench", "--device", "cuda:1"]).exit_code == 0
+    started: list[list[str]] = []
+    monkeypatch.setattr(WayProcess, "_read", lambda self: {})
+    monkeypatch.setattr(subprocess, "Popen", lambda argv, **_: started.append(argv) or MagicMock())
+    place = MagicMock(ca_file="ca.pem", inside=list)
+    for name in WAYS:
+        with NamedTemporaryFile() as log:
+            WayProcess(name, place, seen[0].device, {}, Path(log.name))
+    assert [argv[-3:] for argv in started] == [[name, "ca.pem", "cuda:1"] for name in WAYS]
+    assert Context("ca.pem", "cuda:1").settings().device == "cuda:1"
 
 
 def test_an_unknown_setting_is_refused() -> None:
