@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,9 +23,9 @@ import redis.asyncio
 import redis.exceptions
 from celery import Celery
 
-from services.contracts.challenge import Challenge, check_challenge, check_kind
+from services.contracts.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
 from services.contracts.reply import Answer, reply_key, unpack_reply
-from services.errors import DeadlineExceeded, QueueUnavailable
+from services.errors import DeadlineExceeded, InvalidChallenge, QueueUnavailable, TooLarge
 from services.settings import get_settings, load_settings
 from tasks.celery_app import TASK_NAME, make_app
 
@@ -93,8 +93,10 @@ class Submission:
 
 
 def submit(
-    video_url: str,
+    video_url: str = "",
     *,
+    frames: Sequence[ChallengeFrame | Mapping[str, Any]] = (),
+    image_url: str = "",
     challenge_id: str | None = None,
     kind: str = "gsr",
     deadline_s: float | None = None,
@@ -104,6 +106,8 @@ def submit(
 
     Args:
         video_url: Where the clip lies.
+        frames: Pictures instead of a video, each with `frame_id` and `url` or `data`.
+        image_url: Where one picture lies, instead.
         challenge_id: The validator's id; one is made when there is none.
         kind: The challenge kind; one of SERVED_KINDS, which the front end and the workers share.
         deadline_s: Seconds from now after which no answer is wanted; DEFAULT_DEADLINE_S when not given.
@@ -111,6 +115,7 @@ def submit(
 
     Raises:
         InvalidChallenge: The arguments are no challenge.
+        TooLarge: The frames have more bytes than MAX_VIDEO_MB allows.
         UnsupportedKind: The kind is not served here; nothing was sent.
         QueueUnavailable: Redis cannot be reached, or MAX_QUEUE challenges are waiting.
     """
@@ -121,11 +126,18 @@ def submit(
     challenge = Challenge(
         challenge_id=challenge_id if challenge_id is not None else uuid.uuid4().hex,
         video_url=video_url,
+        frames=_frames(frames),
+        image_url=image_url,
         kind=kind,
         deadline=now + seconds,
         submitted_at=now,
     )
     check_challenge(challenge)
+    size = sum(len(frame.data or "") for frame in challenge.frames) * 3 / 4
+    if size > settings.max_video_mb * 1_000_000:
+        raise TooLarge(
+            f"the frames have {size:.0f} bytes; MAX_VIDEO_MB allows {settings.max_video_mb}", stage="accept"
+        )
     check_kind(kind, settings.served_kinds)
     token = uuid.uuid4().hex
     try:
@@ -144,6 +156,16 @@ def submit(
     except (redis.exceptions.RedisError, kombu.exceptions.OperationalError, OSError) as error:
         raise QueueUnavailable(f"Redis at {_without_password(url)} cannot be reached: {error}") from error
     return Submission(challenge, token, url)
+
+
+def _frames(frames: Sequence[ChallengeFrame | Mapping[str, Any]]) -> tuple[ChallengeFrame, ...]:
+    try:
+        return tuple(
+            frame if isinstance(frame, ChallengeFrame) else msgspec.convert(frame, ChallengeFrame)
+            for frame in frames
+        )
+    except msgspec.ValidationError as error:
+        raise InvalidChallenge(f"not a frame: {error}") from error
 
 
 @lru_cache(maxsize=8)

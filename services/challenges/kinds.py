@@ -13,7 +13,11 @@ from services.inference.plugged import LoadedPredictor, load_predictor
 from services.plugins import CHALLENGES, Plugin, find
 from services.settings import Settings
 
-BUILT_IN = {"gsr": "services.challenges.gsr_kind:GsrKind"}
+BUILT_IN = {
+    "gsr": "services.challenges.gsr_kind:GsrKind",
+    "soccer_action": "services.challenges.soccer_action:SoccerActionKind",
+    "cricket_delivery": "services.challenges.cricket_delivery:CricketDeliveryKind",
+}
 METHODS = ("plan", "predictor", "assemble")
 
 

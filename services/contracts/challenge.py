@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,22 +14,54 @@ OUT_OF_SCOPE = {"tcg_grading": "grading pictures of trading cards is out of this
 """Kinds that exist elsewhere and that no setting brings here, with the reason."""
 
 
-class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One challenge, as enqueued.
+class ChallengeFrame(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One picture of a challenge that brings pictures instead of a video.
+
+    Attributes:
+        frame_id: Its number, as the answer names it.
+        url: Where it lies.
+        data: The picture itself, JPEG or PNG in base64; goes before `url`.
+    """
+
+    frame_id: Annotated[int, msgspec.Meta(ge=0)]
+    url: str | None = None
+    data: str | None = None
+
+
+class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One challenge, as enqueued. It brings a video, or pictures, or one picture; looked for in this order.
 
     Attributes:
         challenge_id: The validator's id; at most one answer per id is given.
         video_url: Where the clip lies.
+        frames: The pictures.
+        image_url: Where the one picture lies.
         kind: The challenge kind.
         deadline: Wall-clock time (seconds since 1970) after which no answer is wanted.
         submitted_at: Wall-clock time of the submission, for the queue time.
     """
 
     challenge_id: str
-    video_url: str
     deadline: float
     submitted_at: float
     kind: str = "gsr"
+    video_url: str = ""
+    frames: tuple[ChallengeFrame, ...] = ()
+    image_url: str = ""
+
+    @property
+    def pictures(self) -> tuple[ChallengeFrame, ...]:
+        """What there is instead of a video, by rising number; empty when there is a video."""
+        if self.video_url:
+            return ()
+        alone = (ChallengeFrame(0, self.image_url),) if self.image_url else ()
+        return tuple(sorted(self.frames, key=lambda frame: frame.frame_id)) or alone
+
+
+WHAT_IT_TAKES = {
+    "cricket_delivery": "it takes a predictor that is plugged in, and its name in SERVED_KINDS and PREDICTOR "
+    "(docs/guides/challenge-kinds.md)"
+}
 
 
 def parse_challenge(message: Any) -> Challenge:
@@ -60,10 +92,26 @@ def check_challenge(challenge: Challenge) -> None:
     """
     if not challenge.challenge_id or len(challenge.challenge_id) > 200:
         raise InvalidChallenge("challenge_id must have 1 to 200 characters")
-    if not challenge.video_url:
-        raise InvalidChallenge("video_url is empty")
+    check_assets(challenge.video_url, challenge.frames, challenge.image_url)
     if not (math.isfinite(challenge.deadline) and math.isfinite(challenge.submitted_at)):
         raise InvalidChallenge("deadline and submitted_at must be finite numbers (seconds since 1970)")
+
+
+def check_assets(
+    video_url: str | None, frames: Collection[ChallengeFrame] | None, image_url: str | None
+) -> None:
+    """Check that there is something to look at.
+
+    Raises:
+        InvalidChallenge: There is nothing, or a frame has neither address nor data, or a number comes twice.
+    """
+    if not (video_url or frames or image_url):
+        raise InvalidChallenge("one of video_url, frames and image_url is needed")
+    empty = [frame.frame_id for frame in frames or () if not (frame.url or frame.data)]
+    if empty:
+        raise InvalidChallenge(f"frame {empty[0]} has neither url nor data")
+    if len({frame.frame_id for frame in frames or ()}) < len(frames or ()):
+        raise InvalidChallenge("two frames have the same frame_id")
 
 
 def check_kind(kind: str, served: Collection[str]) -> None:
@@ -78,5 +126,5 @@ def check_kind(kind: str, served: Collection[str]) -> None:
     """
     if kind in served:
         return
-    why = OUT_OF_SCOPE.get(kind, "SERVED_KINDS does not name it")
+    why = OUT_OF_SCOPE.get(kind) or WHAT_IT_TAKES.get(kind) or "SERVED_KINDS does not name it"
     raise UnsupportedKind(f"kind {kind!r} is not answered here: {why}; served: {', '.join(sorted(served))}")

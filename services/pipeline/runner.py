@@ -17,6 +17,7 @@ from services.download.fetch import Download
 from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, TransportError
 from services.pipeline.batching import BatchSchedule, Lanes
+from services.pipeline.pictures import Pictures
 from services.pipeline.stage import Ahead, TimedOut
 from services.settings import Settings
 from services.timeline import Timeline
@@ -58,12 +59,16 @@ def run_challenge(
     settings = runtime.settings
     served = runtime.kinds.get(challenge.kind)
     pool = runtime.pool if settings.use_connection_pool else ConnectionPool(settings)
-    download = Download(pool, challenge.video_url, settings, deadline, scope, timeline)
+    source: Download | Pictures
+    if challenge.video_url:
+        source = Download(pool, challenge.video_url, settings, deadline, scope, timeline)
+    else:
+        source = Pictures(pool, challenge.pictures, settings, deadline, scope, timeline)
     try:
-        return _Work(challenge, served, settings, timeline, scope, deadline, download).answer()
+        return _Work(challenge, served, settings, timeline, scope, deadline, source).answer()
     finally:
         scope.cancel()
-        download.join(1.0)
+        source.join(1.0)
         if pool is not runtime.pool:
             pool.close()
 
@@ -79,7 +84,7 @@ class _Work:
         timeline: Timeline,
         scope: CancelScope,
         deadline: Deadline,
-        download: Download,
+        source: Download | Pictures,
     ) -> None:
         self._challenge = challenge
         self._served = served
@@ -87,7 +92,7 @@ class _Work:
         self._timeline = timeline
         self._scope = scope
         self._deadline = deadline
-        self._download = download
+        self._source = source
         self._sampled = 0
         self._assembly: Assembly[Any]
 
@@ -134,7 +139,10 @@ class _Work:
         self._sampled += len(results)
 
     def _open(self) -> Clip:
-        stream = self._download.start()
+        source = self._source
+        if isinstance(source, Pictures):
+            return source.open(self._settings.max_frames, self._settings.max_pixels)
+        stream = source.start()
         if not self._settings.chunked_streaming:
             stream.wait_complete()
         limits = DecodeLimits(
@@ -151,7 +159,7 @@ class _Work:
 
     def _timed_frames(self, clip: Clip, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """The decode stage, timed; what it waits for the network or its consumer is not its own time."""
-        stream = self._download.stream
+        stream = self._source if isinstance(self._source, Pictures) else self._source.stream
         timeline = self._timeline
         items = clip.frames(plan, box)
         while True:

@@ -31,6 +31,10 @@ def test_good_messages_are_read_from_mapping_and_json() -> None:
         ({"video_url": None}, "video_url"),
         ({"video_url": ""}, "video_url"),
         ({"deadline": "soon"}, "deadline"),
+        ({"video_url": "", "frames": [{"frame_id": 3}]}, "frame 3 has neither url nor data"),
+        ({"frames": [{"frame_id": -1, "url": "x"}]}, "frame_id"),
+        ({"frames": [{"frame_id": 1, "url": "x"}, {"frame_id": 1, "data": "x"}]}, "same frame_id"),
+        ({"image_url": 7}, "image_url"),
         ({"deadline": float("nan")}, "finite"),
         ({"surprise": 1}, "surprise"),
     ],
@@ -62,3 +66,16 @@ def test_a_kind_that_is_not_served_is_refused_with_what_is() -> None:
         check_kind("chess", ("soccer_action", "gsr"))
     with pytest.raises(UnsupportedKind, match="trading cards is out of this project's scope; served: gsr"):
         check_kind("tcg_grading", ("gsr",))
+
+
+def test_pictures_stand_in_for_a_video_by_rising_number() -> None:
+    rest = {k: v for k, v in GOOD.items() if k != "video_url"}
+    frames = [{"frame_id": 9, "url": "https://x/9.jpg"}, {"frame_id": 2, "data": "AAAA"}]
+    assert [frame.frame_id for frame in parse_challenge(rest | {"frames": frames}).pictures] == [2, 9]
+    alone = parse_challenge(rest | {"image_url": "https://x/y.png"}).pictures
+    assert [(frame.frame_id, frame.url) for frame in alone] == [(0, "https://x/y.png")]
+    assert parse_challenge(GOOD | {"frames": frames}).pictures == ()
+
+
+def test_a_message_carries_only_what_there_is() -> None:
+    assert msgspec.to_builtins(parse_challenge(GOOD)) == GOOD

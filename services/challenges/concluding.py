@@ -1,0 +1,152 @@
+"""Kinds whose answer is about a whole clip: a predictor sees its frames, then concludes from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from services.challenges.kind import Predictor
+from services.contracts.challenge import Challenge
+from services.contracts.private_track import FPS, CricketPrediction, PrivateResponse, SoccerPrediction
+from services.errors import BrokenPlugin, InferenceError
+from services.inference.plugged import LoadedPredictor
+from services.settings import Settings
+from services.video.clip import Clip
+from services.video.picture import Frame, Letterbox
+from services.video.picture_clip import READER
+from services.video.plan import FramePlan
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFacts:
+    """What is known of a clip once it has been read.
+
+    Attributes:
+        width: Of the source, pixels.
+        height: Of the source, pixels.
+        frames: Frames in the clip.
+        stride: Distance of the frames that were looked at.
+        fps: Frames per second.
+    """
+
+    width: int
+    height: int
+    frames: int
+    stride: int
+    fps: int = FPS
+
+
+class ClipPredictor(Protocol):
+    """A predictor for a whole clip. What `predict` makes of a frame is its own business."""
+
+    def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Any]:
+        """One result for each frame of a batch; batches may come in several threads, and in any order."""
+
+    def conclude(self, seen: Sequence[tuple[int, Any]], clip: ClipFacts) -> Any:
+        """What the kind answers, from (frame number, result) by rising number."""
+
+
+class Numbered:
+    """Results with the numbers of their frames.
+
+    Args:
+        inner: What makes the results.
+    """
+
+    def __init__(self, inner: ClipPredictor) -> None:
+        self._inner = inner
+
+    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[tuple[int, Any]]:
+        """See `Predictor`."""
+        results = self._inner.predict(frames, box)
+        return [(frame.index, result) for frame, result in zip(frames, results, strict=True)]
+
+    def conclude(self, seen: Sequence[tuple[int, Any]], clip: ClipFacts) -> Any:
+        """What the predictor concludes."""
+        return self._inner.conclude(seen, clip)
+
+
+def plan_of(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
+    """FRAME_STRIDE for a video; of single pictures, every one."""
+    stride = 1 if clip.reader == READER else settings.frame_stride
+    return (
+        FramePlan(stride, clip.count, settings.pitch_stride),
+        Letterbox.fit(clip.width, clip.height, settings.img_size),
+    )
+
+
+def concluding(kind: str, loaded: LoadedPredictor) -> Numbered:
+    """What looks at the frames of a kind that has no predictor of its own.
+
+    Raises:
+        BrokenPlugin: What PREDICTOR names cannot conclude; the text says how to plug one in.
+    """
+    if not callable(getattr(loaded, "conclude", None)):
+        raise BrokenPlugin(
+            f"kind {kind!r} needs a predictor that is plugged in: install a distribution with an entry point "
+            "in the group touchline.predictors whose predictor has predict() and conclude(), and set "
+            f"PREDICTOR={kind}=its-name (docs/guides/challenge-kinds.md)"
+        )
+    return Numbered(loaded)  # type: ignore[arg-type]
+
+
+class ConcludedAssembly:
+    """An answer of the private track being put together.
+
+    Args:
+        challenge: What is answered.
+        clip: The clip.
+        plan: What is looked at.
+        predictor: What `concluding` gave.
+        accept: Makes a prediction of what the predictor concluded; a `ValueError` or `TypeError` says that it
+            is none.
+    """
+
+    def __init__(
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        predictor: Predictor[tuple[int, Any]],
+        accept: Callable[[Any], SoccerPrediction | CricketPrediction],
+    ) -> None:
+        if not isinstance(predictor, Numbered):
+            raise TypeError(f"{predictor!r} was not made by this kind's predictor()")
+        self._challenge = challenge
+        self._clip = clip
+        self._plan = plan
+        self._predictor = predictor
+        self._accept = accept
+        self._seen: list[tuple[int, Any]] = []
+        self._prediction: SoccerPrediction | CricketPrediction
+
+    def add(self, results: Sequence[tuple[int, Any]]) -> None:
+        """See `Assembly`."""
+        self._seen += results
+
+    def fill(self) -> Mapping[str, Any]:
+        """See `Assembly`.
+
+        Raises:
+            InferenceError: The predictor failed, or what it concluded is not what the kind answers.
+        """
+        clip = self._clip
+        pictures = [frame.frame_id for frame in self._challenge.pictures]
+        seen = [(pictures[number] if pictures else number, result) for number, result in self._seen]
+        facts = ClipFacts(clip.width, clip.height, clip.stats.count, self._plan.stride)
+        said = self._predictor.conclude(seen, facts)
+        try:
+            self._prediction = self._accept(said)
+        except (ValueError, TypeError) as error:
+            raise InferenceError(
+                f"what the predictor concluded is no answer to {self._challenge.kind!r}: {error}"
+            ) from error
+        return {}
+
+    def encode(self, seconds: float) -> bytes:
+        """See `Assembly`."""
+        response = PrivateResponse(self._challenge.challenge_id, self._prediction, round(seconds, 3))
+        return msgspec.json.encode(response)

@@ -1,0 +1,47 @@
+"""Kind `cricket_delivery`: one delivery in numbers. There is no predictor for it here: one is plugged in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.challenges.concluding import ConcludedAssembly, concluding, plan_of
+from services.challenges.kind import Predictor
+from services.contracts.challenge import Challenge
+from services.contracts.private_track import CricketDelivery, CricketPrediction, check_delivery
+from services.inference.plugged import LoadedPredictor
+from services.settings import Settings
+from services.video.clip import Clip
+from services.video.picture import Letterbox
+from services.video.plan import FramePlan
+
+
+class CricketDeliveryKind:
+    """The delivery of a clip, from a `ClipPredictor` that concludes a `CricketDelivery`."""
+
+    name = "cricket_delivery"
+
+    def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
+        """See `Kind`."""
+        return plan_of(clip, settings)
+
+    def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
+        """What is plugged in."""
+        return concluding(self.name, loaded)
+
+    def assemble(
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        settings: Settings,
+        predictor: Predictor[tuple[int, Any]],
+    ) -> ConcludedAssembly:
+        """See `Kind`."""
+        return ConcludedAssembly(challenge, clip, plan, predictor, _accept)
+
+
+def _accept(said: Any) -> CricketPrediction:
+    if not isinstance(said, CricketDelivery):
+        raise TypeError(f"{said!r} is not a services.contracts.private_track.CricketDelivery")
+    check_delivery(said)
+    return CricketPrediction(said)

@@ -1,0 +1,113 @@
+"""Single pictures, JPEG or PNG, as a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import cv2
+import numpy as np
+
+from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.video.clip import DecodeStats
+from services.video.picture import PAD, Frame, Image, Letterbox
+from services.video.plan import FramePlan
+
+READER: Final = "pictures"
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_JPEG: Final = b"\xff\xd8"
+_NO_LENGTH: Final = (0x01, *range(0xD0, 0xDA))
+_SIZES: Final = tuple(marker for marker in range(0xC0, 0xD0) if marker not in (0xC4, 0xC8, 0xCC))
+
+
+class PictureClip:
+    """Pictures of one size, numbered from 0 by their position.
+
+    Args:
+        count: How many.
+        load: Gives the bytes of one.
+        max_pixels: Largest picture accepted, width times height.
+
+    Raises:
+        UnsupportedVideo, TooLarge: The first picture is not one that is decoded here.
+    """
+
+    reader = READER
+
+    def __init__(self, count: int, load: Callable[[int], bytes], max_pixels: int) -> None:
+        self._load = load
+        self._max_pixels = max_pixels
+        self._first = load(0)
+        self.width, self.height = self._size(self._first)
+        self.count: int | None = count
+        self.stats = DecodeStats(count=count)
+
+    def _size(self, data: bytes) -> tuple[int, int]:
+        width, height = picture_size(data)
+        if width * height > self._max_pixels:
+            raise TooLarge(f"pictures of {width}x{height}; MAX_PIXELS allows {self._max_pixels}")
+        if width < 16 or height < 16:
+            raise UnsupportedVideo(f"pictures of {width}x{height} are too small")
+        return width, height
+
+    def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
+        """See `Clip`. A picture that cannot be decoded is left out, one of another size is refused.
+
+        Raises:
+            CorruptVideo: None could be decoded.
+        """
+        for position in range(self.stats.count):
+            if not plan.wants(position):
+                continue
+            data = self._load(position) if position else self._first
+            size = self._size(data)
+            if size != (self.width, self.height):
+                raise UnsupportedVideo(
+                    f"pictures of {self.width}x{self.height} and of {size[0]}x{size[1]} in one challenge"
+                )
+            image = _to_network(data, box)
+            if image is None:
+                self.stats.damaged += 1
+                continue
+            self.stats.decoded += 1
+            yield Frame(position, image, plan.wants_keypoints(position))
+        if not self.stats.decoded:
+            raise CorruptVideo("no picture could be decoded")
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height from the head of a JPEG or PNG file; nothing is decoded, however large it says it is.
+
+    Source: ITU-T T.81, annex B; W3C Portable Network Graphics, 11.2.1.
+
+    Raises:
+        UnsupportedVideo: It is neither.
+    """
+    if data.startswith(_PNG) and data[12:16] == b"IHDR" and len(data) >= 24:
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if data.startswith(_JPEG):
+        at = 2
+        while at + 9 <= len(data) and data[at] == 0xFF:
+            marker = data[at + 1]
+            if marker in _SIZES:
+                return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(
+                    data[at + 5 : at + 7], "big"
+                )
+            if marker == 0xFF:  # filling
+                at += 1
+            else:
+                at += 2 if marker in _NO_LENGTH else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    raise UnsupportedVideo("a frame is neither a JPEG nor a PNG picture")
+
+
+def _to_network(data: bytes, box: Letterbox) -> Image | None:
+    # turned by its EXIF data a picture would not have the coordinates that the challenge speaks of
+    how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    if picture is None:
+        return None
+    how = cv2.INTER_AREA if box.width <= box.source_width else cv2.INTER_LINEAR
+    small = cv2.cvtColor(cv2.resize(picture, (box.width, box.height), interpolation=how), cv2.COLOR_BGR2RGB)
+    out = np.full((box.net_height, box.net_width, 3), PAD, np.uint8)
+    out[box.top : box.top + box.height, box.left : box.left + box.width] = small
+    return out
