@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from services.contracts.pitch import BALL, FLIP_INDEX, GOALKEEPER
+from training.light import change_light
 from training.models import INPUT_SIZE, KEYPOINT_BOX, PICTURE_SIZE, Float32, letterbox, to_tensor
 
 __all__ = ["Frames", "batch"]
@@ -104,7 +105,8 @@ def _sample(
     """One augmented input picture (RGB, letterboxed) and its target rows."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = _cut(random, (width, height))
-    picture = _recolour(random, cv2.resize(image[y0:y1, x0:x1], PICTURE_SIZE, interpolation=cv2.INTER_AREA))
+    picture = cv2.resize(image[y0:y1, x0:x1], PICTURE_SIZE, interpolation=cv2.INTER_AREA)
+    picture = _recolour(random, change_light(random, np.asarray(picture, np.uint8)))
     origin, extent = np.array([x0 / width, y0 / height]), np.array([(x1 - x0) / width, (y1 - y0) / height])
     present = (keypoints > 0).all(axis=1, keepdims=True)
     keypoints = np.where(present, (keypoints - origin) / extent, -1.0).astype(np.float32)

@@ -24,6 +24,8 @@ from services.demo.seeds import TRAINING_SEEDS
 from services.inference.openvino_backend import FACTS
 from services.inference.registry import WEIGHTS, bundled_models
 from services.inference.runtimes import QUANTISED, checksum
+from training.light import change_light
+from training.looks import VariedScene
 from training.models import INPUT_SIZE, Float32, letterbox
 
 SCENES = 40
@@ -31,12 +33,17 @@ SEEDS = range(TRAINING_SEEDS[-1] - SCENES, TRAINING_SEEDS[-1])
 
 
 def calibration_inputs() -> list[Float32]:
-    """One picture of each of the scenes, shape (1, 3, 224, 384), RGB, 0 to 1."""
+    """One picture of each scene, every other in other looks and light: (1, 3, 224, 384), RGB, 0 to 1."""
     inputs = []
     for seed in SEEDS:
-        scene = Scene(seed)
+        scene = VariedScene(seed) if seed % 2 else Scene(seed)
         scene.advance(seed % 100)
-        picture = cv2.cvtColor(scene.render().image, cv2.COLOR_BGR2RGB)
+        if isinstance(scene, VariedScene):
+            scene.change_looks()
+        image = scene.render().image
+        if seed % 2:
+            image = change_light(np.random.default_rng(seed), image)
+        picture = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         inputs.append(letterbox(picture).transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255))
     return inputs
 

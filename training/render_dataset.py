@@ -16,29 +16,33 @@ import numpy as np
 
 from services.demo.scene import Scene
 from services.demo.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+from training.looks import VariedScene
 
 STORED_SIZE = (640, 360)
 FRAMES_A_SCENE = 5
 FRAMES_BETWEEN = 110
 SHARD_FRAMES = 250
-MAX_BOXES = 24
+MAX_BOXES = 32
 
 
-def render_shard(seeds: range, path: Path) -> None:
+def render_shard(seeds: range, path: Path, varied: bool = False) -> None:
     """Render the scenes of ``seeds`` into one shard.
 
     Args:
         seeds: Which scenes.
-        path: Where to write ``images.npy`` (N, 360, 640, 3; BGR), ``boxes.npy`` (N, 24, 5; class and corners
+        varied: Whether looks change as `training.looks` says.
+        path: Where to write ``images.npy`` (N, 360, 640, 3; BGR), ``boxes.npy`` (N, 32, 5; class and corners
             in fractions of the picture, class -1 for none) and ``keypoints.npy`` (N, 32, 2; fractions of the
             picture, zeros for those outside it).
     """
     images, boxes, keypoints = [], [], []
     for seed in seeds:
-        scene = Scene(seed)
+        scene = VariedScene(seed) if varied else Scene(seed)
         start = seed % FRAMES_BETWEEN
         for index in range(FRAMES_A_SCENE):
             scene.advance(start + index * FRAMES_BETWEEN)
+            if isinstance(scene, VariedScene):
+                scene.change_looks()
             rendered = scene.render()
             height, width = rendered.image.shape[:2]
             images.append(cv2.resize(rendered.image, STORED_SIZE, interpolation=cv2.INTER_AREA))
@@ -65,6 +69,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=6000)
     parser.add_argument("--first-shard", type=int, default=0, help="lets two processes share the work")
     parser.add_argument("--step", type=int, default=1, help="render every Nth shard")
+    parser.add_argument("--varied", action="store_true", help="any kits, grass, crowd and camera")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     seeds = TRAINING_SEEDS if options.split == "train" else VALIDATION_SEEDS
@@ -72,7 +77,7 @@ def main() -> None:
     for shard in range(options.first_shard, options.frames // SHARD_FRAMES, options.step):
         path = options.data / options.split / f"{shard:04d}"
         if not path.exists():
-            render_shard(seeds[shard * scenes : (shard + 1) * scenes], path)
+            render_shard(seeds[shard * scenes : (shard + 1) * scenes], path, options.varied)
             print(path, flush=True)
 
 

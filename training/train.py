@@ -1,7 +1,7 @@
-"""Train one of the bundled models from random weights on rendered pictures, for a given time.
+"""Train one of the bundled models on rendered pictures, for a given time.
 
     python -m training.train detect DATA OUT.pt --minutes 90
-    python -m training.train pitch DATA OUT.pt --minutes 90 --resume OUT.pt
+    python -m training.train pitch DATA OUT.pt --minutes 90 --resume EARLIER.pt --relu --ball-scale 1.5
 
 Every few minutes the averaged weights are measured on the validation scenes and written to OUT.pt, so a run
 may be stopped at any time. New shards that appear in DATA meanwhile are used.
@@ -14,6 +14,7 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("YOLO_OFFLINE", "true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,12 +25,22 @@ from ultralytics.utils.torch_utils import ModelEMA
 
 from services.contracts.pitch import CLASS_NAMES
 from training.augment import Frames, batch
-from training.models import Float32, build, decode_keypoints, decode_objects, letterbox, load, save, to_tensor
+from training.models import (
+    Float32,
+    build,
+    decode_keypoints,
+    decode_objects,
+    letterbox,
+    load,
+    save,
+    to_tensor,
+    use_relu,
+)
 
-_WARM_UP_STEPS = 100
+_WARM_UP_STEPS = 50
 _LAST_RATE = 0.02
-_FIRST_BALL_SCALE = 2.5
 _BALL_SHRINKS_FOR = 0.55  # share of the time
+_CLASS_WEIGHTS = (2.0, 1.3, 1.0, 1.3)  # ball, goalkeeper, player, referee: few against twenty players
 
 
 def open_shards(folder: Path) -> list[Frames]:
@@ -103,6 +114,30 @@ def validate(model: torch.nn.Module, task: str, frames: Frames, count: int) -> s
     return measure(torch.cat(outputs), frames, chosen)
 
 
+def report(title: str, model: torch.nn.Module, task: str, held_out: list[Frames], count: int) -> None:
+    """Print a line for every shard that is held out."""
+    for number, frames in enumerate(held_out):
+        print(title, f"val {number}:", validate(model.eval(), task, frames, count), flush=True)
+
+
+def in_float(value: Any) -> Any:
+    """The tensors of a network's output in single precision."""
+    if isinstance(value, dict):
+        return {key: in_float(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(in_float(part) for part in value)
+    return value.float() if torch.is_tensor(value) else value
+
+
+def loss_of(model: Any, samples: dict[str, torch.Tensor], brief: bool) -> torch.Tensor:
+    """The loss of a batch; ``brief`` computes the network, not the loss, in bfloat16."""
+    if not brief:
+        return torch.as_tensor(model.loss(samples)[0].sum())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs = model(samples["img"])
+    return torch.as_tensor(model.loss(samples, in_float(outputs))[0].sum())
+
+
 def main() -> None:
     """Train until the time is up."""
     parser = argparse.ArgumentParser(
@@ -115,6 +150,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--resume", type=Path, help="start from these weights")
+    parser.add_argument("--relu", action="store_true", help="replace SiLU by ReLU before the first step")
+    parser.add_argument("--ball-scale", type=float, default=2.5, help="of the ball's box in the beginning")
+    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
     parser.add_argument("--validate-every", type=float, default=6, help="minutes")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -125,15 +163,19 @@ def main() -> None:
     model = (load(options.resume) if options.resume else build(options.task)).to(
         memory_format=torch.channels_last
     )
+    if options.relu:
+        use_relu(model)
     model.train()
     average = ModelEMA(model, decay=0.998, tau=300)
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
+    if options.task == "detect":
+        model.class_weights = torch.tensor(_CLASS_WEIGHTS)
     optimizer = torch.optim.AdamW(groups, lr=options.rate)
     shards = open_shards(options.data / "train")
     weights = sampling(options.task, shards)
-    held_out = open_shards(options.data / "val")[0]
+    held_out = open_shards(options.data / "val")
 
     begin = looked = time.monotonic()
     step, running = 0, 0.0
@@ -141,10 +183,10 @@ def main() -> None:
         factor = _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
         for group in optimizer.param_groups:
             group["lr"] = options.rate * factor * min(1.0, (step + 1) / _WARM_UP_STEPS)
-        ball_scale = max(1.0, _FIRST_BALL_SCALE - share / _BALL_SHRINKS_FOR * (_FIRST_BALL_SCALE - 1))
+        ball_scale = max(1.0, options.ball_scale - share / _BALL_SHRINKS_FOR * (options.ball_scale - 1))
         samples = batch(random, options.task, shards, weights, options.batch, ball_scale)
         samples["img"] = samples["img"].contiguous(memory_format=torch.channels_last)
-        loss = model.loss(samples)[0].sum()
+        loss = loss_of(model, samples, options.bfloat16)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
@@ -156,17 +198,12 @@ def main() -> None:
             minutes = (time.monotonic() - begin) / 60
             print(f"{minutes:6.1f} min  step {step}  loss {running:.3f}", flush=True)
         if time.monotonic() - looked > options.validate_every * 60:
-            print("      ", validate(average.ema.eval(), options.task, held_out, 125), flush=True)
+            report("      ", average.ema, options.task, held_out, 125)
             save(average.ema, options.out, options.task, {"steps": step, "frames": len(weights)})
             shards = open_shards(options.data / "train")
             weights = sampling(options.task, shards)
             looked = time.monotonic()
-    print(
-        "end   ",
-        validate(average.ema.eval(), options.task, held_out, 250),
-        f"{len(weights)} frames",
-        flush=True,
-    )
+    report(f"end, {len(weights)} frames", average.ema, options.task, held_out, 250)
     save(average.ema, options.out, options.task, {"steps": step, "frames": len(weights)})
 
 

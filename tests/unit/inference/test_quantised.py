@@ -1,0 +1,83 @@
+"""The 8-bit files of the bundled models answer as the networks they were made from, on a rendered frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from services.contracts.results import Detections, Keypoints
+from services.demo.scene import Scene
+from services.demo.seeds import VALIDATION_SEEDS
+from services.inference.detector import Detector
+from services.inference.pitch_model import PitchModel
+from services.inference.registry import WEIGHTS
+from services.inference.runtimes import load_backend
+from services.settings import load_settings
+from services.video.picture import Image, Letterbox
+
+BOX = Letterbox.fit(1280, 720, 384)
+SEEDS = VALIDATION_SEEDS[200:203]
+RUNTIMES = ("torch", "openvino")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Image]:
+    inputs = []
+    for seed in SEEDS:
+        scene = Scene(seed)
+        scene.advance(40)
+        picture = cv2.cvtColor(scene.render().image, cv2.COLOR_BGR2RGB)
+        small = cv2.resize(picture, (384, 216), interpolation=cv2.INTER_AREA)
+        inputs.append(cv2.copyMakeBorder(small, 4, 4, 0, 0, cv2.BORDER_CONSTANT, value=(114, 114, 114)))
+    return [np.asarray(image, np.uint8) for image in inputs]
+
+
+def overlaps(boxes: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Intersection over union of every pair."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = [(corners[:, 2:] - corners[:, :2]).prod(axis=1) for corners in (boxes, others)]
+    return np.asarray(shared / (areas[0][:, None] + areas[1][None, :] - shared), np.float64)
+
+
+def detections(runtime: str, pictures: list[Image], confidence: float) -> list[Detections]:
+    settings = load_settings(device="cpu", runtime=runtime)
+    backend = load_backend(WEIGHTS / "touchline-detect.pt", "cpu", settings, 1, 1)
+    return Detector(backend, confidence, 100).predict(pictures, BOX)
+
+
+def keypoints(runtime: str, pictures: list[Image]) -> list[Keypoints]:
+    settings = load_settings(device="cpu", runtime=runtime)
+    backend = load_backend(WEIGHTS / "touchline-pitch.pt", "cpu", settings, 1, 1)
+    return PitchModel(backend, 0.35).predict(pictures, BOX)
+
+
+@pytest.mark.parametrize(("sure", "lax"), [RUNTIMES, RUNTIMES[::-1]])
+def test_every_sure_box_has_a_nearest_box_of_its_class_that_overlaps(
+    pictures: list[Image], sure: str, lax: str
+) -> None:
+    pairs = zip(detections(sure, pictures, 0.5), detections(lax, pictures, 0.15), strict=True)
+    nearest: dict[bool, list[float]] = {True: [], False: []}  # of balls, and of people
+    for one, other in pairs:
+        assert len(one.boxes) >= 8, "hardly anything was found"
+        for box, label in zip(one.boxes, one.classes, strict=True):
+            alike = other.boxes[other.classes == label]
+            best = overlaps(box[None], alike).max() if len(alike) else 0.0
+            nearest[bool(label == 0)].append(float(best))
+    people, balls = np.array(nearest[False]), np.array(nearest[True])
+    assert (people > 0.5).mean() >= 0.97
+    assert np.median(people) > 0.85
+    assert (balls > 0.4).all()
+
+
+def test_keypoints_lie_where_the_network_puts_them(pictures: list[Image]) -> None:
+    distances = []
+    for one, other in zip(keypoints("torch", pictures), keypoints("openvino", pictures), strict=True):
+        seen = (one.scores > 0.5) & (other.scores > 0)
+        assert seen.sum() >= 0.9 * (one.scores > 0.5).sum() > 0
+        distances += np.linalg.norm(one.points[seen] - other.points[seen], axis=1).tolist()
+    assert np.median(distances) < 2.0, "pixels of a picture 1280 wide"
+    assert np.quantile(distances, 0.9) < 6.0

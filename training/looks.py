@@ -1,0 +1,176 @@
+"""Scenes as varied as the renderer allows, for training only: any kit, grass, crowd, camera, and more balls.
+
+Weather and light are left to `training.augment`, which draws them anew for every sample.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from typing import Final
+
+import numpy as np
+
+from services.contracts import pitch
+from services.demo.camera import Camera
+from services.demo.figures import Colour, Figure, Kit, Layers, draw_ball
+from services.demo.match import BALL_RADIUS, LENGTH, WIDTH
+from services.demo.scene import Box, Scene
+from services.demo.variants import _OTHER_KITS
+
+__all__ = ["VariedScene", "draw_kits", "hue_and_saturation"]
+
+_ORDINARY_SHARE: Final = 0.4  # scenes left as the demonstration has them
+_DISTINCT: Final = 190  # least difference between the shirts of two sides, summed over the channels
+_RESERVED_NEAR: Final = 45  # least difference to an evaluated shirt of the same role, in some channel
+_RESERVED: Final = {
+    pitch.PLAYER: (_OTHER_KITS[0][0], _OTHER_KITS[1][0]),
+    pitch.GOALKEEPER: (_OTHER_KITS[2][0], _OTHER_KITS[3][0]),
+    pitch.REFEREE: (_OTHER_KITS[4][0],),
+}
+_FIRST_EXTRA_BALL: Final = 230  # labels of balls that no match has
+_REFEREES: Final[tuple[Colour, ...]] = (
+    *((24, 24, 24), (24, 24, 24), (60, 40, 35), (30, 30, 200), (235, 200, 110)),
+    *((190, 60, 200), (30, 120, 245), (70, 30, 90)),
+)
+
+
+def hue_and_saturation(colour: Colour) -> tuple[float, float, float]:
+    """Hue in degrees, saturation and value, 0 to 1, of a BGR colour."""
+    blue, green, red = colour
+    hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
+    return 360 * hue, saturation, value
+
+
+def _reserved(colour: Colour, class_id: int) -> bool:
+    """Whether a shirt is close to what `services.demo.variants` keeps for the evaluation of unseen kits.
+
+    Green and pale cream teams, goalkeepers in black or grey, referees in yellow.
+    """
+    for shirt in _RESERVED[class_id]:
+        if max(abs(one - other) for one, other in zip(colour, shirt, strict=True)) < _RESERVED_NEAR:
+            return True
+    hue, saturation, value = hue_and_saturation(colour)
+    if class_id == pitch.PLAYER:
+        return (95 < hue < 180 and saturation > 0.25) or (10 < hue < 75 and saturation < 0.4 and value > 0.75)
+    if class_id == pitch.GOALKEEPER:
+        return saturation < 0.4 or value < 0.4
+    return 35 < hue < 80 and saturation > 0.3
+
+
+def _any_colour(random: np.random.Generator, class_id: int) -> Colour:
+    """A shirt that is not reserved: goalkeepers bright, a third of the teams white, black or pale."""
+    while True:
+        bright = class_id == pitch.GOALKEEPER
+        saturation = random.uniform(0.55, 1.0) if bright or random.random() < 0.7 else random.uniform(0, 0.25)
+        value = random.uniform(0.7, 1.0) if bright else random.uniform(0.1, 1.0)
+        red, green, blue = colorsys.hsv_to_rgb(random.random(), saturation, value)
+        colour = (int(255 * blue), int(255 * green), int(255 * red))
+        if not _reserved(colour, class_id):
+            return colour
+
+
+def _difference(one: Colour, other: Colour) -> int:
+    return sum(abs(first - second) for first, second in zip(one, other, strict=True))
+
+
+def draw_kits(random: np.random.Generator) -> tuple[list[Kit], list[Kit], Kit]:
+    """Two teams, their goalkeepers and the referee, all told apart by their shirts."""
+    shirts: list[Colour] = []
+    for class_id in (pitch.PLAYER,) * 2 + (pitch.GOALKEEPER,) * 2 + (pitch.REFEREE,):
+        while True:
+            usual = class_id == pitch.REFEREE and random.random() < 0.8
+            colour = (
+                _REFEREES[int(random.integers(len(_REFEREES)))] if usual else _any_colour(random, class_id)
+            )
+            keepers = class_id == pitch.GOALKEEPER and len(shirts) == 3
+            if all(_difference(colour, other) >= _DISTINCT for other in (shirts[:2] if keepers else shirts)):
+                break
+            if class_id == pitch.REFEREE and random.random() < 0.02:  # nothing left between the others
+                shirts.clear()
+                return draw_kits(random)
+        shirts.append(colour)
+
+    def outfield(shirt: Colour) -> Kit:
+        shorts = shirt if random.random() < 0.4 else _any_colour(random, pitch.PLAYER)
+        socks = (shirt, shorts, _any_colour(random, pitch.PLAYER))[int(random.integers(3))]
+        stripe = _any_colour(random, pitch.PLAYER) if random.random() < 0.35 else None
+        return Kit(shirt, shorts, socks, stripe)
+
+    def plain(shirt: Colour) -> Kit:
+        dark = (20, 20, 20)
+        shorts = shirt if random.random() < 0.6 else dark
+        return Kit(shirt, shorts, shorts if random.random() < 0.7 else dark)
+
+    return (
+        [outfield(shirt) for shirt in shirts[:2]],
+        [plain(shirt) for shirt in shirts[2:4]],
+        plain(shirts[4]),
+    )
+
+
+class VariedScene(Scene):
+    """A scene whose looks change with every picture; two in five stay as they are."""
+
+    def __init__(self, seed: int) -> None:
+        """As `Scene`."""
+        super().__init__(seed)
+        self._looks = np.random.default_rng([seed, 5])
+        self._varied = bool(self._looks.random() >= _ORDINARY_SHARE)
+        if self._varied:
+            self._repaint()
+
+    def _repaint(self) -> None:
+        """Another grass, crowd, white and light."""
+        random, stadium = self._looks, self._stadium
+        gain = random.uniform(0.7, 1.3) * random.uniform(0.8, 1.2, 3)
+        stadium._grass = np.asarray(np.clip(stadium._grass * gain, 0, 255), np.uint8)
+        blue, green, red = (
+            int(channel * factor) for channel, factor in zip(stadium.shadow, gain, strict=True)
+        )
+        stadium.shadow = (blue, green, red)
+        tint = random.uniform(0.3, 1.7, 3)
+        stadium._crowd = np.asarray(np.clip(stadium._crowd * tint, 0, 255), np.uint8)
+        white = int(random.integers(185, 256))
+        stadium._white = (white, white, white)
+
+    def change_looks(self) -> None:
+        """Dress everybody anew and move the camera, if this is a varied scene."""
+        if not self._varied:
+            return
+        random, match = self._looks, self._match
+        teams, keepers, referee = draw_kits(random)
+        people = zip(self._figures, match.class_ids, match.teams, strict=True)
+        kits = {pitch.PLAYER: teams, pitch.GOALKEEPER: keepers, pitch.REFEREE: [referee] * 3}
+        self._figures = [
+            Figure(kits[int(kind)][int(team)], figure.skin, figure.hair, figure.height)
+            for figure, kind, team in people
+        ]
+        if random.random() < 0.5:
+            match._hfov = match._hfov_target = random.uniform(26, 46)
+            match._aim = match._aim + random.normal(0, (5, 2))
+            match._camera_position = np.array(
+                [LENGTH / 2 + random.uniform(-5, 5), WIDTH + random.uniform(24, 38), random.uniform(13, 21)]
+            )
+
+    def _draw_objects(self, layers: Layers, camera: Camera) -> list[Box]:
+        """Everybody, the ball, and up to three balls more: one a picture is little to learn from."""
+        boxes = super()._draw_objects(layers, camera)
+        random = self._looks
+        for label in range(_FIRST_EXTRA_BALL, _FIRST_EXTRA_BALL + int(random.integers(0, 4))):
+            low = random.random() < 0.7
+            spot = self._match.ball + random.normal(0, 12, 2)
+            height = BALL_RADIUS if low else BALL_RADIUS + random.uniform(0, 4)
+            ((x, y),), (depth,) = camera.project([[*spot, height]])
+            (ground,), _ = camera.project_ground(spot)
+            if depth < 5 or not (8 < x < self._size[0] - 8 and 8 < y < self._size[1] - 8):
+                continue
+            if layers.owner[int(y) - 4 : int(y) + 5, int(x) - 4 : int(x) + 5].any():
+                continue
+            radius = max(3.0, camera.focal * BALL_RADIUS / depth)
+            draw_ball(
+                layers, (float(x), float(y)), (float(ground[0]), float(ground[1])), radius,
+                self._stadium.shadow, label,
+            )  # fmt: skip
+            x1, y1, x2, y2 = self._clip((x - radius, y - radius, x + radius, y + radius))
+            boxes.append((pitch.BALL, x1, y1, x2, y2))
+        return boxes
