@@ -37,6 +37,7 @@ WAYS: dict[str, Callable[[Context], Way]] = {
     "ours-warm": lambda context: our_ways.Ours(context, warm=True),
     "ours-frames": our_ways.OursFrames,
     "ours-idle": our_ways.OursIdle,
+    "ours-deadline": our_ways.OursDeadline,
     "ours-celery": celery_way.OursCelery,
     "floor-network": floors.NetworkFloor,
     "floor-compute": floors.ComputeFloor,

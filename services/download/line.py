@@ -34,7 +34,7 @@ class Line:
         user_agent: What requests say.
 
     Attributes:
-        round_trip_s: Seconds of the latest touch, from request to answer.
+        round_trip_s: Seconds of the latest touch, from request to answer; 0 before the second one.
         start: Offset of the next body byte, once an answer's head is there.
         total: Length of the whole resource, by the answer's head.
         tag: The resource's strong entity tag, empty when it has none.
@@ -71,7 +71,8 @@ class Line:
         Raises:
             ConnectFailed, StreamStalled, UrlRefused
         """
-        if not self.is_open:
+        fresh = not self.is_open
+        if fresh:
             self.close()
             self._connect(timeout)
         begin = time.monotonic()
@@ -89,7 +90,8 @@ class Line:
         except BaseException:
             self.close()
             raise
-        self.round_trip_s = time.monotonic() - begin
+        if not fresh:  # the first request of a connection may wait for more than the way
+            self.round_trip_s = time.monotonic() - begin
 
     def send(self, method: str, target: str, wanted: str | None) -> None:
         """Send a request.

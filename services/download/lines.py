@@ -78,9 +78,9 @@ class Lines:
                 problems = [problem for problem in threads.map(self._touch, origin.lines) if problem]
             if problems:
                 log.info("%d of %d extra connections are not open: %s", len(problems), count, problems[0])
-            opened = [line.round_trip_s for line in origin.lines if line.is_open]
-            origin.round_trip_s = min(opened, default=0.0)
-            return len(opened)
+            measured = [line.round_trip_s for line in origin.lines if line.is_open and line.round_trip_s]
+            origin.round_trip_s = min(measured, default=0.0)
+            return sum(line.is_open for line in origin.lines)
         finally:
             origin.lock.release()
 

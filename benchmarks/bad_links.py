@@ -1,0 +1,95 @@
+"""What a challenge ends in when its link goes bad in the middle: an answer, a part of one, or a typed error.
+
+python -m benchmarks.bad_links
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.clips import FRONT, prepare
+from benchmarks.job import Job
+from benchmarks.linklab.lab import Lab
+from benchmarks.linklab.links import LINKS, Link
+from benchmarks.origins import LabPlace
+from benchmarks.process import WayFailed, WayProcess
+
+GOOD = LINKS["r40"]
+WORSE_AFTER_S = 0.2
+"""Seconds after the begin, when about a tenth of the clip is there."""
+
+CASES: dict[str, tuple[Link, Link, float | None]] = {
+    # before, after, seconds until it is good again
+    "good": (GOOD, GOOD, None),
+    "1 % of the packets lost": (replace(GOOD, loss=0.01), replace(GOOD, loss=0.01), None),
+    "5 % of the packets lost": (replace(GOOD, loss=0.05), replace(GOOD, loss=0.05), None),
+    "30 % lost from the middle on": (GOOD, replace(GOOD, loss=0.3), None),
+    "1 Mbit/s from the middle on": (GOOD, replace(GOOD, down_mbit=1), None),
+    "10 kB/s from the middle on": (GOOD, replace(GOOD, down_mbit=0.08), None),
+    "silent for 2 s": (GOOD, replace(GOOD, loss=1.0), 2.0),
+    "silent for good": (GOOD, replace(GOOD, loss=1.0), None),
+}
+
+
+def main() -> None:
+    """Run all cases in a lab; prints a table."""
+    table = Table("link", "ends in", "after, s", "frames looked at", "bytes as over the good link")
+    with tempfile.TemporaryDirectory(prefix="touchline-bad-links-") as name:
+        folder = Path(name)
+        served = folder / "www"
+        served.mkdir()
+        prepare(served, short=False)
+        with Lab(served) as lab:
+            place = LabPlace(lab)
+            way = WayProcess("ours-deadline", place, "cpu", {}, folder / "log")
+            try:
+                good = None
+                for case, (before, after, again_s) in CASES.items():
+                    lab.set_link(before)
+                    url, short = place.urls(FRONT)
+                    row = _run(lab, way, Job(url, short, "", 0, 0), after, again_s)
+                    good = row.get("answer_digest") if case == "good" else good
+                    table.add_row(case, *_cells(row, good))
+            finally:
+                way.close()
+    Console().print(table)
+
+
+def _run(lab: Lab, way: WayProcess, job: Job, after: Link, again_s: float | None) -> dict[str, float | str]:
+    timers: list[threading.Timer] = []
+
+    def begun() -> None:
+        timers.append(threading.Timer(WORSE_AFTER_S, lab.set_link, [after]))
+        if again_s is not None:
+            timers.append(threading.Timer(WORSE_AFTER_S + again_s, lab.set_link, [GOOD]))
+        for timer in timers:
+            timer.start()
+
+    try:
+        way.run(job)  # opens its connections, which what went bad before may have closed
+        begun()
+        return dict(way.run(job))
+    except WayFailed as error:
+        return {"error": str(error)}
+    finally:
+        for timer in timers:
+            timer.join()
+        lab.set_link(GOOD)
+
+
+def _cells(row: dict[str, float | str], good: float | str | None) -> list[str]:
+    if "error" in row:
+        return [str(row["error"])[:120], "", "", ""]
+    how = "a partial answer" if row["partial"] else "an answer"
+    same = "yes" if row["answer_digest"] == good else "no"
+    return [how, f"{float(row['answer_s']):.2f}", f"{float(row['frames']):.0f}", same]
+
+
+if __name__ == "__main__":
+    main()
