@@ -174,6 +174,9 @@ def test_lines_rest_where_the_body_s_own_connection_begins_quickly(
 ) -> None:
     url = server.url("body.bin")
     pool.lines.learn(url, 0.0)
+    assert fetch(pool, url, settings)[1].fact("head_pieces"), "the round trip is not known yet"
+    pool.warmup(server.base_url)
+    pool.lines.learn(url, 0.0)
     body, timeline = fetch(pool, url, settings)
     assert body == BODY
     assert timeline.fact("head_pieces") is None
