@@ -47,6 +47,15 @@ class DecodeStats:
     count: int = 0
 
 
+def rising(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Leave out frames that come too late: a decoder gives some when packets are missing or damaged."""
+    last = -1
+    for frame in frames:
+        if frame.index > last:
+            last = frame.index
+            yield frame
+
+
 class Clip(Protocol):
     """An opened video: its shape is known, its frames can be had once, in order of display."""
 

@@ -9,7 +9,7 @@ import av
 import av.error
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
-from services.video.clip import DecodeLimits, DecodeStats
+from services.video.clip import DecodeLimits, DecodeStats, rising
 from services.video.mp4_index import Mp4Index
 from services.video.nal import is_unreferenced
 from services.video.orientation import shown_size
@@ -33,6 +33,9 @@ class IndexedClip:
 
     def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """See `Clip`."""
+        return rising(self._frames(plan, box))
+
+    def _frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         index = self._index
         number_of = {int(pts): int(number) for pts, number in zip(index.pts, index.display, strict=True)}
         codec = _make_decoder(index.codec, index.extradata, self._limits.thread_count)

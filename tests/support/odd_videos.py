@@ -43,6 +43,7 @@ def encode(
     container_options: dict[str, str] | None = None,
     start: int = 0,
     first_packet: int = 0,
+    key_frames: int | None = None,
     shape: Fraction | None = None,
     audio: bool = False,
     tracks: int = 1,
@@ -58,6 +59,7 @@ def encode(
         container_options: For the muxer.
         start: Time of the first picture, in frames.
         first_packet: Packets before it are left out, as by a cutter that does not look for key frames.
+        key_frames: How many of them are kept; what refers to the others has nothing to refer to.
         shape: Width of a pixel divided by its height.
         audio: Whether a sound track comes first, and is interleaved.
         tracks: Video tracks; each but the first shows the pictures upside down.
@@ -69,14 +71,16 @@ def encode(
             streams = [_video_stream(out, codec, pictures[0], pixels, codec_options) for _ in range(tracks)]
             for stream in streams if shape else []:
                 stream.codec_context.sample_aspect_ratio = shape
-            packets = 0
+            packets = keys = 0
             for number, picture in enumerate([*pictures, None]):
                 for which, stream in enumerate(streams):
                     frame = None if picture is None else _frame(picture[::-1] if which else picture)
                     if frame is not None:
                         frame.pts, frame.time_base = start + number, Fraction(1, 25)
                     for packet in stream.encode(frame):
-                        if packets >= first_packet:
+                        keys += packet.is_keyframe
+                        lost = key_frames is not None and packet.is_keyframe and keys > key_frames
+                        if packets >= first_packet and not lost:
                             out.mux(packet)
                         packets += 1
                 if sound is not None:
@@ -117,7 +121,12 @@ def with_matrix(data: bytes, matrix: tuple[int, ...]) -> bytes:
 def turned(turns: int, container_options: dict[str, str] | None = None) -> bytes:
     """A video stored turned; its matrix turns it back, clockwise by so many quarters."""
     pictures = [np.rot90(picture, turns) for picture in numbered()]
-    return with_matrix(encode(pictures, container_options=container_options), _MATRICES[turns])
+    return turn(encode(pictures, container_options=container_options), turns)
+
+
+def turn(data: bytes, turns: int) -> bytes:
+    """The same file, shown turned clockwise by so many quarters."""
+    return with_matrix(data, _MATRICES[turns])
 
 
 def edited(rows: list[tuple[int, int]], **options: Any) -> bytes:

@@ -11,7 +11,7 @@ from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
 from services.video.plan import FramePlan
 from services.video.source import MemorySource
-from tests.support.odd_videos import of_two_sizes
+from tests.support.odd_videos import encode, numbered, of_two_sizes
 from tests.support.videos import make_video, read_number
 
 LIMITS = DecodeLimits(max_frames=1000, max_pixels=1920 * 1080)
@@ -79,6 +79,16 @@ def test_damage_in_the_middle_costs_frames_not_the_clip() -> None:
     clip, found = frames_of(bytes(data))
     assert 20 < len(found) <= 60
     assert clip.stats.count == 60
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_frames_come_in_order_also_where_what_they_refer_to_is_missing(codec: str) -> None:
+    data = encode(numbered(count=60), codec, key_frames=1)
+    clip, found = frames_of(data)
+    numbers = [frame.index for frame in found]
+    assert numbers == sorted(set(numbers))
+    assert numbers[:8] == list(range(8))
+    assert clip.reader == "index"
 
 
 def test_limits() -> None:
