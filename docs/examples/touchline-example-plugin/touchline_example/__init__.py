@@ -1,0 +1,1 @@
+"""A challenge kind and a predictor of a distribution of its own."""
