@@ -158,15 +158,13 @@ class _Work:
         return clip
 
     def _timed_frames(self, clip: Clip, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
-        """The decode stage, timed; what it waits for the network or its consumer is not its own time."""
-        stream = self._source if isinstance(self._source, Pictures) else self._source.stream
+        """The decode stage, timed; busy is what its threads computed, not what they waited for."""
         timeline = self._timeline
         items = clip.frames(plan, box)
         while True:
-            start, waited = timeline.now(), stream.waited_s
+            start, busy = timeline.now(), clip.stats.busy_s
             frame = next(items, None)
-            end = timeline.now()
-            timeline.add("decode", start, end, max(0.0, end - start - (stream.waited_s - waited)))
+            timeline.add("decode", start, timeline.now(), clip.stats.busy_s - busy)
             if frame is None:
                 return
             timeline.mark("first_frame")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.video.picture import Frame, Letterbox
@@ -39,12 +40,35 @@ class DecodeLimits:
 
 @dataclass(slots=True)
 class DecodeStats:
-    """What happened while decoding: packets dropped unseen, damaged ones, and frames in the clip."""
+    """What happened while decoding; threads add to it.
 
-    dropped: int = 0
+    Attributes:
+        packets: Packets that went into the decoder; it is spared those that no wanted frame depends on.
+        damaged: Packets that the decoder refused.
+        decoded: Pictures that came out of it.
+        count: Frames in the clip.
+        busy_s: Seconds spent in the decoder and on its pictures, summed over threads.
+    """
+
+    packets: int = 0
     damaged: int = 0
     decoded: int = 0
     count: int = 0
+    busy_s: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def dropped(self) -> int:
+        """Packets that the decoder never saw."""
+        return max(0, self.count - self.packets)
+
+    def add(self, *, packets: int = 0, damaged: int = 0, decoded: int = 0, busy_s: float = 0.0) -> None:
+        """Count."""
+        with self._lock:
+            self.packets += packets
+            self.damaged += damaged
+            self.decoded += decoded
+            self.busy_s += busy_s
 
 
 def rising(frames: Iterator[Frame]) -> Iterator[Frame]:

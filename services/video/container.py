@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -71,7 +72,10 @@ class ContainerClip:
             self._check_size(last.width, last.height)
             self.stats.decoded += 1
             if plan.wants(number):
-                yield Frame(number, to_network(last, box, self._turns), plan.wants_keypoints(number))
+                begun = time.perf_counter()
+                image = to_network(last, box, self._turns)
+                self.stats.add(busy_s=time.perf_counter() - begun)
+                yield Frame(number, image, plan.wants_keypoints(number))
         self.stats.count = self.stats.decoded
         if last is not None and not plan.wants(number):
             # a plan wants the last frame of a clip, and only now it is known which that is
@@ -138,12 +142,15 @@ class ContainerClip:
                     yield picture
 
     def _decode(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+        begun = time.perf_counter()
         try:
             return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
         except av.error.FFmpegError:
             self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
-            self.stats.damaged += 1
+            self.stats.add(damaged=1)
             return []
+        finally:
+            self.stats.add(packets=1, busy_s=time.perf_counter() - begun)
 
     def _raise_failure(self, cause: Exception | None) -> None:
         """An error of the byte source goes before what FFmpeg made of it."""

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import av
 import av.error
+import numpy as np
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats, rising
+from services.video.groups import Groups, Mask
+from services.video.in_order import in_order
 from services.video.mp4_index import Mp4Index
-from services.video.nal import is_unreferenced
+from services.video.nal import NalReader
 from services.video.orientation import shown_size
 from services.video.picture import Frame, Letterbox, to_network
 from services.video.plan import FramePlan
 from services.video.source import ByteSource
 
+AHEAD_BYTES = 32 << 20
+"""Most pixels, in bytes, that wait because an earlier group is not done yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What is asked of the clip: a plan, the same as a mask by position in decoding order, and the size."""
+
+    plan: FramePlan
+    wanted: Mask
+    box: Letterbox
+
+    def without(self, position: int) -> _Ask:
+        """The same, but for one frame."""
+        wanted = self.wanted.copy()
+        wanted[position] = False
+        return _Ask(self.plan, wanted, self.box)
+
 
 class IndexedClip:
-    """A plain MP4 file: frames are read by our own index, and those that nothing refers to are skipped."""
+    """A plain MP4 file: its closed groups are decoded side by side, and only what wanted frames depend on."""
 
     reader = "index"
 
     def __init__(self, source: ByteSource, index: Mp4Index, limits: DecodeLimits) -> None:
-        self._source = source
         self._index = index
+        self._nals = NalReader(index.codec, index.extradata)
+        self._groups = Groups(source, index, self._nals, limits)
         self._limits = limits
+        self._reordered = bool(np.any(np.diff(index.display) < 0))
         self.width, self.height = shown_size(index.width, index.height, index.turns)
         self.count: int | None = index.count
         self.stats = DecodeStats(count=index.count)
@@ -36,60 +61,124 @@ class IndexedClip:
         return rising(self._frames(plan, box))
 
     def _frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
-        index = self._index
-        number_of = {int(pts): int(number) for pts, number in zip(index.pts, index.display, strict=True)}
-        codec = _make_decoder(index.codec, index.extradata, self._limits.thread_count)
-        length_size = (index.extradata[4] & 3) + 1 if index.codec == "h264" else 0
-        for position in range(index.count):
-            offset, size = int(index.offsets[position]), int(index.sizes[position])
-            data = self._source.read_at(offset, size)
-            if len(data) < size:
-                if self._limits.allow_cut:
-                    break
-                raise CorruptVideo(
-                    f"the video is cut off: its index names {index.end} bytes, {self._source.size} came"
-                )
-            wanted = plan.wants(int(index.display[position]))
-            if not wanted and length_size and is_unreferenced(data, length_size):
-                self.stats.dropped += 1
-                continue
-            packet = av.Packet(data)
-            packet.pts = packet.dts = int(index.pts[position])
-            for picture in self._decode(codec, packet):
-                yield from self._give(picture, number_of, plan, box)
-        for picture in self._decode(codec, None):
-            yield from self._give(picture, number_of, plan, box)
+        wanted = np.array([plan.wants(int(number)) for number in self._index.display], np.bool_)
+        ask = _Ask(plan, wanted, box)
+        if self._groups.many:
+            jobs = (self._group(start, ask) for start in self._groups.starts(wanted))
+            room = AHEAD_BYTES // (box.net_width * box.net_height * 3)
+            yield from in_order(jobs, self._limits.thread_count, max(1, room), "touchline-group")
+        else:
+            yield from self._group(0, ask, threads=self._limits.thread_count, on=True)
         if not self.stats.decoded:
             raise CorruptVideo("no frame of the video can be decoded; check the file")
 
-    def _decode(self, codec: av.VideoCodecContext, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
+    def _group(self, start: int, ask: _Ask, *, threads: int = 1, on: bool = False) -> Iterator[Frame]:
+        """Decode a group, or with `on` everything from a group on."""
+        codec: av.VideoCodecContext | None = None
+        held: bytes | None = None
+        for position in self._groups.needed(start, ask.wanted, on=on):
+            data = self._groups.read(position)
+            if data is None:
+                break
+            facts = self._nals.look(data)
+            if facts.unreferenced and not ask.wanted[position]:
+                continue
+            if position == start and facts.restarts and self._one_shot_pays(start, ask, threads):
+                frame = self._in_one_shot(start, data, ask)
+                if frame is not None:
+                    yield frame
+                    held, ask = data, ask.without(start)
+                    continue
+            if codec is None:
+                codec = self._open(threads)
+            if held is not None:
+                # what follows refers to it
+                yield from self._decode(codec, start, held, ask)
+                held = None
+            yield from self._decode(codec, position, data, ask)
+        if codec is not None:
+            yield from self._decode(codec, None, None, ask)
+        elif held is not None:
+            self.stats.add(packets=1, decoded=1)
+
+    def _one_shot_pays(self, start: int, ask: _Ask, threads: int) -> bool:
+        """Whether a group's first picture is decoded by itself, so that it comes out before others go in.
+
+        The clip's very first frame is waited for. And where it is all that is wanted of a group, it need not
+        wait until the end of the group is known.
+        """
+        if not ask.wanted[start]:
+            return False
+        late = threads > 1 or self._reordered
+        return (start == 0 and late) or not ask.wanted[start + 1 : self._groups.next_mark(start)].any()
+
+    def _in_one_shot(self, position: int, data: bytes, ask: _Ask) -> Frame | None:
+        begun = time.perf_counter()
+        codec = self._open(1)
         try:
-            return codec.decode(packet)
+            pictures = codec.decode(self._packet(position, data)) + codec.decode(None)
+        except av.error.FFmpegError:
+            return None
+        frame = self._frame(pictures[0], ask) if pictures else None
+        self.stats.add(busy_s=time.perf_counter() - begun)
+        return frame
+
+    def _decode(
+        self, codec: av.VideoCodecContext, position: int | None, data: bytes | None, ask: _Ask
+    ) -> Iterator[Frame]:
+        """Put a sample in, or the end; give the wanted frames that come out."""
+        begun = time.perf_counter()
+        packet = None if position is None or data is None else self._packet(position, data)
+        try:
+            pictures = codec.decode(packet)
         except av.error.FFmpegError:
             # one bad packet costs its frames, not the clip
-            self.stats.damaged += 1
-            return []
+            pictures = []
+            self.stats.add(damaged=1)
+        self.stats.add(packets=int(packet is not None), decoded=len(pictures))
+        for picture in pictures:
+            frame = self._frame(picture, ask)
+            self.stats.add(busy_s=time.perf_counter() - begun)
+            if frame is not None:
+                yield frame
+            begun = time.perf_counter()
+        self.stats.add(busy_s=time.perf_counter() - begun)
 
-    def _give(
-        self, picture: av.VideoFrame, number_of: dict[int, int], plan: FramePlan, box: Letterbox
-    ) -> Iterator[Frame]:
+    def _packet(self, position: int, data: bytes) -> av.Packet[Any]:
+        """A sample for the decoder; its time stamp is its position, which comes out with the picture.
+
+        The bytes are copied into memory of FFmpeg's. A packet over Python's bytes would be freed by one of
+        the decoder's threads, which takes the interpreter's lock for it, and a decoder that is given up
+        early waits for its threads while holding that lock.
+        """
+        packet: av.Packet[Any] = av.Packet(len(data))
+        packet.update(data)
+        packet.pts = packet.dts = position
+        return packet
+
+    def _frame(self, picture: av.VideoFrame, ask: _Ask) -> Frame | None:
         if picture.width * picture.height > self._limits.max_pixels:
-            raise TooLarge(
-                f"pictures of {picture.width}x{picture.height}; MAX_PIXELS allows {self._limits.max_pixels}"
-            )
-        self.stats.decoded += 1
-        number = number_of.get(picture.pts if picture.pts is not None else -1)
-        if number is not None and plan.wants(number):
-            yield Frame(number, to_network(picture, box, self._index.turns), plan.wants_keypoints(number))
+            size = f"{picture.width}x{picture.height}"
+            raise TooLarge(f"pictures of {size}; MAX_PIXELS allows {self._limits.max_pixels}")
+        position = picture.pts
+        if position is None or not 0 <= position < len(ask.wanted) or not ask.wanted[position]:
+            return None
+        number = int(self._index.display[position])
+        return Frame(
+            number, to_network(picture, ask.box, self._index.turns), ask.plan.wants_keypoints(number)
+        )
 
-
-def _make_decoder(name: str, extradata: bytes, threads: int) -> av.VideoCodecContext:
-    try:
-        codec = av.CodecContext.create(name, "r")
-    except av.error.FFmpegError as error:
-        raise UnsupportedVideo(f"no decoder for {name}: {error}") from error
-    assert isinstance(codec, av.VideoCodecContext)
-    codec.extradata = extradata
-    codec.thread_type = "AUTO"
-    codec.thread_count = threads
-    return codec
+    def _open(self, threads: int) -> av.VideoCodecContext:
+        name = self._index.codec
+        try:
+            codec = av.CodecContext.create(name, "r")
+        except av.error.FFmpegError as error:
+            raise UnsupportedVideo(f"no decoder for {name}: {error}") from error
+        assert isinstance(codec, av.VideoCodecContext)
+        codec.extradata = self._index.extradata
+        codec.thread_type = "AUTO"
+        codec.thread_count = threads
+        if self._reordered:
+            # a file need not say how far its pictures are reordered; guessing, the decoder would lose some
+            codec.options = {"strict": "1"}
+        return codec

@@ -40,6 +40,7 @@ class Mp4Index:
         sizes: Bytes.
         pts: Composition time, in units of the time scale.
         display: Frame number in order of display, from 0.
+        sync: Rising positions of the samples that the file marks as sync samples (stss); without marks all.
         moov_last: Whether the index stood behind the frames.
         turns: Clockwise quarter turns from the stored picture to the one that is shown.
     """
@@ -53,6 +54,7 @@ class Mp4Index:
     sizes: Int64s
     pts: Int64s
     display: Int64s
+    sync: Int64s
     moov_last: bool
     turns: int = 0
 
@@ -140,8 +142,9 @@ def _parse_video(
     if display[0] != 0 or (b"stss" in stbl and struct.unpack(">I", stbl[b"stss"][8:12])[0] != 1):
         # frames whose reference lies before the file are never shown, and do not count
         return None
+    sync = _sync(stbl.get(b"stss"), count)
     return Mp4Index(
-        codec, extradata, width, height, timescale, offsets, sizes, pts, display, moov_last, turns
+        codec, extradata, width, height, timescale, offsets, sizes, pts, display, sync, moov_last, turns
     )
 
 
@@ -208,6 +211,14 @@ def _offsets(stbl: dict[bytes, bytes], sizes: Int64s) -> Int64s:
     first_of_chunk = (ends - per_chunk)[chunk_of]
     offsets: Int64s = chunks[chunk_of] + before - before[np.minimum(first_of_chunk, len(sizes) - 1)]
     return offsets
+
+
+def _sync(stss: bytes | None, count: int) -> Int64s:
+    if stss is None:
+        return np.arange(count)
+    rows = struct.unpack(">I", stss[4:8])[0]
+    positions = np.unique(np.frombuffer(stss, ">u4", count=rows, offset=8).astype(np.int64)) - 1
+    return positions[(positions >= 0) & (positions < count)]
 
 
 def _edits_change_frames(edts: bytes, pts: Int64s, timescale: int, movie_timescale: int) -> bool:

@@ -1,24 +1,105 @@
-"""What the first bytes of a compressed picture say about it."""
+"""What the NAL units of a compressed picture say about it, read off their headers alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-def is_unreferenced(sample: bytes, length_size: int) -> bool:
-    """Whether no other frame refers to this H.264 sample: all its slices have nal_ref_idc 0.
+from services.errors import CorruptVideo
 
-    Source: ITU-T H.264, 7.4.1 (NAL unit header).
+_H264_IDR, _H264_SLICES, _H264_SETS = 5, range(1, 6), (7, 8, 13, 15)
+_HEVC_IDR, _HEVC_SLICES, _HEVC_SETS, _HEVC_SPS = (19, 20), range(32), (32, 33, 34), 33
+_HEVC_NOT_REFERENCED = range(0, 16, 2)
+_SMALLEST_RECORD = {"h264": 7, "hevc": 23}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """One coded picture.
+
+    Attributes:
+        restarts: Nothing from here on depends on anything before: an IDR picture.
+        unreferenced: No other picture depends on it.
+    """
+
+    restarts: bool
+    unreferenced: bool
+
+
+class NalReader:
+    """Looks at the samples of one track.
+
+    Source: ITU-T H.264, 7.4.1 (nal_ref_idc, nal_unit_type); ITU-T H.265, 7.4.2.2 (nal_unit_type, TemporalId);
+    ISO/IEC 14496-15, 5.3.3 and 8.3.3 (the configuration records avcC and hvcC).
 
     Args:
-        sample: Length-prefixed NAL units, as in an MP4 file.
-        length_size: Bytes of each length.
+        codec: `h264` or `hevc`.
+        record: The decoder's configuration record.
+
+    Raises:
+        CorruptVideo: The record is too short.
     """
-    at, slices = 0, 0
+
+    def __init__(self, codec: str, record: bytes) -> None:
+        if len(record) < _SMALLEST_RECORD[codec]:
+            raise CorruptVideo(f"the configuration of the {codec} decoder is cut off", stage="index")
+        self._hevc = codec == "hevc"
+        self._length_size = (record[21 if self._hevc else 4] & 3) + 1
+        self._highest_layer = _highest_layer(record) if self._hevc else 0
+
+    def look(self, sample: bytes) -> PictureFacts:
+        """Read the headers of a sample's NAL units: length-prefixed, as in an MP4 file."""
+        return self._look_hevc(sample) if self._hevc else self._look_h264(sample)
+
+    def _look_h264(self, sample: bytes) -> PictureFacts:
+        slices = referenced = restarts = 0
+        for start, _ in _units(sample, self._length_size):
+            kind = sample[start] & 0x1F
+            if kind in _H264_SLICES:
+                slices += 1
+                restarts += kind == _H264_IDR
+                referenced += sample[start] & 0x60 != 0
+            elif kind in _H264_SETS:
+                referenced += 1
+        return PictureFacts(restarts == slices > 0, slices > 0 and not referenced)
+
+    def _look_hevc(self, sample: bytes) -> PictureFacts:
+        slices = referenced = restarts = 0
+        for start, end in _units(sample, self._length_size):
+            kind = sample[start] >> 1 & 0x3F
+            if kind in _HEVC_SLICES and end - start > 1:
+                slices += 1
+                restarts += kind in _HEVC_IDR
+                # what nothing of its own layer refers to, a higher layer still may
+                layer = (sample[start + 1] & 7) - 1
+                referenced += kind not in _HEVC_NOT_REFERENCED or layer < self._highest_layer
+            elif kind in _HEVC_SETS:
+                referenced += 1
+        return PictureFacts(restarts == slices > 0, slices > 0 and not referenced)
+
+
+def _units(sample: bytes, length_size: int) -> Iterator[tuple[int, int]]:
+    """Where each NAL unit that is not empty begins and ends, as far as the lengths make sense."""
+    at = 0
     while at + length_size < len(sample):
-        length = int.from_bytes(sample[at : at + length_size], "big")
-        header = sample[at + length_size]
-        if 1 <= header & 0x1F <= 5:
-            if header & 0x60:
-                return False
-            slices += 1
-        at += length_size + length
-    return slices > 0
+        start = at + length_size
+        at = start + int.from_bytes(sample[at:start], "big")
+        if at > start:
+            yield start, min(at, len(sample))
+
+
+def _highest_layer(record: bytes) -> int:
+    """The highest TemporalId that the sequence parameter sets of an hvcC record allow."""
+    highest, at = 0, 23
+    try:
+        for _ in range(record[22]):
+            kind, count = record[at] & 0x3F, int.from_bytes(record[at + 1 : at + 3], "big")
+            at += 3
+            for _ in range(count):
+                size = int.from_bytes(record[at : at + 2], "big")
+                if kind == _HEVC_SPS:
+                    highest = max(highest, record[at + 4] >> 1 & 7)
+                at += 2 + size
+    except IndexError as error:
+        raise CorruptVideo("the configuration of the hevc decoder is cut off", stage="index") from error
+    return highest

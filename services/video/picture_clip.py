@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -65,7 +66,9 @@ class PictureClip:
                 raise UnsupportedVideo(
                     f"pictures of {self.width}x{self.height} and of {size[0]}x{size[1]} in one challenge"
                 )
+            begun = time.perf_counter()
             image = _to_network(data, box)
+            self.stats.add(packets=1, busy_s=time.perf_counter() - begun)
             if image is None:
                 self.stats.damaged += 1
                 continue

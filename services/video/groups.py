@@ -1,0 +1,140 @@
+"""Closed groups of pictures: stretches of a clip that can be decoded each by itself."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from services.errors import CorruptVideo
+from services.video.clip import DecodeLimits
+from services.video.mp4_index import Mp4Index
+from services.video.nal import NalReader
+from services.video.source import ByteSource
+
+Mask = npt.NDArray[np.bool_]
+
+_PATIENCE_S = 3600.0
+_LONGEST = 0.25
+"""Longest group, as a share of the clip, with which groups are decoded side by side: with longer ones cores
+would be idle at the end. The number of cores has no part in it: a damaged clip gives the same pixels on all.
+"""
+
+
+class Groups:
+    """The groups of an indexed clip, found as its bytes arrive.
+
+    A group begins with an IDR picture: the decoder forgets everything there, and what is shown after it was
+    decoded after it. A mark in the file's table of sync samples is not enough, since it may stand at an open
+    group: the picture's own bytes have to say so. The parameter sets that a sync sample needs are in the
+    sample entry or in the sample itself (ISO/IEC 14496-15), so a fresh decoder has them.
+
+    Args:
+        source: The clip's bytes.
+        index: Its index.
+        nals: Reads its pictures' headers.
+        limits: Whether it may be cut off.
+    """
+
+    def __init__(self, source: ByteSource, index: Mp4Index, nals: NalReader, limits: DecodeLimits) -> None:
+        self._source = source
+        self._index = index
+        self._nals = nals
+        self._allow_cut = limits.allow_cut
+        self._marks = _without_leading(index)
+        self._known: dict[int, bool] = {}
+
+    @property
+    def many(self) -> bool:
+        """Whether there are enough groups to decode them side by side, as far as the index alone tells."""
+        longest = int(np.diff([*self._marks, self._index.count]).max())
+        return longest <= _LONGEST * self._index.count
+
+    def read(self, position: int) -> bytes | None:
+        """A sample; None where the body ends early and may.
+
+        Raises:
+            CorruptVideo: The body ends early and may not.
+            ChallengeError: The source's.
+        """
+        index = self._index
+        size = int(index.sizes[position])
+        data = self._source.read_at(int(index.offsets[position]), size)
+        if len(data) == size:
+            return data
+        if self._allow_cut:
+            return None
+        raise CorruptVideo(
+            f"the video is cut off: its index names {index.end} bytes, {self._source.size} came"
+        )
+
+    def begins(self, position: int) -> bool:
+        """Whether a group begins at a marked sample; waits for its bytes."""
+        known = self._known.get(position)
+        if known is None:
+            end = int(self._index.offsets[position] + self._index.sizes[position])
+            # a look ahead: asking for the bytes now would have them fetched before those that come first
+            self._source.wait_for(end, _PATIENCE_S)
+            data = self.read(position)
+            known = data is not None and self._nals.look(data).restarts
+            self._known[position] = known
+        return known
+
+    def starts(self, wanted: Mask) -> Iterator[int]:
+        """Where groups begin, up to the last one with a wanted picture in it; waits for the bytes there.
+
+        Args:
+            wanted: By position in decoding order.
+        """
+        last = _last(wanted)
+        yield 0
+        for mark in self._marks[1:]:
+            if mark > last:
+                return
+            if self.begins(mark):
+                yield mark
+
+    def needed(self, start: int, wanted: Mask, *, on: bool) -> Iterator[int]:
+        """The positions that wanted pictures of a group may depend on, in decoding order.
+
+        What follows the last wanted picture of a group is left out, as nothing depends on it. Whether the
+        group ends there is known only with the first bytes behind it.
+
+        Args:
+            start: Where the group begins.
+            wanted: By position in decoding order.
+            on: Go on through all later groups, for one decoder that takes the whole clip.
+        """
+        final, at, begin = _last(wanted), start, start
+        while begin <= final:
+            end = self.next_mark(begin)
+            here = _last(wanted[begin:end])
+            if here >= 0:
+                yield from range(at, begin + here + 1)
+                at = begin + here + 1
+            if end > final:
+                return
+            if self.begins(end):
+                if not on:
+                    return
+                at = end
+            begin = end
+
+    def next_mark(self, position: int) -> int:
+        """The next sample at which a group may begin, or the end."""
+        place = bisect_right(self._marks, position)
+        return self._marks[place] if place < len(self._marks) else self._index.count
+
+
+def _without_leading(index: Mp4Index) -> list[int]:
+    """The first sample, and the sync samples that no later one is shown before: where groups may begin."""
+    shown_later = np.minimum.accumulate(index.display[::-1])[::-1] == index.display
+    marks = {0} | {int(position) for position in index.sync if shown_later[position]}
+    return sorted(marks)
+
+
+def _last(wanted: Mask) -> int:
+    found = np.flatnonzero(wanted)
+    return int(found[-1]) if len(found) else -1

@@ -1,0 +1,96 @@
+"""Headers of NAL units, written by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.errors import CorruptVideo
+from services.video.nal import NalReader, PictureFacts
+
+AVCC = bytes([1, 100, 0, 31, 0xFF, 0xE1, 0])
+
+
+def hvcc(layers: int) -> bytes:
+    """A record with a VPS and an SPS that allows so many temporal layers."""
+    vps = bytes([32 << 1, 1, 0x0E, 0])
+    sps = bytes([33 << 1, 1, (layers - 1) << 1 | 1, 0])
+    arrays = b"".join(
+        bytes([0x80 | kind, 0, 1]) + len(unit).to_bytes(2, "big") + unit
+        for kind, unit in ((32, vps), (33, sps))
+    )
+    return bytes([1]) + bytes(20) + bytes([3, 2]) + arrays
+
+
+def sample(*units: bytes) -> bytes:
+    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
+
+
+def avc(kind: int, importance: int) -> bytes:
+    return bytes([importance << 5 | kind, 0x88, 1, 2])
+
+
+def hevc(kind: int, layer: int) -> bytes:
+    return bytes([kind << 1, layer + 1, 0x80, 1])
+
+
+SEI, SPS, PPS, FILLER = 6, 7, 8, 12
+
+H264 = {
+    "IDR": ([avc(5, 3)], True, False),
+    "IDR behind parameter sets": ([avc(SPS, 3), avc(PPS, 3), avc(SEI, 0), avc(5, 3), avc(5, 3)], True, False),
+    "reference": ([avc(1, 2)], False, False),
+    "not referred to": ([avc(SEI, 0), avc(1, 0), avc(1, 0), avc(FILLER, 0)], False, True),
+    "one of two slices referred to": ([avc(1, 0), avc(1, 1)], False, False),
+    "data partitions": ([avc(2, 0), avc(3, 0), avc(4, 0)], False, True),
+    "carries a parameter set": ([avc(PPS, 3), avc(1, 0)], False, False),
+    "no picture": ([avc(SEI, 0)], False, False),
+    "nothing": ([], False, False),
+}
+
+HEVC = {
+    "IDR with leading pictures": ([hevc(19, 0)], 3, True, False),
+    "IDR": ([hevc(32, 0), hevc(33, 0), hevc(34, 0), hevc(20, 0)], 1, True, False),
+    "CRA": ([hevc(21, 0)], 1, False, False),
+    "trailing, referred to": ([hevc(1, 0)], 1, False, False),
+    "trailing, not referred to": ([hevc(0, 0)], 1, False, True),
+    "skipped leading": ([hevc(8, 0), hevc(8, 0)], 1, False, True),
+    "not referred to in its layer, but there is a higher one": ([hevc(0, 1)], 3, False, False),
+    "highest layer": ([hevc(0, 2)], 3, False, True),
+    "highest layer, referred to": ([hevc(1, 2)], 3, False, False),
+    "one of two slices referred to": ([hevc(0, 0), hevc(1, 0)], 1, False, False),
+    "reserved, would not be referred to": ([hevc(14, 0)], 1, False, True),
+    "a unit of one byte": ([b"\x00"], 1, False, False),
+}
+
+
+@pytest.mark.parametrize("kind", H264)
+def test_h264(kind: str) -> None:
+    units, restarts, unreferenced = H264[kind]
+    assert NalReader("h264", AVCC).look(sample(*units)) == PictureFacts(restarts, unreferenced)
+
+
+@pytest.mark.parametrize("kind", HEVC)
+def test_hevc(kind: str) -> None:
+    units, layers, restarts, unreferenced = HEVC[kind]
+    assert NalReader("hevc", hvcc(layers)).look(sample(*units)) == PictureFacts(restarts, unreferenced)
+
+
+def test_lengths_of_two_bytes() -> None:
+    record = AVCC[:4] + bytes([0xFD]) + AVCC[5:]
+    unit = avc(5, 3)
+    assert NalReader("h264", record).look(len(unit).to_bytes(2, "big") + unit).restarts
+
+
+@pytest.mark.parametrize("data", [b"\xff" * 40, b"\x00" * 40, sample(avc(1, 0))[:5], b"\x00\x00"])
+def test_damaged_samples_end_somewhere(data: bytes) -> None:
+    for reader in (NalReader("h264", AVCC), NalReader("hevc", hvcc(1))):
+        assert not reader.look(data).restarts
+
+
+@pytest.mark.parametrize(
+    ("codec", "record"),
+    [("h264", b"\x01"), ("hevc", bytes(22)), ("hevc", hvcc(1)[:26]), ("hevc", hvcc(1)[:-2])],
+)
+def test_a_record_that_is_cut_off(codec: str, record: bytes) -> None:
+    with pytest.raises(CorruptVideo, match="configuration"):
+        NalReader(codec, record)
