@@ -17,6 +17,7 @@ BUILT_IN = {
     "gsr": "services.challenges.gsr_kind:GsrKind",
     "soccer_action": "services.challenges.soccer_action:SoccerActionKind",
     "cricket_delivery": "services.challenges.cricket_delivery:CricketDeliveryKind",
+    "tv_predict": "services.challenges.tv_predict:TvPredictKind",
 }
 METHODS = ("plan", "predictor", "assemble")
 

@@ -1,0 +1,51 @@
+"""How sure each box of a filled clip is, from the detections that it came of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from services.contracts.results import Floats, FrameResult
+from services.tracking.fill import Filled
+
+
+def confidences(filled: Filled, results: Sequence[FrameResult], least: float) -> npt.NDArray[np.float64]:
+    """The score of every filled box: in a sampled frame its detection's, else between those.
+
+    Args:
+        filled: All frames.
+        results: The sampled frames, by rising number.
+        least: What a box has that no detection lies under.
+
+    Returns:
+        (boxes,) 0 to 1, in the order of `filled.boxes`.
+    """
+    own = np.full(len(filled.frame), np.nan)
+    for result in results:
+        first, end = np.searchsorted(filled.frame, [result.index, result.index + 1])
+        own[first:end] = _at_their_places(
+            filled.boxes[first:end], result.detections.boxes, result.detections.scores
+        )
+    scores = np.full(len(own), least)
+    for track in np.unique(filled.ids):
+        mine = np.flatnonzero(filled.ids == track)
+        known = mine[~np.isnan(own[mine])]
+        if len(known):
+            scores[mine] = np.interp(filled.frame[mine], filled.frame[known], own[known])
+    return scores
+
+
+def _at_their_places(
+    boxes: npt.NDArray[np.float64], found: Floats, scores: Floats
+) -> npt.NDArray[np.float64]:
+    """The score of the detection nearest to each box; NaN where none lies within its size."""
+    if not len(boxes) or not len(found):
+        return np.full(len(boxes), np.nan)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    away = np.linalg.norm(middles[:, None] - (found[:, :2] + found[:, 2:])[None] / 2, axis=2)
+    nearest = away.argmin(axis=1)
+    reach = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    near = away[np.arange(len(boxes)), nearest] <= reach
+    return np.where(near, scores[nearest].astype(np.float64), np.nan)

@@ -1,0 +1,126 @@
+"""Kind `tv_predict`: boxes and keypoints of every frame, in the format of the open-source track."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.challenges.concluding import plan_of
+from services.challenges.confidence import confidences
+from services.challenges.kind import Predictor
+from services.contracts.challenge import Challenge
+from services.contracts.gsr import KEYPOINTS_PER_FRAME
+from services.contracts.results import FrameResult
+from services.contracts.tv_predict import TvBox, TvFrame, encode_frames
+from services.inference.plugged import LoadedPredictor
+from services.settings import Settings
+from services.tracking.camera import Matrix, PictureSize, fit_sample
+from services.tracking.fill import Filled, fill_clip
+from services.video.clip import Clip
+from services.video.picture import Letterbox
+from services.video.plan import FramePlan
+
+DECIMALS = 4
+"""Confidences are rounded to this many."""
+
+
+class TvPredictKind:
+    """What `gsr` answers, with confidences instead of track ids, in whole pixels."""
+
+    name = "tv_predict"
+
+    def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
+        """See `Kind`."""
+        return plan_of(clip, settings)
+
+    def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
+        """Detector and keypoint model, or a plug-in that gives what they give."""
+        return loaded
+
+    def assemble(
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        settings: Settings,
+        predictor: Predictor[FrameResult],
+    ) -> TvAssembly:
+        """See `Kind`."""
+        return TvAssembly(challenge, clip, plan, settings)
+
+
+class TvAssembly:
+    """A `tv_predict` answer being put together.
+
+    A video, and pictures that are numbered one after the other, are tracked and filled; other pictures have
+    nothing to do with each other, so that each is answered by itself.
+    """
+
+    def __init__(self, challenge: Challenge, clip: Clip, plan: FramePlan, settings: Settings) -> None:
+        self._clip = clip
+        self._plan = plan
+        self._settings = settings
+        self._size = PictureSize(clip.width, clip.height)
+        self._numbers = [frame.frame_id for frame in challenge.pictures]
+        self._results: list[FrameResult] = []
+        self._fits: list[Matrix | None] = []
+        self._frames: list[TvFrame] = []
+
+    def add(self, results: Sequence[FrameResult]) -> None:
+        """See `Assembly`."""
+        self._results += results
+        self._fits += [fit_sample(result, self._size) for result in results]
+
+    def fill(self) -> Mapping[str, Any]:
+        """See `Assembly`."""
+        numbers = self._numbers
+        if len(numbers) == 1 or any(
+            after - before != 1 for before, after in zip(numbers, numbers[1:], strict=False)
+        ):
+            self._alone()
+            return {}
+        tracking = not self._settings.disable_tracking
+        filled = self._filled(self._results, self._fits, self._clip.stats.count, tracking)
+        scores = confidences(filled, self._results, self._settings.conf_threshold)
+        self._frames = _frames(filled, scores, numbers or range(len(filled.keypoints)))
+        return {"tracks": filled.tracks, "cameras": filled.fitted}
+
+    def encode(self, seconds: float) -> bytes:
+        """See `Assembly`."""
+        return encode_frames(self._frames)
+
+    def _alone(self) -> None:
+        known = {result.index: (result, fit) for result, fit in zip(self._results, self._fits, strict=True)}
+        for position, number in enumerate(self._numbers):
+            if position not in known:  # a damaged picture shows nothing
+                self._frames.append(TvFrame(number, [], [(0, 0)] * KEYPOINTS_PER_FRAME))
+                continue
+            result, fit = known[position]
+            alone = [replace(result, index=0)]
+            filled = self._filled(alone, [fit], 1, False)
+            scores = confidences(filled, alone, self._settings.conf_threshold)
+            self._frames += _frames(filled, scores, [number])
+
+    def _filled(
+        self, results: Sequence[FrameResult], fits: Sequence[Matrix | None], count: int, tracking: bool
+    ) -> Filled:
+        return fill_clip(results, count, self._size, stride=self._plan.stride, tracking=tracking, fits=fits)
+
+
+def _frames(filled: Filled, scores: npt.NDArray[np.float64], numbers: Sequence[int]) -> list[TvFrame]:
+    keypoints = np.round(filled.keypoints).astype(np.int64).tolist()
+    boxes = np.round(filled.boxes).astype(np.int64).tolist()
+    sure = np.round(scores, DECIMALS).tolist()
+    rows = [
+        TvBox(x1, y1, x2, y2, class_id, conf)
+        for (x1, y1, x2, y2), class_id, conf in zip(boxes, filled.classes.tolist(), sure, strict=True)
+    ]
+    starts = np.searchsorted(filled.frame, np.arange(len(keypoints) + 1)).tolist()
+    return [
+        TvFrame(number, rows[starts[i] : starts[i + 1]], [(x, y) for x, y in keypoints[i]])
+        for i, number in enumerate(numbers)
+    ]
