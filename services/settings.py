@@ -265,9 +265,9 @@ class Settings(BaseSettings):
     )
     runtime: Literal["auto", "torch", "openvino", "tensorrt"] = Field(
         "auto",
-        description="What models run in. auto: on a CPU OpenVINO, where a model has an OpenVINO file beside "
-        "it as the bundled ones do; on CUDA a TensorRT engine that was made before; else torch. tensorrt "
-        "makes the engine at the start, which takes minutes once; not run on a GPU yet.",
+        description="What models run in. auto: on a CPU OpenVINO (a .pt is exported at the first start), on "
+        "CUDA a TensorRT engine that was made before; else torch. tensorrt makes the engine at the start, "
+        "which takes minutes once; not run on a GPU yet.",
     )
     inference_lanes: int = Field(
         0, ge=0, le=64, description="Batches that run at once under OpenVINO; 0: one for each core."

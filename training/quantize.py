@@ -21,9 +21,10 @@ import numpy as np
 
 from services.demo.scene import Scene
 from services.demo.seeds import TRAINING_SEEDS
+from services.inference.engine_cache import sha256_of
 from services.inference.openvino_backend import FACTS
 from services.inference.registry import WEIGHTS, bundled_models
-from services.inference.runtimes import QUANTISED, checksum
+from services.inference.runtimes import QUANTISED
 from training.light import change_light
 from training.looks import VariedScene
 from training.models import INPUT_SIZE, Float32, letterbox
@@ -78,7 +79,7 @@ def quantise(source: Path, target: Path, inputs: list[Float32]) -> None:
         subset_size=len(inputs),
         ignored_scope=nncf.IgnoredScope(patterns=kept_in_float(model)),
     )
-    facts: dict[str, Any] = {"names": names, "task": "detect", "source_sha256": checksum(source)}
+    facts: dict[str, Any] = {"names": names, "task": "detect", "source_sha256": sha256_of(source)}
     small.set_rt_info(json.dumps(facts), FACTS)
     openvino.save_model(small, target)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,29 @@ if TYPE_CHECKING:
 IOU_THRESHOLD = 0.6
 NMS_TIME_S = 60.0
 """Ultralytics cuts suppression off after 50 ms a picture, which would make answers depend on the load."""
+
+
+LISTED = 6
+"""Values of a box in an output with built-in suppression: x1, y1, x2, y2, score, class."""
+
+
+def check_output(shape: Sequence[int], values: int, end2end: bool) -> None:
+    """Check that an output is one that is understood here, as YOLO heads give it.
+
+    Args:
+        shape: Of the raw output, pictures first.
+        values: Values of each anchor: box, classes, keypoints.
+        end2end: Whether suppression is built in.
+
+    Raises:
+        ModelNotReady: It is another kind of network's.
+    """
+    listed_here = end2end or shape[-1] == LISTED
+    if len(shape) != 3 or not (listed_here or shape[1] == values):
+        raise ModelNotReady(
+            f"the model's output has the shape {tuple(shape)}; (pictures, {values}, anchors) is expected, as "
+            "YOLO models give it (RT-DETR and other networks are not understood)"
+        )
 
 
 class Detector:
@@ -61,7 +84,8 @@ class Detector:
         """
         with mapped_errors():
             raw = self._backend.forward(images)
-            if isinstance(raw, np.ndarray) and not self._backend.end2end:
+            check_output(raw.shape, 4 + len(self._backend.names), self._backend.end2end)
+            if isinstance(raw, np.ndarray) and not (self._backend.end2end or raw.shape[-1] == LISTED):
                 rows = suppress(
                     raw,
                     classes=self._classes,

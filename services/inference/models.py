@@ -16,7 +16,7 @@ from services.inference.backend import choose_device
 from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import resolve_model
-from services.inference.runtimes import load_backend, openvino_file
+from services.inference.runtimes import choose_runtime, load_backend
 from services.settings import Settings
 from services.video.picture import Frame, Image, Letterbox
 from services.video.plan import batch_sizes
@@ -138,8 +138,9 @@ def load_models(settings: Settings) -> Models:
     if device.startswith("cuda"):
         _be_on(device)
     cores = os.cpu_count() or 1
-    paths = [path for path in (detector_path, pitch_path) if path is not None]
-    if all(openvino_file(path, device, settings.runtime) for path in paths):
+    chosen = choose_runtime(detector_path, device, settings)
+    pitch_chosen = None if pitch_path is None else choose_runtime(pitch_path, device, settings)
+    if chosen.openvino and (pitch_chosen is None or pitch_chosen.openvino):
         # small networks do not fill several cores: each core has a batch of its own
         lanes = settings.inference_lanes or cores
         threads = settings.torch_threads or max(1, cores // lanes)
@@ -152,14 +153,14 @@ def load_models(settings: Settings) -> Models:
         _set_threads(threads)
         beside = ThreadPoolExecutor(1, "touchline-pitch", _set_threads, (threads,)) if apart else None
     detector = Detector(
-        load_backend(detector_path, device, settings, lanes, threads),
+        load_backend(chosen, settings, lanes, threads),
         settings.conf_threshold,
         settings.max_detections,
         settings.class_map,
     )
     pitch = None
-    if pitch_path is not None:
-        backend = load_backend(pitch_path, device, settings, lanes, threads)
+    if pitch_chosen is not None:
+        backend = load_backend(pitch_chosen, settings, lanes, threads)
         pitch = PitchModel(backend, settings.pitch_conf_threshold)
     sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
     return Models(detector, pitch, device, sizes, beside, lanes)

@@ -119,6 +119,22 @@ class OpenVinoBackend:
             return requests
 
 
+def source_checksum(path: Path) -> str | None:
+    """SHA-256 of the file that an OpenVINO model was made from, if it says.
+
+    Raises:
+        ModelNotReady: No OpenVINO model, or one without the names of its classes.
+    """
+    import openvino
+
+    try:
+        model = openvino.Core().read_model(path)
+    except RuntimeError as error:
+        raise ModelNotReady(f"{path}: not an OpenVINO model: {error}") from error
+    found: str | None = _facts(model, path).get("source_sha256")
+    return found
+
+
 def _facts(model: openvino.Model, path: Path) -> dict[str, Any]:
     """What is known of a model: written into it by `training.quantize`, or beside it by ultralytics."""
     if model.has_rt_info(FACTS):

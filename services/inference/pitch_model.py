@@ -12,7 +12,7 @@ from services.contracts.results import Keypoints
 from services.errors import ModelNotReady
 from services.inference.backend import AnyBackend, mapped_errors
 from services.inference.class_map import listed
-from services.inference.detector import NMS_TIME_S
+from services.inference.detector import NMS_TIME_S, check_output
 from services.video.picture import Image, Letterbox
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class PitchModel:
                 f"{backend.task or 'an unknown task'} with the classes {listed(backend.names)}"
             )
 
+        self._values = 4 + len(backend.names) + (COUNT * shape[1] if shape else 0)
+
     def predict(self, images: list[Image], box: Letterbox) -> list[Keypoints]:
         """Find the keypoints in one batch; they come back in source pixels.
 
@@ -71,6 +73,7 @@ class PitchModel:
         """
         with mapped_errors():
             raw = self._backend.forward(images)
+            check_output(raw.shape, self._values, self._backend.end2end)
             rows = self._from_pose(raw) if self._is_pose else self._from_classes(raw)
         return [self._keypoints(found, box) for found in rows]
 

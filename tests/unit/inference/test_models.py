@@ -190,3 +190,23 @@ def test_side_by_side_gives_the_same_and_waits_for_both_after_an_error() -> None
         with pytest.raises(InferenceError, match="broken"):
             Models(BrokenDetector(), SlowPitch(), "cpu", beside=executor).predict(frames, BOX)
         assert ended.is_set()
+
+
+def test_a_network_of_another_kind_is_not_misread() -> None:
+    backend = FakeBackend(torch.zeros(1, 300, 7), {0: "ball", 1: "player", 2: "referee"})
+    with pytest.raises(ModelNotReady, match=r"\(1, 300, 7\).*\(pictures, 7, anchors\)"):
+        Detector(backend, 0.35, 100).predict(blank(1), BOX)
+
+
+@pytest.mark.parametrize("task", ["pose", "segment"])
+def test_a_detector_finds_boxes_and_nothing_else(task: str) -> None:
+    with pytest.raises(ModelNotReady, match=f"{task}.*'player'"):
+        Detector(FakeBackend(torch.zeros(1), {0: "player"}, task=task), 0.35, 100)
+
+
+def test_boxes_of_an_openvino_model_with_built_in_suppression() -> None:
+    backend = FakeBackend(torch.zeros(1), {0: "player"})
+    listed = np.array([[[90, 50, 110, 70, 0.9, 0], [0, 0, 0, 0, 0, 0]]], np.float32)
+    backend.raw = listed  # type: ignore[assignment]
+    found = Detector(backend, 0.35, 100).predict(blank(1), BOX)[0]
+    np.testing.assert_allclose(found.boxes, [[300, 46 * 1280 / 384, 1100 / 3, 66 * 1280 / 384]], rtol=1e-5)

@@ -10,10 +10,11 @@ import pytest
 from services.contracts.results import Detections, Keypoints
 from services.demo.scene import Scene
 from services.demo.seeds import VALIDATION_SEEDS
+from services.inference.backend import AnyBackend
 from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import WEIGHTS
-from services.inference.runtimes import load_backend
+from services.inference.runtimes import choose_runtime, load_backend
 from services.settings import load_settings
 from services.video.picture import Image, Letterbox
 
@@ -43,15 +44,18 @@ def overlaps(boxes: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) ->
     return np.asarray(shared / (areas[0][:, None] + areas[1][None, :] - shared), np.float64)
 
 
-def detections(runtime: str, pictures: list[Image], confidence: float) -> list[Detections]:
+def loaded(name: str, runtime: str) -> AnyBackend:
     settings = load_settings(device="cpu", runtime=runtime)
-    backend = load_backend(WEIGHTS / "touchline-detect.pt", "cpu", settings, 1, 1)
+    return load_backend(choose_runtime(WEIGHTS / f"{name}.pt", "cpu", settings), settings, 1, 1)
+
+
+def detections(runtime: str, pictures: list[Image], confidence: float) -> list[Detections]:
+    backend = loaded("touchline-detect", runtime)
     return Detector(backend, confidence, 100).predict(pictures, BOX)
 
 
 def keypoints(runtime: str, pictures: list[Image]) -> list[Keypoints]:
-    settings = load_settings(device="cpu", runtime=runtime)
-    backend = load_backend(WEIGHTS / "touchline-pitch.pt", "cpu", settings, 1, 1)
+    backend = loaded("touchline-pitch", runtime)
     return PitchModel(backend, 0.35).predict(pictures, BOX)
 
 

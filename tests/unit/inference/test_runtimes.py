@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from services.errors import ModelNotReady
 from services.inference import runtimes
+from services.inference.backend import Backend
+from services.inference.engine_cache import EngineCache, sha256_of
+from services.inference.openvino_backend import OpenVinoBackend
 from services.inference.registry import WEIGHTS, bundled_models
-from services.inference.runtimes import checksum, load_backend, openvino_file
-from services.settings import load_settings
+from services.inference.runtimes import choose_runtime, load_backend
+from services.settings import Settings, load_settings
+
+BUNDLED = WEIGHTS / "touchline-detect.pt"
 
 
 @pytest.fixture
@@ -20,56 +26,100 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "own.pt"
 
 
-def test_every_bundled_model_has_an_openvino_file_made_from_it() -> None:
+def settings_for(runtime: str, folder: Path) -> Settings:
+    return load_settings(runtime=runtime, model_cache_dir=str(folder / "cache"))
+
+
+def test_every_bundled_model_has_an_openvino_file_made_from_it(tmp_path: Path) -> None:
     for name in bundled_models():
         path = WEIGHTS / f"{name}.pt"
-        file = openvino_file(path, "cpu", "auto")
-        assert file is not None
-        assert checksum(path) in file.read_text(), "python -m training.quantize makes it anew"
+        choice = choose_runtime(path, "cpu", settings_for("auto", tmp_path))
+        assert choice.openvino == WEIGHTS / f"{name}.int8.xml", "python -m training.quantize makes it anew"
 
 
-def test_torch_runs_what_has_no_openvino_file(model: Path) -> None:
-    assert openvino_file(model, "cpu", "auto") is None
+def test_a_model_is_exported_once_it_may_be(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def export(path: Path, cache: EngineCache) -> Path:
+        made.append(path)
+        return cache.folder / "own.xml"
+
+    monkeypatch.setattr(runtimes, "export", export)
+    settings = settings_for("auto", tmp_path)
+    before = choose_runtime(model, "cpu", settings, make=False)
+    assert (before.openvino, made) == (None, [])
+    assert "until a worker starts" in before.reason
+    choice = choose_runtime(model, "cpu", settings)
+    assert choice.openvino == tmp_path / "cache" / "openvino" / "own.xml"
+    assert made == [model]
 
 
-def test_torch_runs_everything_when_asked_to_or_on_a_gpu() -> None:
-    bundled = WEIGHTS / "touchline-detect.pt"
-    assert openvino_file(bundled, "cpu", "torch") is None
-    assert openvino_file(bundled, "cuda:0", "auto") is None
+def test_what_cannot_be_exported_runs_in_torch_and_says_why(model: Path, tmp_path: Path) -> None:
+    choice = choose_runtime(model, "cpu", settings_for("auto", tmp_path))
+    assert (choice.openvino, choice.runtime) == (None, "torch")
+    assert "not a model that ultralytics loads" in choice.reason
+
+
+def test_the_log_says_what_runs_a_model(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "services.inference.runtimes"):
+        for runtime, kind in (("auto", OpenVinoBackend), ("torch", Backend)):
+            settings = settings_for(runtime, tmp_path)
+            assert isinstance(load_backend(choose_runtime(BUNDLED, "cpu", settings), settings, 1, 1), kind)
+    assert "openvino runs it (touchline-detect.int8.xml, made from it in 8 bits" in caplog.text
+    assert "torch runs it (RUNTIME=torch)" in caplog.text
+
+
+def test_torch_runs_everything_when_asked_to_or_on_a_gpu(tmp_path: Path) -> None:
+    assert choose_runtime(BUNDLED, "cpu", settings_for("torch", tmp_path)).openvino is None
+    assert choose_runtime(BUNDLED, "cuda:0", settings_for("auto", tmp_path)).openvino is None
+
+
+def test_other_formats_are_left_to_ultralytics(tmp_path: Path) -> None:
+    (tmp_path / "m.torchscript").write_bytes(b"")
+    choice = choose_runtime(tmp_path / "m.torchscript", "cpu", settings_for("auto", tmp_path))
+    assert choice.openvino is None
+    with pytest.raises(ModelNotReady, match="yolo export"):
+        choose_runtime(tmp_path / "m.torchscript", "cpu", settings_for("openvino", tmp_path))
 
 
 def test_an_exported_folder_is_named_like_any_model(tmp_path: Path) -> None:
     (tmp_path / "best.xml").write_text("<net/>")
-    assert openvino_file(tmp_path, "cpu", "auto") == tmp_path / "best.xml"
-    assert openvino_file(tmp_path / "best.xml", "cpu", "auto") == tmp_path / "best.xml"
+    settings = settings_for("auto", tmp_path)
+    assert choose_runtime(tmp_path, "cpu", settings).openvino == tmp_path / "best.xml"
+    assert choose_runtime(tmp_path / "best.xml", "cpu", settings).openvino == tmp_path / "best.xml"
+    with pytest.raises(ModelNotReady, match="DEVICE=cpu"):
+        choose_runtime(tmp_path, "cuda:0", settings)
 
 
 @pytest.mark.parametrize(
-    ("device", "message"), [("cpu", "yolo export"), ("cuda:0", "DEVICE=cpu")], ids=["no file", "device"]
+    ("device", "message"), [("cpu", "RUNTIME=openvino: .*own.pt"), ("cuda:0", "DEVICE=cpu")]
 )
-def test_openvino_that_cannot_be_had_stops_the_start(model: Path, device: str, message: str) -> None:
+def test_openvino_that_cannot_be_had_stops_the_start(
+    model: Path, tmp_path: Path, device: str, message: str
+) -> None:
     with pytest.raises(ModelNotReady, match=message):
-        openvino_file(model, device, "openvino")
+        choose_runtime(model, device, settings_for("openvino", tmp_path))
 
 
-def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtimes, "has_openvino", lambda: False)
-    bundled = WEIGHTS / "touchline-detect.pt"
-    assert openvino_file(bundled, "cpu", "auto") is None
+    choice = choose_runtime(BUNDLED, "cpu", settings_for("auto", tmp_path))
+    assert (choice.openvino, choice.reason) == (None, "the package openvino is not installed")
     with pytest.raises(ModelNotReady, match="not installed"):
-        openvino_file(bundled, "cpu", "openvino")
+        choose_runtime(BUNDLED, "cpu", settings_for("openvino", tmp_path))
 
 
-def test_a_file_made_from_other_weights_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_made_from_other_weights_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     for suffix in (".pt", ".int8.xml", ".int8.bin"):
-        (tmp_path / f"m{suffix}").write_bytes((WEIGHTS / f"touchline-detect{suffix}").read_bytes())
-    used: list[Any] = []
-    monkeypatch.setattr(runtimes, "Backend", lambda path, device, half: used.append(path))
-    load_backend(tmp_path / "m.pt", "cpu", load_settings(), 1, 1)
-    assert used == []
-    with (tmp_path / "m.pt").open("ab") as file:
+        shutil.copyfile(BUNDLED.with_suffix(suffix), tmp_path / f"m{suffix}")
+    path, settings = tmp_path / "m.pt", settings_for("auto", tmp_path)
+    assert choose_runtime(path, "cpu", settings).openvino == tmp_path / "m.int8.xml"
+    with path.open("ab") as file:
         file.write(b"trained on")
-    load_backend(tmp_path / "m.pt", "cpu", load_settings(), 1, 1)
-    assert used == [tmp_path / "m.pt"]
-    with pytest.raises(ModelNotReady, match="training.quantize"):
-        load_backend(tmp_path / "m.pt", "cpu", load_settings(runtime="openvino"), 1, 1)
+    monkeypatch.setattr(runtimes, "export", lambda path, cache: Path(sha256_of(path)))
+    assert choose_runtime(path, "cpu", settings).openvino == Path(sha256_of(path))
+    assert "training.quantize" in caplog.text

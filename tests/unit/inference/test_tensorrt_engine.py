@@ -208,13 +208,16 @@ def test_the_loader_gets_the_engine(
     used: list[tuple[Path, str, bool]] = []
     monkeypatch.setattr(runtimes, "Backend", lambda path, device, half: used.append((path, device, half)))
     monkeypatch.setattr(runtimes, "tensorrt_file", lambda path, device, settings: tmp_path / ENGINE)
-    runtimes.load_backend(model, "cuda:0", make_settings(), 1, 1)
+    settings = make_settings()
+    choice = runtimes.choose_runtime(model, "cuda:0", settings)
+    assert (choice.runtime, choice.reason) == ("tensorrt", str(tmp_path / ENGINE))
+    runtimes.load_backend(choice, settings, 1, 1)
     assert used == [(tmp_path / ENGINE, "cuda:0", True)]
 
 
 def test_tensorrt_on_a_cpu_stops_the_start(make_settings: Callable[..., Settings]) -> None:
     with pytest.raises(ModelNotReady, match="NVIDIA GPUs"):
-        runtimes.load_backend(WEIGHTS / "touchline-detect.pt", "cpu", make_settings(runtime="tensorrt"), 1, 1)
+        runtimes.choose_runtime(WEIGHTS / "touchline-detect.pt", "cpu", make_settings(runtime="tensorrt"))
 
 
 @pytest.mark.parametrize(("name", "contiguous"), [("m.engine", True), ("m.pt", False)])
