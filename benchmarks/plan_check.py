@@ -46,6 +46,7 @@ class Foretold:
         what: `wait` or `answer`.
         percentile: Which.
         measured_s: In the real run.
+        replayed_s: Simulated once, each challenge with the service time that it had in the real run.
         least_s: 5th percentile of the simulated runs.
         median_s: Their median.
         most_s: Their 95th percentile.
@@ -54,6 +55,7 @@ class Foretold:
     what: str
     percentile: int
     measured_s: float
+    replayed_s: float
     least_s: float
     median_s: float
     most_s: float
@@ -73,7 +75,7 @@ class PlanCheck:
         count: How many there were.
         service_s: Service times measured before and after the run, with both workers busy.
         run_service_s: Those of the run itself.
-        foretold: Percentiles, simulated from the former.
+        foretold: Percentiles, simulated from the former and from the latter.
         replay_error_s: Median difference between a challenge's wait and the simulated one, when the
             simulation is given the run's own service times: what the real queue does otherwise.
     """
@@ -138,17 +140,21 @@ def compare(rate: float, arrivals: Seconds, service: Sequence[float], found: Seq
         len(found),
         list(service),
         own.tolist(),
-        _foretold("wait", percentiles(waited), waits) + _foretold("answer", percentiles(took), tooks),
+        _foretold("wait", percentiles(waited), percentiles(replayed.waited), waits)
+        + _foretold("answer", percentiles(took), percentiles(replayed.took), tooks),
         float(np.median(np.abs(replayed.waited - waited))),
     )
 
 
-def _foretold(what: str, measured: dict[int, float], runs: list[dict[int, float]]) -> list[Foretold]:
+def _foretold(
+    what: str, measured: dict[int, float], replayed: dict[int, float], runs: list[dict[int, float]]
+) -> list[Foretold]:
     return [
         Foretold(
             what,
             percentile,
             seconds,
+            replayed[percentile],
             *np.percentile([run[percentile] for run in runs], (BAND[0], 50, BAND[1])).tolist(),
         )
         for percentile, seconds in measured.items()

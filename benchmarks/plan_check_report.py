@@ -19,12 +19,13 @@ def report(check: PlanCheck, out: Path) -> None:
         title=f"{check.count} challenges by chance, {check.per_hour:.0f} an hour, {WORKERS} workers: seconds",
         title_justify="left",
     )
-    for name in ("", "measured", "simulated", "in 90 % of the simulated runs", ""):
+    for name in ("", "measured", "replayed", "foretold", "90 % of the runs foretold", ""):
         table.add_column(name, justify="right")
     for row in check.foretold:
         table.add_row(
             f"{row.what} p{row.percentile}",
             f"{row.measured_s:.2f}",
+            f"{row.replayed_s:.2f}",
             f"{row.median_s:.2f}",
             f"{row.least_s:.2f} to {row.most_s:.2f}",
             "inside" if row.inside else "OUTSIDE",
@@ -43,6 +44,6 @@ def notes(check: PlanCheck) -> list[str]:
     during = sum(check.run_service_s) / len(check.run_service_s)
     return [
         f"service times: mean {apart:.3f} s before and after, {during:.3f} s in the run",
-        "with the run's own service times the simulated waits differ from the real ones by "
+        "replayed (each challenge with the service time that it had) waits differ from the real ones by "
         f"{check.replay_error_s * 1000:.0f} ms in the median",
     ]
