@@ -11,10 +11,13 @@ from rich.table import Table
 
 from benchmarks.plan_check import WORKERS, PlanCheck
 
+TABLE_WIDTH = 120
+
 
 def report(check: PlanCheck, out: Path) -> None:
     """Print, and write `plan-check.json`."""
     console = Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)
     table = Table(
         title=f"{check.count} challenges by chance, {check.per_hour:.0f} an hour, {WORKERS} workers: seconds",
         title_justify="left",
