@@ -50,6 +50,7 @@ class ByteStream:
         self._jumps = jumps
         self._changed = threading.Condition()
         self._there = Segments()
+        self._released = 0
         self._body_at = 0
         self._expected: list[Span] = []
         self._expected_suffix = 0
@@ -64,9 +65,9 @@ class ByteStream:
 
     @property
     def received(self) -> int:
-        """Bytes that are there from the beginning without a gap."""
+        """Bytes that are there, or were, from the beginning without a gap."""
         with self._changed:
-            return self._there.end_at(0)
+            return self._front()
 
     @property
     def size(self) -> int | None:
@@ -86,7 +87,7 @@ class ByteStream:
     def missing(self) -> Span:
         """The first gap; empty at the end when there is none."""
         with self._changed:
-            start = self._there.end_at(0)
+            start = self._front()
             stop = self._there.next_start(start)
             return Span(start, self._size if stop is None else stop)
 
@@ -122,14 +123,14 @@ class ByteStream:
     def feed_body(self, data: bytes) -> None:
         """Append to the body where it arrives."""
         with self._changed:
-            self._there.add(self._body_at, data)
+            self._put(self._body_at, data)
             self._body_at += len(data)
             self._changed.notify_all()
 
     def feed(self, offset: int, data: bytes) -> None:
         """Put in bytes from anywhere."""
         with self._changed:
-            self._there.add(offset, data)
+            self._put(offset, data)
             if self._wanted is not None and offset in self._wanted:
                 self._wanted = None
             self._changed.notify_all()
@@ -146,7 +147,7 @@ class ByteStream:
         with self._changed:
             self._ended = True
             if self._size is None:
-                self._size = self._there.end_at(0)
+                self._size = self._front()
             self._changed.notify_all()
 
     def fail(self, error: ChallengeError) -> None:
@@ -154,6 +155,11 @@ class ByteStream:
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()
+
+    def _put(self, offset: int, data: bytes) -> None:
+        late = max(0, self._released - offset)
+        if late < len(data):
+            self._there.add(offset + late, data[late:])
 
     def _wake(self) -> None:
         with self._changed:
@@ -183,11 +189,15 @@ class ByteStream:
         """Wait until that many bytes from the beginning or all are there, at most `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(
-                lambda: (
-                    self._there.end_at(0) >= received or self._ended or self._error or self._scope.cancelled
-                ),
+                lambda: self._front() >= received or self._ended or self._error or self._scope.cancelled,
                 self._deadline.bound(timeout),
             )
+
+    def release(self, before: int) -> None:
+        """Let go of what lies before an offset: no reader comes back to it."""
+        with self._changed:
+            self._released = max(self._released, before)
+            self._there.forget(self._released)
 
     def wait_complete(self) -> None:
         """Wait for the last byte.
@@ -199,7 +209,12 @@ class ByteStream:
             while not self._ended:
                 self._wait_for_more(None)
 
+    def _front(self) -> int:
+        return self._there.end_at(self._released)
+
     def _has(self, offset: int, length: int) -> bool:
+        if offset < self._released:
+            raise ValueError(f"byte {offset} was released, up to {self._released}")
         end = offset + length
         if self._size is not None:
             end = min(end, self._size)

@@ -42,5 +42,14 @@ class Segments:
         at = bisect_right(self._starts, offset)
         return self._starts[at] if at < len(self._starts) else None
 
+    def forget(self, before: int) -> None:
+        """Let go of everything before an offset."""
+        while self._starts and self._starts[0] < before:
+            if self._end(0) <= before:
+                del self._starts[0], self._parts[0]
+            else:
+                del self._parts[0][: before - self._starts[0]]
+                self._starts[0] = before
+
     def _end(self, at: int) -> int:
         return self._starts[at] + len(self._parts[at])

@@ -45,6 +45,7 @@ class Groups:
         self._allow_cut = limits.allow_cut
         self._marks = _without_leading(index)
         self._known: dict[int, bool] = {}
+        self._lowest = np.minimum.accumulate(index.offsets[::-1])[::-1]
 
     @property
     def many(self) -> bool:
@@ -121,6 +122,16 @@ class Groups:
                     return
                 at = end
             begin = end
+
+    def done_before(self, number: int) -> None:
+        """Let go of the bytes before the group that a frame, by its number in the clip, belongs to.
+
+        Groups are closed, so that as many frames are shown before one as were decoded before it.
+        """
+        place = bisect_right(self._marks, number) - 1
+        while place > 0 and not self._known.get(self._marks[place]):
+            place -= 1
+        self._source.release(int(self._lowest[self._marks[place]]) if place else 0)
 
     def next_mark(self, position: int) -> int:
         """The next sample at which a group may begin, or the end."""

@@ -66,7 +66,9 @@ class IndexedClip:
         if self._groups.many:
             jobs = (self._group(start, ask) for start in self._groups.starts(wanted))
             room = AHEAD_BYTES // (box.net_width * box.net_height * 3)
-            yield from in_order(jobs, self._limits.thread_count, max(1, room), "touchline-group")
+            for frame in in_order(jobs, self._limits.thread_count, max(1, room), "touchline-group"):
+                self._groups.done_before(frame.index)  # those of earlier groups have all come
+                yield frame
         else:
             yield from self._group(0, ask, threads=self._limits.thread_count, on=True)
         if not self.stats.decoded:

@@ -27,6 +27,9 @@ class ByteSource(Protocol):
     def wait_for(self, received: int, timeout: float) -> None:
         """Wait for that many bytes from the beginning, at most `timeout` seconds."""
 
+    def release(self, before: int) -> None:
+        """Say that nothing before an offset will be read again."""
+
 
 class MemorySource:
     """A `ByteSource` over bytes that are all there."""
@@ -52,6 +55,9 @@ class MemorySource:
 
     def wait_for(self, received: int, timeout: float) -> None:
         """Nothing to wait for."""
+
+    def release(self, before: int) -> None:
+        """Nothing to let go of: the caller has the data."""
 
 
 class SourceFile(io.RawIOBase):

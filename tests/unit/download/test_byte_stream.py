@@ -146,3 +146,20 @@ def test_gaps_are_named_and_close() -> None:
     stream.feed(18, b"bb" + b"x" * 10 + b"cc")  # overlaps both neighbours
     assert stream.missing() == Span(40, 40)
     assert stream.read_at(0, 40) == b"a" * 10 + b"b" * 10 + b"x" * 10 + b"c" * 10
+
+
+def test_what_was_released_is_gone_and_still_counts_as_received() -> None:
+    stream, _ = make()
+    stream.feed_body(b"a" * 100)
+    stream.release(60)
+    assert stream.received == 100
+    assert stream.read_at(60, 40) == b"a" * 40
+    with pytest.raises(ValueError, match="released"):
+        stream.read_at(59, 1)
+    stream.release(150)
+    stream.feed_body(b"b" * 100)
+    assert stream.received == 200
+    assert stream.read_at(150, 50) == b"b" * 50
+    stream.feed(140, b"b" * 20)  # comes a second time, half of it too late
+    stream.finish()
+    assert (stream.size, stream.read_at(199, 9)) == (200, b"b")

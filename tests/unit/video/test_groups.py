@@ -188,6 +188,7 @@ class Arriving:
         self._there = there
         self._error = error
         self._changed = threading.Condition()
+        self.released = 0
 
     @property
     def size(self) -> int | None:
@@ -195,6 +196,7 @@ class Arriving:
 
     def read_at(self, offset: int, length: int) -> bytes:
         with self._changed:
+            assert offset >= self.released
             while min(offset + length, len(self._data)) > self._there:
                 if self._error is not None:
                     raise self._error
@@ -204,6 +206,10 @@ class Arriving:
     def wait_for(self, received: int, timeout: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._there >= received or self._error, min(timeout, 10))
+
+    def release(self, before: int) -> None:
+        with self._changed:
+            self.released = max(self.released, before)
 
     def let(self, there: int) -> None:
         with self._changed:
@@ -217,6 +223,19 @@ def end_of(index: Mp4Index, position: int) -> int:
 
 def open_arriving(source: Arriving, data: bytes, threads: int) -> IndexedClip:
     return IndexedClip(source, index_of(data), DecodeLimits(1000, 1 << 22, threads))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", CLIPS)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_bytes_of_groups_that_are_done_are_let_go(kind: str, threads: int) -> None:
+    data, truth = clip_and_truth(kind)
+    for name, numbers in PLANS.items():
+        source = Arriving(data, len(data))
+        clip = open_arriving(source, data, threads)
+        assert same(list(clip.frames(Picked(numbers), BOX)), numbers, truth), name  # type: ignore[arg-type]
+        if kind in ("no B", "B pyramid", "hevc, closed") and name == "all":
+            index = index_of(data)
+            assert source.released == int(index.offsets[index.sync[-1]])
 
 
 @pytest.mark.parametrize("kind", ["B pyramid", "one group", "hevc, closed", "no B"])
