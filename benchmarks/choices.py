@@ -24,7 +24,8 @@ from services.demo.seeds import DEMO_SEED
 from services.inference.models import load_models
 from services.pipeline.batching import BatchSchedule, Lanes
 from services.settings import Settings, load_settings
-from services.tracking.camera import PictureSize, fit_sample
+from services.tracking.camera import PictureSize
+from services.tracking.clip import ClipTracks
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
 from services.video.source import MemorySource
@@ -57,9 +58,11 @@ def infer(frames: Sequence[Frame], box: Letterbox, settings: Settings) -> tuple[
 def answer(results: Sequence[FrameResult], clip: Clip, settings: Settings, truth: GroundTruth) -> str:
     """Fill, encode and compare with the truth; one line."""
     size = PictureSize(clip.width, clip.height)
-    fits = [fit_sample(result, size) for result in results]
+    tracks = ClipTracks(size, settings.frame_stride, tracking=not settings.disable_tracking)
+    for result in results:
+        tracks.add(result)
     started = time.process_time()
-    filled = gsr.fill(results, fits, clip, settings)
+    filled = tracks.fill(clip.stats.count)
     spent = time.process_time() - started
     score = score_answer(msgspec.json.decode(gsr.encode("choice", filled, 0.0))["frames"], truth)
     people, ball, points = score.objects["people"], score.objects["ball"], score.keypoints

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from services.contracts.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
-from services.contracts.results import FrameResult
 from services.settings import Settings
-from services.tracking.camera import Matrix, PictureSize
-from services.tracking.fill import Filled, fill_clip
+from services.tracking.camera import PictureSize
+from services.tracking.clip import ClipTracks
+from services.tracking.fill import Filled
 from services.video.decode import Clip
 from services.video.picture import Letterbox
 from services.video.plan import FramePlan
@@ -30,17 +28,12 @@ def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     )
 
 
-def fill(
-    results: Sequence[FrameResult], fits: Sequence[Matrix | None], clip: Clip, settings: Settings
-) -> Filled:
-    """All frames from the sampled ones, by rising frame number, and the camera fitted to each."""
-    return fill_clip(
-        results,
-        clip.stats.count,
+def tracks(clip: Clip, settings: Settings) -> ClipTracks:
+    """What takes the samples and makes all frames of them."""
+    return ClipTracks(
         PictureSize(clip.width, clip.height),
-        stride=settings.frame_stride,
+        settings.frame_stride,
         tracking=not settings.disable_tracking,
-        fits=fits,
     )
 
 

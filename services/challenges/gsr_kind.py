@@ -11,7 +11,6 @@ from services.contracts.challenge import Challenge
 from services.contracts.results import FrameResult
 from services.inference.plugged import LoadedPredictor
 from services.settings import Settings
-from services.tracking.camera import Matrix, PictureSize, fit_sample
 from services.tracking.fill import Filled
 from services.video.decode import Clip
 from services.video.picture import Letterbox
@@ -49,21 +48,17 @@ class GsrAssembly:
     def __init__(self, challenge: Challenge, clip: Clip, settings: Settings) -> None:
         self._challenge = challenge
         self._clip = clip
-        self._settings = settings
-        self._size = PictureSize(clip.width, clip.height)
-        self._results: list[FrameResult] = []
-        self._fits: list[Matrix | None] = []
+        self._tracks = gsr.tracks(clip, settings)
         self._filled: Filled
 
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
-        self._results += results
-        # what needs one sample at a time is done while later ones are inferred
-        self._fits += [fit_sample(result, self._size) for result in results]
+        for result in results:  # cameras and tracks go on while later samples are inferred
+            self._tracks.add(result)
 
     def fill(self) -> Mapping[str, Any]:
         """See `Assembly`."""
-        self._filled = gsr.fill(self._results, self._fits, self._clip, self._settings)
+        self._filled = self._tracks.fill(self._clip.stats.count)
         return {"tracks": self._filled.tracks, "cameras": self._filled.fitted}
 
     def encode(self, seconds: float) -> bytes:

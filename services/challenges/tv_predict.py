@@ -18,8 +18,9 @@ from services.contracts.results import FrameResult
 from services.contracts.tv_predict import TvBox, TvFrame, encode_frames
 from services.inference.plugged import LoadedPredictor
 from services.settings import Settings
-from services.tracking.camera import Matrix, PictureSize, fit_sample
-from services.tracking.fill import Filled, fill_clip
+from services.tracking.camera import PictureSize
+from services.tracking.clip import ClipTracks, fill_clip
+from services.tracking.fill import Filled
 from services.video.clip import Clip
 from services.video.picture import Letterbox
 from services.video.plan import FramePlan
@@ -67,13 +68,14 @@ class TvAssembly:
         self._size = PictureSize(clip.width, clip.height)
         self._numbers = [frame.frame_id for frame in challenge.pictures]
         self._results: list[FrameResult] = []
-        self._fits: list[Matrix | None] = []
+        self._tracks = ClipTracks(self._size, plan.stride, tracking=not settings.disable_tracking)
         self._frames: list[TvFrame] = []
 
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
         self._results += results
-        self._fits += [fit_sample(result, self._size) for result in results]
+        for result in results:
+            self._tracks.add(result)
 
     def fill(self) -> Mapping[str, Any]:
         """See `Assembly`."""
@@ -83,8 +85,7 @@ class TvAssembly:
         ):
             self._alone()
             return {}
-        tracking = not self._settings.disable_tracking
-        filled = self._filled(self._results, self._fits, self._clip.stats.count, tracking)
+        filled = self._tracks.fill(self._clip.stats.count)
         scores = confidences(filled, self._results, self._settings.conf_threshold)
         self._frames = _frames(filled, scores, numbers or range(len(filled.keypoints)))
         return {"tracks": filled.tracks, "cameras": filled.fitted}
@@ -94,21 +95,15 @@ class TvAssembly:
         return encode_frames(self._frames)
 
     def _alone(self) -> None:
-        known = {result.index: (result, fit) for result, fit in zip(self._results, self._fits, strict=True)}
+        known = {result.index: result for result in self._results}
         for position, number in enumerate(self._numbers):
             if position not in known:  # a damaged picture shows nothing
                 self._frames.append(TvFrame(number, [], [(0, 0)] * KEYPOINTS_PER_FRAME))
                 continue
-            result, fit = known[position]
-            alone = [replace(result, index=0)]
-            filled = self._filled(alone, [fit], 1, False)
+            alone = [replace(known[position], index=0)]
+            filled = fill_clip(alone, 1, self._size, stride=self._plan.stride, tracking=False)
             scores = confidences(filled, alone, self._settings.conf_threshold)
             self._frames += _frames(filled, scores, [number])
-
-    def _filled(
-        self, results: Sequence[FrameResult], fits: Sequence[Matrix | None], count: int, tracking: bool
-    ) -> Filled:
-        return fill_clip(results, count, self._size, stride=self._plan.stride, tracking=tracking, fits=fits)
 
 
 def _frames(filled: Filled, scores: npt.NDArray[np.float64], numbers: Sequence[int]) -> list[TvFrame]:

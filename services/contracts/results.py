@@ -46,8 +46,16 @@ class Keypoints:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """Everything inferred from one sampled frame; `keypoints` is None when they were not asked for."""
+    """Everything inferred from one sampled frame.
+
+    Attributes:
+        index: Source frame number, from 0.
+        detections: Its boxes.
+        keypoints: None when they were not asked for.
+        thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None.
+    """
 
     index: int
     detections: Detections
     keypoints: Keypoints | None
+    thumbnail: npt.NDArray[np.uint8] | None = None

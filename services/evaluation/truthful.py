@@ -9,6 +9,7 @@ import numpy as np
 from services.contracts.results import Detections, FrameResult, Keypoints
 from services.demo.clip import GroundTruth
 from services.video.picture import Frame, Letterbox
+from services.video.thumbnail import thumbnail
 
 __all__ = ["Truthful"]
 
@@ -23,7 +24,7 @@ class Truthful:
         self._truth = truth
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
-        """The truth of each frame; what lies in the pictures is not looked at."""
+        """The truth of each frame; the pictures tell the cuts and nothing else."""
         return [self._result(frame) for frame in frames]
 
     def _result(self, frame: Frame) -> FrameResult:
@@ -36,4 +37,5 @@ class Truthful:
             frame.index,
             Detections(table[:, 1:], scores, table[:, 0].astype(np.int64)),
             found if frame.keypoints else None,
+            thumbnail(frame.image),
         )

@@ -20,6 +20,7 @@ from services.inference.runtimes import choose_runtime, load_backend
 from services.settings import Settings
 from services.video.picture import Frame, Image, Letterbox
 from services.video.plan import batch_sizes
+from services.video.thumbnail import thumbnail
 
 
 class DetectorModel(Protocol):
@@ -83,7 +84,7 @@ class Models:
             )
         by_frame = dict(zip(with_pitch, points, strict=False))
         return [
-            FrameResult(frame.index, boxes, by_frame.get(i))
+            FrameResult(frame.index, boxes, by_frame.get(i), thumbnail(frame.image))
             for i, (frame, boxes) in enumerate(zip(frames, found, strict=False))
         ]
 

@@ -95,23 +95,17 @@ def _keeps_orientation(homography: Matrix, points: Matrix) -> bool:
     return bool(a[0] * b[1] - a[1] * b[0] > 0)
 
 
-def clean(fits: Sequence[Matrix | None], indices: Sequence[int], size: PictureSize) -> list[Matrix | None]:
-    """Drop fits that jump away from the course of their neighbours and back."""
-    kept = list(fits)
-    known = [i for i, fit in enumerate(fits) if fit is not None]
-    for before, here, after in zip(known, known[1:], known[2:], strict=False):
-        first, middle, last = fits[before], fits[here], fits[after]
-        if first is None or middle is None or last is None:
-            continue
-        share = (indices[here] - indices[before]) / (indices[after] - indices[before])
-        expected = between(first, last, np.array([share]), size)[0]
-        ground = project(inverse(middle), size.corners * [1, 0.5] + [0, size.height / 2])
-        off = np.linalg.norm(project(expected, ground) - project(middle, ground), axis=1)
-        apart = np.linalg.norm(project(last, ground) - project(first, ground), axis=1)
-        limit = MAX_JUMP * size.width + 0.5 * np.nanmedian(apart)
-        if not np.nanmedian(off) <= limit:
-            kept[here] = None
-    return kept
+def strays(
+    first: Matrix, middle: Matrix, last: Matrix, times: tuple[int, int, int], size: PictureSize
+) -> bool:
+    """Whether a fit jumps away from the course of its neighbours and back."""
+    share = (times[1] - times[0]) / (times[2] - times[0])
+    expected = between(first, last, np.array([share]), size)[0]
+    ground = project(inverse(middle), size.corners * [1, 0.5] + [0, size.height / 2])
+    off = np.linalg.norm(project(expected, ground) - project(middle, ground), axis=1)
+    apart = np.linalg.norm(project(last, ground) - project(first, ground), axis=1)
+    limit = MAX_JUMP * size.width + 0.5 * np.nanmedian(apart)
+    return not np.nanmedian(off) <= limit
 
 
 def between(first: Matrix, last: Matrix, shares: Matrix, size: PictureSize) -> Matrix:
@@ -203,13 +197,3 @@ def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
 def fit_sample(result: FrameResult, size: PictureSize) -> Matrix | None:
     """The camera of one sample, or None where the pitch was not looked for or not found."""
     return None if result.keypoints is None else fit_homography(result.keypoints, size)
-
-
-def sample_cameras(
-    fits: Sequence[Matrix | None], indices: Sequence[int], path: Matrix | None
-) -> list[Matrix | None]:
-    """The cameras to track with: those between two fitted samples are taken from the camera's path."""
-    known = [frame for frame, fit in zip(indices, fits, strict=True) if fit is not None]
-    if path is None or not known:
-        return list(fits)
-    return [path[frame] if known[0] <= frame <= known[-1] else None for frame in indices]

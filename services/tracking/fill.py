@@ -1,4 +1,4 @@
-"""Every frame of the clip from the sampled ones."""
+"""Every frame of a shot from its samples."""
 
 from __future__ import annotations
 
@@ -10,19 +10,12 @@ import numpy.typing as npt
 
 from services.contracts.gsr import KEYPOINTS_PER_FRAME
 from services.contracts.results import FrameResult
-from services.tracking.camera import (
-    Matrix,
-    PictureSize,
-    cameras,
-    clean,
-    fit_sample,
-    sample_cameras,
-    visible_keypoints,
-)
-from services.tracking.tracker import MAX_GAP_SAMPLES, Track, track_ball, track_people
-
-SINGLE_SCORE = 0.6
-"""A person seen in one sample only is kept from this score on."""
+from services.tracking.boxes import BoxCurves, cut_off, shown
+from services.tracking.camera import Matrix, PictureSize, visible_keypoints
+from services.tracking.camera_path import camera_path
+from services.tracking.shot import Shot
+from services.tracking.spans import spans
+from services.tracking.track import Track
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,114 +41,79 @@ class Filled:
     tracks: int
 
 
-def fill_clip(
-    results: Sequence[FrameResult],
-    count: int,
-    size: PictureSize,
-    *,
-    stride: int,
-    tracking: bool = True,
-    fits: Sequence[Matrix | None] | None = None,
-) -> Filled:
-    """Fill a clip.
+def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequence[Track]) -> Filled:
+    """Fill a shot.
 
     Args:
-        results: The sampled frames, by rising frame number; at least one.
-        count: Frames in the clip.
+        shot: Its samples.
+        end: The frame after its last one.
         size: The source picture.
-        stride: Distance of the samples, frames.
-        tracking: False repeats the nearest sample's boxes, each with an id of its own.
-        fits: What `fit_sample` says of each result, where that was worked out while results came in.
+        stride: Usual distance of the samples, frames.
+        tracks: Who is in it.
+
+    Returns:
+        Its frames; `frame` counts from the clip's first one.
     """
-    indices = [r.index for r in results]
-    raw = fits if fits is not None else [fit_sample(result, size) for result in results]
-    fits = clean(raw, indices, size)
-    path = cameras(fits, indices, count, size)
-    keypoints = _fill_keypoints(results, path, count, size)
-    tracks = (
-        _tracks(results, sample_cameras(fits, indices, path), size, stride) if tracking else _loose(results)
-    )
-    reach = (stride + 1) // 2 if tracking else stride
-    parts = [_fill_track(track, count, size, stride, reach) for track in tracks]
-    frame = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, np.int64)
-    boxes = np.concatenate([p[1] for p in parts]) if parts else np.zeros((0, 4))
-    ids = np.repeat([t.id for t in tracks], [len(p[0]) for p in parts]).astype(np.int64)
-    named = [_classes_at(track, part[0]) for track, part in zip(tracks, parts, strict=True)]
-    classes = np.concatenate(named) if named else np.zeros(0, np.int64)
+    path = camera_path(shot.results, shot.fits, shot.first, end, size)
+    keypoints = _fill_keypoints(shot.results, path, shot.first, end, size)
+    fitted = sum(fit is not None for fit in shot.fits)
+    if not tracks:
+        none = np.zeros(0, np.int64)
+        return Filled(keypoints, none, np.zeros((0, 4)), none, none, fitted, 0)
+    curves = BoxCurves(tracks, path, shot.first, size)
+    samples = np.array([result.index for result in shot.results])
+    curve, frame = spans(tracks, curves, samples, shot.first, end, size, stride)
+    whole = curves.at(curve, frame)
+    boxes = cut_off(whole, size)
+    keep = shown(whole, size)
+    curve, frame, boxes = curve[keep], frame[keep], boxes[keep]
     order = np.argsort(frame, kind="stable")
+    curve, frame, boxes = curve[order], frame[order], boxes[order]
+    ids = np.array([track.id for track in tracks], np.int64)[curve]
+    return Filled(keypoints, frame, boxes, ids, _classes(tracks, curve, frame), fitted, len(tracks))
+
+
+def joined(parts: Sequence[Filled]) -> Filled:
+    """Shots, one after the other, as one clip."""
+    if len(parts) == 1:
+        return parts[0]
     return Filled(
-        keypoints,
-        frame[order],
-        boxes[order],
-        ids[order],
-        classes[order],
-        sum(fit is not None for fit in fits),
-        len(tracks),
+        np.concatenate([part.keypoints for part in parts]),
+        np.concatenate([part.frame for part in parts]),
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.classes for part in parts]),
+        sum(part.fitted for part in parts),
+        sum(part.tracks for part in parts),
     )
 
 
-def _tracks(
-    results: Sequence[FrameResult], fits: Sequence[Matrix | None], size: PictureSize, stride: int
-) -> list[Track]:
-    people = track_people(results, fits, stride)
-    kept = [t for t in people if len(t.frames) > 1 or max(t.scores) >= SINGLE_SCORE]
-    ball = track_ball(results, len(people) + 1, size.width, stride)
-    return [*kept, ball] if ball is not None else kept
-
-
-def _loose(results: Sequence[FrameResult]) -> list[Track]:
-    tracks: list[Track] = []
-    for sample, result in enumerate(results):
-        found = result.detections
-        for box, score, class_id in zip(found.boxes, found.scores, found.classes, strict=True):
-            track = Track(len(tracks) + 1)
-            track.see(result.index, sample, box, int(class_id), float(score))
-            tracks.append(track)
-    return tracks
-
-
-def _classes_at(track: Track, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The class in each frame: that of the nearest sample, the earlier one in the middle."""
-    seen = np.array(track.frames)
-    middles = (seen[1:] + seen[:-1]) // 2
-    return track.classes[np.searchsorted(middles, frames, side="left")]
-
-
-def _fill_track(
-    track: Track, count: int, size: PictureSize, stride: int, reach: int
-) -> tuple[npt.NDArray[np.int64], Matrix]:
-    """Boxes of one track in every frame from a little before its first to a little after its last sample."""
-    seen = np.array(track.frames)
-    boxes = np.array(track.boxes, np.float64)
-    first = 0 if seen[0] < stride else seen[0] - reach + 1
-    last = count - 1 if seen[-1] + stride >= count else seen[-1] + reach
-    frames = np.arange(max(0, first), min(count - 1, last) + 1)
-    filled = np.stack([np.interp(frames, seen, boxes[:, k]) for k in range(4)], 1)
-    if len(seen) > 1:
-        for edge, inner, outside in ((0, 1, frames < seen[0]), (-1, -2, frames > seen[-1])):
-            slope = (boxes[edge] - boxes[inner]) / (seen[edge] - seen[inner])
-            filled[outside] = boxes[edge] + (frames[outside] - seen[edge])[:, None] * slope
-    gaps = np.flatnonzero(np.diff(seen) > (MAX_GAP_SAMPLES + 1) * stride)
-    keep = np.ones(len(frames), bool)
-    for gap in gaps:  # too long to know what happened: only the ends of the gap are answered
-        keep &= ~((frames > seen[gap] + reach) & (frames < seen[gap + 1] - reach))
-    clipped = np.clip(filled, 0, [size.width, size.height, size.width, size.height])
-    wide = clipped[:, 2:] - clipped[:, :2]
-    whole = filled[:, 2:] - filled[:, :2]
-    keep &= (wide.prod(1) > 0.3 * np.maximum(whole.prod(1), 1e-9)) & (wide > 1).all(1)
-    return frames[keep].astype(np.int64), clipped[keep]
+def _classes(
+    tracks: Sequence[Track], curve: npt.NDArray[np.int64], frame: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The class of each box: that of its track's nearest sample, the earlier one in the middle."""
+    classes = np.zeros(len(frame), np.int64)
+    order = np.argsort(curve, kind="stable")
+    bounds = np.searchsorted(curve[order], np.arange(len(tracks) + 1))
+    for number, track in enumerate(tracks):
+        own = order[bounds[number] : bounds[number + 1]]
+        seen = np.array(track.frames)
+        middles = (seen[1:] + seen[:-1]) // 2
+        classes[own] = track.classes[np.searchsorted(middles, frame[own], side="left")]
+    return classes
 
 
 def _fill_keypoints(
-    results: Sequence[FrameResult], path: Matrix | None, count: int, size: PictureSize
+    results: Sequence[FrameResult], path: Matrix | None, first: int, end: int, size: PictureSize
 ) -> Matrix:
     if path is not None:
         return visible_keypoints(path, size)
-    # no camera in the whole clip: what was seen, as it was seen, until the next sample
-    keypoints = np.zeros((count, KEYPOINTS_PER_FRAME, 2))
+    # no camera in the whole shot: what was seen, as it was seen, until the next sample
+    keypoints = np.zeros((end - first, KEYPOINTS_PER_FRAME, 2))
     for position, result in enumerate(results):
-        end = results[position + 1].index if position + 1 < len(results) else count
+        start = result.index - first
+        until = results[position + 1].index - first if position + 1 < len(results) else end - first
         if result.keypoints is not None:
             seen = result.keypoints.scores[:, None] > 0
-            keypoints[result.index : end] = np.where(seen, result.keypoints.points, 0)
+            keypoints[start:until] = np.where(seen, result.keypoints.points, 0)
     return keypoints

@@ -105,12 +105,11 @@ def test_camera_between_two_samples_follows_a_pan() -> None:
     )
 
 
-def test_one_sample_that_jumps_is_dropped_and_a_steady_pan_is_kept() -> None:
-    fits: list[Matrix | None] = [make_camera(50 + i) for i in range(6)]
-    assert all(fit is not None for fit in camera.clean(fits, range(0, 36, 6), SIZE))
-    fits[3] = make_camera(75)
-    cleaned = camera.clean(fits, range(0, 36, 6), SIZE)
-    assert [fit is None for fit in cleaned] == [False, False, False, True, False, False]
+def test_a_sample_that_jumps_and_comes_back_strays_and_a_steady_pan_does_not() -> None:
+    first, middle, last = (make_camera(50 + i) for i in range(3))
+    assert not camera.strays(first, middle, last, (0, 6, 12), SIZE)
+    assert camera.strays(first, make_camera(75), last, (0, 6, 12), SIZE)
+    assert not camera.strays(first, make_camera(50.2), last, (0, 1, 10), SIZE)  # uneven distances
 
 
 def test_every_frame_gets_a_camera() -> None:

@@ -1,27 +1,99 @@
-"""Cameras of samples in which the pitch was not looked for."""
+"""The camera's way through a shot."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from services.tracking.camera import PictureSize, cameras, sample_cameras
-from tests.unit.tracking.test_tracker_and_fill import make_camera
+from services.contracts.results import Detections, FrameResult, Keypoints
+from services.tracking.camera import Matrix, PictureSize, fit_sample, visible_keypoints
+from services.tracking.camera_path import camera_path
+from services.tracking.pinhole import read_off
+from tests.unit.tracking.test_camera import make_camera, seen
 
 SIZE = PictureSize(1280, 720)
+CENTRE = np.array([640.0, 360.0])
 
 
-def test_samples_between_two_fits_take_the_way_between_them() -> None:
-    first, last = make_camera(), make_camera(pan=3.0)
-    fits, indices = [None, first, None, last, None], [0, 6, 12, 18, 24]
-    path = cameras(fits, indices, 25, SIZE)
+def look(index: int, camera: Matrix, noise: float = 0.0) -> FrameResult:
+    found = seen(camera)
+    random = np.random.default_rng([index, 5])
+    points = found.points + random.normal(0, noise, found.points.shape) if noise else found.points
+    return FrameResult(index, Detections.empty(), Keypoints(points.astype(np.float32), found.scores))
+
+
+def swinging(frame: float) -> Matrix:
+    """A pan that speeds up and a slow zoom."""
+    return make_camera(pan=50 + 0.004 * frame**2, focal=1500 + 3 * frame)
+
+
+def error(path: Matrix, frames: range) -> float:
+    off = []
+    for frame in frames:
+        true = visible_keypoints(swinging(frame)[None], SIZE)[0]
+        given = visible_keypoints(path[frame][None], SIZE)[0]
+        both = (true != 0).any(1) & (given != 0).any(1)
+        off.append(np.linalg.norm(true - given, axis=1)[both].max())
+    return float(max(off))
+
+
+def test_a_pinhole_camera_is_read_off_its_homography() -> None:
+    found = read_off(make_camera(70.0, height=22.0, focal=1700.0), CENTRE)
+    assert found is not None
+    place, pose = found
+    np.testing.assert_allclose(place, [60, 110, 22], atol=1e-6)
+    assert np.exp(pose[2]) == pytest.approx(1700)
+    assert read_off(np.eye(3), CENTRE) is None
+
+
+@pytest.mark.parametrize("samples", [range(0, 61, 6), [0, 4, 13, 18, 22, 31, 35, 44, 47, 60], [0, 30, 60]])
+def test_a_pan_is_followed_between_samples_however_far_apart(samples: list[int]) -> None:
+    results = [look(i, swinging(i)) for i in samples]
+    path = camera_path(results, [fit_sample(r, SIZE) for r in results], 0, 61, SIZE)
     assert path is not None
-    found = sample_cameras(fits, indices, path)
-    assert [camera is None for camera in found] == [True, False, False, False, True]
-    assert found[2] is not None
-    np.testing.assert_array_equal(found[2], path[12])
-    assert not np.allclose(found[2], first)
-    assert not np.allclose(found[2], last)
+    assert error(path, range(61)) < 1.5
+
+
+def test_the_place_being_known_noise_moves_the_camera_less() -> None:
+    results = [look(i, swinging(i), noise=2.0) for i in range(0, 61, 6)]
+    fits = [fit_sample(r, SIZE) for r in results]
+    path = camera_path(results, fits, 0, 61, SIZE)
+    assert path is not None
+    sampled = range(0, 61, 6)
+    free = np.zeros((61, 3, 3))
+    for i, fit in zip(sampled, fits, strict=True):
+        assert fit is not None
+        free[i] = fit
+    assert np.mean([error(path, range(i, i + 1)) for i in sampled]) < np.mean(
+        [error(free, range(i, i + 1)) for i in sampled]
+    )
+
+
+def test_a_sample_with_too_few_points_for_a_homography_still_has_a_camera() -> None:
+    results = [look(i, swinging(i)) for i in range(0, 61, 6)]
+    poor = results[5].keypoints
+    assert poor is not None
+    poor.scores[np.flatnonzero(poor.scores)[3:]] = 0
+    fits = [fit_sample(r, SIZE) for r in results]
+    assert fits[5] is None
+    path = camera_path(results, fits, 0, 61, SIZE)
+    assert path is not None
+    assert error(path, range(61)) < 1.5
+
+
+def test_a_lens_that_is_no_pinhole_keeps_its_homographies() -> None:
+    stretched = np.diag([1.6, 1.0, 1.0])  # pixels that are not square
+    cameras = [stretched @ swinging(i) for i in range(0, 61, 6)]
+    results = [look(i * 6, camera) for i, camera in enumerate(cameras)]
+    fits = [fit_sample(r, SIZE) for r in results]
+    path = camera_path(results, fits, 0, 61, SIZE)
+    assert path is not None
+    for i, camera in enumerate(cameras):
+        true = visible_keypoints(camera[None], SIZE)[0]
+        given = visible_keypoints(path[i * 6][None], SIZE)[0]
+        both = (true != 0).any(1) & (given != 0).any(1)
+        assert np.linalg.norm(true - given, axis=1)[both].max() < 2.0
 
 
 def test_without_any_fit_there_is_no_camera() -> None:
-    assert sample_cameras([None, None], [0, 6], None) == [None, None]
+    assert camera_path([FrameResult(0, Detections.empty(), None)], [None], 0, 5, SIZE) is None

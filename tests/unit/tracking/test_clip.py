@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from services.contracts.results import Detections, FrameResult, Keypoints
+from services.tracking.ball import track_ball
 from services.tracking.camera import Matrix, PictureSize, project
-from services.tracking.fill import Filled, fill_clip
-from services.tracking.tracker import Track, track_ball, track_people
+from services.tracking.clip import fill_clip
+from services.tracking.fill import Filled
+from services.tracking.people import People
+from services.tracking.track import Track
 from tests.unit.tracking.test_camera import make_camera, seen
 
 SIZE = PictureSize(1280, 720)
@@ -44,6 +47,13 @@ def crossing(stride: int) -> tuple[list[FrameResult], list[Matrix | None]]:
         results.append(result(index, [boxes[i] for i in order], [2, 2], seen(camera)))
         fits.append(camera)
     return results, fits
+
+
+def track_people(results: list[FrameResult], fits: list[Matrix | None], stride: int) -> list[Track]:
+    people = People(stride)
+    for result, fit in zip(results, fits, strict=True):
+        people.add(result, fit)
+    return people.tracks
 
 
 @pytest.mark.parametrize("stride", [1, 3, 6, 10])
@@ -175,6 +185,6 @@ def test_a_track_that_goes_on_with_someone_else_takes_his_class() -> None:
         label = 3 if sample < 20 else 2
         if sample in (5, 30):
             label = 5 - label  # seen wrongly once: its neighbours know better
-        track.see(sample * 6, sample, np.zeros(4, np.float32), label, 0.8)
+        track.see(sample * 6, np.zeros(4, np.float32), label, 0.8)
     assert track.classes.tolist() == [3] * 20 + [2] * 20
     assert track.class_id == 2

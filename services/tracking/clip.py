@@ -1,0 +1,108 @@
+"""A clip from its samples: shots, tracks, and then every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from services.contracts.results import FrameResult
+from services.tracking.ball import track_ball
+from services.tracking.camera import Matrix, PictureSize, fit_sample
+from services.tracking.cuts import is_cut
+from services.tracking.fill import Filled, fill_shot, joined
+from services.tracking.shot import Shot
+from services.tracking.track import Track
+
+SINGLE_SCORE: Final = 0.6
+"""A person seen in one sample only is kept from this score on."""
+
+
+class ClipTracks:
+    """Takes the samples one by one; what can be said before the last one is worked out while they come in.
+
+    Args:
+        size: The source picture.
+        stride: Usual distance of the samples, frames; they need not be that far apart.
+        tracking: False repeats the nearest sample's boxes, each with an id of its own.
+    """
+
+    def __init__(self, size: PictureSize, stride: int, *, tracking: bool = True) -> None:
+        self._size = size
+        self._stride = stride
+        self._tracking = tracking
+        self._next_id = 1
+        self._done: list[tuple[Shot, list[Track]]] = []
+        self._shot = Shot(size, stride, 0, 1)
+
+    def add(self, result: FrameResult) -> None:
+        """Take the next sample, by rising frame number."""
+        fit = fit_sample(result, self._size)
+        if self._shot.results and self._cut(result, fit):
+            before = self._shot.results[-1].index
+            self._close()
+            # frames on the way belong to the nearer side
+            self._shot = Shot(self._size, self._stride, (before + result.index + 1) // 2, self._next_id)
+        self._shot.add(result, fit)
+
+    def fill(self, count: int) -> Filled:
+        """All frames of a clip of `count` frames; at least one sample has been taken."""
+        self._close()
+        ends = [shot.first for shot, _ in self._done[1:]] + [count]
+        return joined(
+            [
+                fill_shot(shot, end, self._size, self._stride, tracks)
+                for (shot, tracks), end in zip(self._done, ends, strict=True)
+            ]
+        )
+
+    def _cut(self, result: FrameResult, fit: Matrix | None) -> bool:
+        before = self._shot.results[-1]
+        return is_cut(
+            before.thumbnail,
+            result.thumbnail,
+            (self._shot.fits[-1], fit),
+            result.index - before.index,
+            self._size,
+        )
+
+    def _close(self) -> None:
+        shot = self._shot
+        if self._tracking:
+            shot.close()
+            ball = track_ball(shot.results, self._next_id + len(shot.tracks), self._size.width, self._stride)
+            kept = [t for t in shot.tracks if len(t.frames) > 1 or max(t.scores) >= SINGLE_SCORE]
+            self._next_id += len(shot.tracks) + 1
+            self._done.append((shot, [*kept, ball] if ball is not None else kept))
+            return
+        tracks = _loose(shot.results, self._next_id)
+        self._next_id += len(tracks)
+        self._done.append((shot, tracks))
+
+
+def _loose(results: Sequence[FrameResult], first_id: int) -> list[Track]:
+    tracks: list[Track] = []
+    for result in results:
+        found = result.detections
+        for box, score, class_id in zip(found.boxes, found.scores, found.classes, strict=True):
+            track = Track(first_id + len(tracks))
+            track.see(result.index, box, int(class_id), float(score))
+            tracks.append(track)
+    return tracks
+
+
+def fill_clip(
+    results: Sequence[FrameResult], count: int, size: PictureSize, *, stride: int, tracking: bool = True
+) -> Filled:
+    """Fill a clip all of whose samples are there.
+
+    Args:
+        results: The sampled frames, by rising frame number; at least one.
+        count: Frames in the clip.
+        size: The source picture.
+        stride: Usual distance of the samples, frames.
+        tracking: See `ClipTracks`.
+    """
+    clip = ClipTracks(size, stride, tracking=tracking)
+    for result in results:
+        clip.add(result)
+    return clip.fill(count)

@@ -1,0 +1,88 @@
+"""Where one shot ends and the next begins, from tiny pictures of the samples.
+
+Two measures, both after Hanjalic, Shot-Boundary Detection: Unraveled and Resolved?, 2002: colours, which a
+turning camera keeps, and the picture itself, moved so that both lie on each other as well as they can.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from services.tracking.camera import Matrix, PictureSize, inverse, project
+
+Thumbnail = npt.NDArray[np.uint8]
+
+OTHER_COLOURS: Final = 0.25
+"""Share of the colours that changed from which on it is another shot."""
+SOME_COLOURS: Final = 0.12
+"""The same where the pictures do not lie on each other either."""
+OTHER_PICTURE: Final = 10.0
+"""Mean difference of the pixels, of 255, from which on pictures do not lie on each other."""
+JUMP: Final = 0.6
+"""Share of the width that no camera turns within `JUMP_FRAMES`."""
+JUMP_FRAMES: Final = 12
+JUMP_PICTURE: Final = 6.5
+_BINS: Final = 16
+
+
+def is_cut(
+    before: Thumbnail | None,
+    after: Thumbnail | None,
+    cameras: tuple[Matrix | None, Matrix | None],
+    frames: int,
+    size: PictureSize,
+) -> bool:
+    """Whether there is a cut between two samples.
+
+    Args:
+        before: The thumbnail of the earlier one, (height, width, 3), or None where there is none.
+        after: That of the later one.
+        cameras: The homographies fitted to the two.
+        frames: How far apart they are.
+        size: The source picture.
+    """
+    if before is None or after is None:
+        return False
+    changed = colours_changed(before, after)
+    if changed > OTHER_COLOURS:
+        return True
+    jumped = frames <= JUMP_FRAMES and _jumped(*cameras, size)
+    if changed <= SOME_COLOURS and not jumped:
+        return False
+    return picture_changed(before, after) > (JUMP_PICTURE if jumped else OTHER_PICTURE)
+
+
+def colours_changed(before: Thumbnail, after: Thumbnail) -> float:
+    """The part of the colour histograms that differs, 0 to 1."""
+    return float(np.abs(_histogram(before) - _histogram(after)).sum() / (2 * before.size))
+
+
+def _histogram(picture: Thumbnail) -> npt.NDArray[np.int64]:
+    channel = np.arange(picture.shape[2], dtype=np.int64) * _BINS
+    bins = (picture >> 4).astype(np.int64) + channel
+    return np.bincount(bins.ravel(), minlength=_BINS * picture.shape[2])
+
+
+def picture_changed(before: Thumbnail, after: Thumbnail) -> float:
+    """Mean difference of the pixels where one picture is moved onto the other, 0 to 255."""
+    one, other = before.astype(np.int16), after.astype(np.int16)
+    height, width = one.shape[:2]
+    best = np.inf
+    for down in range(-2, 3):
+        for across in range(-width // 3, width // 3 + 1, 2):
+            a = one[max(0, down) : height + min(0, down), max(0, across) : width + min(0, across)]
+            b = other[max(0, -down) : height + min(0, -down), max(0, -across) : width + min(0, -across)]
+            best = min(best, float(np.abs(a - b).mean()))
+    return best
+
+
+def _jumped(first: Matrix | None, last: Matrix | None, size: PictureSize) -> bool:
+    """Whether the ground in the lower middle of the picture has moved further than a camera turns."""
+    if first is None or last is None:
+        return False
+    middle = np.array([[size.width / 2, size.height * 0.7]])
+    moved = project(last @ inverse(first), middle)
+    return not bool(np.linalg.norm(moved - middle) <= JUMP * size.width)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+
+from services.demo.looks import Look
+from services.demo.scene_clip import render_scene
+from services.evaluation.looked import look_at, walk
+from services.evaluation.truthful import Truthful
+from services.tracking.camera import PictureSize
+from services.tracking.cuts import is_cut
+from tests.unit.evaluation.clips import settings
+from tests.unit.tracking.test_camera import make_camera
+
+SIZE = PictureSize(1280, 720)
+NO_CAMERAS = (None, None)
+
+
+def picture(seed: int, low: int = 0, high: int = 256) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(seed).integers(low, high, (18, 40, 3)).astype(np.uint8)
+
+
+def test_a_picture_that_moves_is_no_cut_and_other_colours_are_one() -> None:
+    wide = picture(1)
+    assert not is_cut(wide[:, :32], wide[:, 8:], NO_CAMERAS, 6, SIZE)
+    assert is_cut(picture(1, 0, 90), picture(2, 120, 200), NO_CAMERAS, 6, SIZE)
+    assert not is_cut(None, wide, NO_CAMERAS, 6, SIZE)
+
+
+def test_the_same_colours_from_another_side_are_a_cut_where_the_camera_jumped() -> None:
+    one, other = picture(1)[:, :32], picture(2)[:, :32]
+    near, far = make_camera(20.0), make_camera(100.0)
+    assert not is_cut(one, other, (near, near), 6, SIZE)
+    assert is_cut(one, other, (near, far), 6, SIZE)
+    assert not is_cut(one, other, (near, far), 50, SIZE)  # time enough to turn
+
+
+@pytest.fixture(scope="module")
+def two_shots(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Truthful]:
+    path = tmp_path_factory.mktemp("cut") / "cut.mp4"
+    known = render_scene(path, Look("cut", (3000, 3001), seconds=1.6, size=(640, 352)))
+    assert known.cuts == [20]
+    return path.read_bytes(), Truthful(known.truth)
+
+
+@pytest.mark.parametrize("stride", [1, 6])
+def test_a_cut_ends_all_tracks(two_shots: tuple[bytes, Truthful], stride: int) -> None:
+    data, models = two_shots
+    frames = msgspec.json.decode(walk(data, models, settings(stride)))["frames"]
+    ids = [{found["id"] for found in frame["objects"]} for frame in frames]
+    middle = 20 if stride == 1 else 21  # the frame that is nearer to the sample behind the cut
+    assert not set.union(*ids[:middle]) & set.union(*ids[middle:])
+    assert all(ids)
+    looked = look_at(data, models, settings())
+    # one answer has no trace of the other shot: keypoints stay those of the nearer side
+    points = np.array([frame["keypoints"] for frame in frames])
+    seen = np.array([result.keypoints.points for result in looked.results if result.keypoints])
+    for frame in (middle - 1, middle):
+        side = 18 if frame < middle else 24
+        both = (points[frame] != 0).any(1) & (seen[side] != 0).any(1)
+        assert np.abs(points[frame] - seen[side])[both].max() < 60
