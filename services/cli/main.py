@@ -13,6 +13,7 @@ from services.cli.doctor import doctor
 from services.cli.evaluate import evaluate
 from services.cli.flower import flower
 from services.cli.kinds import kinds
+from services.cli.models import app as models_app
 from services.cli.plan import plan
 from services.cli.submit import submit
 from services.cli.up import up
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 for command in (up, demo, submit, worker, flower, doctor, bench, evaluate, plan, kinds):
     app.command()(command)
+app.add_typer(models_app, name="models")
 
 
 def main() -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from services.cli.worker_part import command
+from services.errors import StartFailed
+
+if TYPE_CHECKING:
+    from services.settings import Settings
 
 
 def worker(
@@ -17,6 +24,7 @@ def worker(
     from services.settings import get_settings
 
     settings = get_settings()
+    _prepare(settings)
     from celery.__main__ import main
 
     from services.inference.devices import gpu_indices
@@ -27,3 +35,16 @@ def worker(
         argv += ["--hostname", f"{name}@%h"]
     sys.argv = ["celery", "-A", "tasks", "--quiet", *argv]
     main()
+
+
+def _prepare(settings: Settings) -> None:
+    """Download and export models before there are children, whose start has a limit."""
+    from services.inference.preparing import needs_preparing
+    from services.pipeline.process_group import die_with_parent
+
+    if not needs_preparing(settings):
+        return
+    # in a process of its own: this one forks, which torch does not survive
+    done = subprocess.run(command("models", "fetch"), preexec_fn=die_with_parent, check=False)
+    if done.returncode:
+        raise StartFailed("the models could not be made ready: see above")

@@ -54,6 +54,9 @@ class Detector:
         most: Most boxes kept per frame.
         classes: What the model's classes are where their names do not say it, as in CLASS_MAP.
 
+    Attributes:
+        wire_classes: The wire's class of each of the model's own ids that has one.
+
     Raises:
         ModelNotReady: The model finds no boxes, or none of its classes is a player.
     """
@@ -69,8 +72,8 @@ class Detector:
         self._backend = backend
         self._confidence = confidence
         self._most = most
-        self._wire = map_classes(backend.names, classes)
-        self._classes = np.array(sorted(self._wire), np.int64)
+        self.wire_classes = map_classes(backend.names, classes)
+        self._classes = np.array(sorted(self.wire_classes), np.int64)
 
     def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
         """Detect in one batch; boxes come back in source pixels.
@@ -116,6 +119,6 @@ class Detector:
 
     def _detections(self, rows: Rows, box: Letterbox) -> Detections:
         boxes = box.to_source(rows[:, :4].reshape(-1, 2, 2)).reshape(-1, 4)
-        classes = np.array([self._wire[int(own)] for own in rows[:, 5]], np.int64)
+        classes = np.array([self.wire_classes[int(own)] for own in rows[:, 5]], np.int64)
         real = (boxes[:, 2] - boxes[:, 0] > 1) & (boxes[:, 3] - boxes[:, 1] > 1)
         return Detections(boxes[real], rows[real, 4].astype(np.float32), classes[real])

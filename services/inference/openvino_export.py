@@ -22,13 +22,15 @@ from services.errors import ChallengeError, ModelNotReady
 from services.inference.backend import AnyBackend, Backend
 from services.inference.engine_cache import EngineCache, EngineKey, sha256_of
 from services.inference.openvino_backend import FACTS, OpenVinoBackend
-from services.video.picture import Image
+from services.inference.patterns import patterned
 
 log = logging.getLogger(__name__)
 
 FORMAT = "openvino-1"
 """Counts up when what is done here changes, so that older entries of the cache are not used."""
 EXPORTERS = ("openvino", "torch", "ultralytics-opencv-headless")
+REFUSED = "refused.txt"
+"""Stands in the cache for an export that failed or finds something else: why."""
 TRACED_SIZE = (224, 384)
 """Height and width of the picture that the network is followed with; it runs with any other."""
 COMPARED_SIZE = (256, 448)
@@ -52,7 +54,11 @@ def export_key(path: Path) -> EngineKey:
 
 
 def find_export(path: Path, cache: EngineCache) -> Path | None:
-    """The OpenVINO file made from a model earlier; nothing is made."""
+    """The OpenVINO file made from a model earlier; nothing is made.
+
+    Raises:
+        ModelNotReady: The model cannot be read, or its export was refused earlier.
+    """
     entry = cache.find(export_key(path))
     return None if entry is None else _xml(entry)
 
@@ -71,10 +77,23 @@ def export(path: Path, cache: EngineCache) -> Path:
 
 
 def _xml(entry: Path) -> Path:
+    refused = entry / REFUSED
+    if refused.is_file():
+        raise ModelNotReady(f"{refused.read_text(encoding='utf-8')} (known from before: {refused})")
     return next(entry.glob("*.xml"))
 
 
 def _make(path: Path, into: Path) -> None:
+    try:
+        _export_and_compare(path, into)
+    except ModelNotReady as error:
+        # what is not remembered would be tried for a minute at every start
+        for file in into.iterdir():
+            file.unlink()
+        (into / REFUSED).write_text(error.message, encoding="utf-8")
+
+
+def _export_and_compare(path: Path, into: Path) -> None:
     import openvino
 
     started = time.perf_counter()
@@ -111,7 +130,7 @@ def _ultralytics_export(path: Path, folder: Path) -> Path:
             )
     except Exception as error:  # noqa: BLE001 - exporters raise whatever they like
         raise ModelNotReady(f"{path}: cannot be exported to OpenVINO: {error}") from error
-    return _xml(Path(written))
+    return next(Path(written).glob("*.xml"))
 
 
 def compare(original: AnyBackend, made: AnyBackend) -> None:
@@ -120,7 +139,7 @@ def compare(original: AnyBackend, made: AnyBackend) -> None:
     Raises:
         ModelNotReady: They do not find the same, or one fails.
     """
-    pictures = _pictures()
+    pictures = patterned(2, *COMPARED_SIZE)
     try:
         ours, theirs = _table(original.forward(pictures)), _table(made.forward(pictures))
     except ChallengeError as error:
@@ -170,19 +189,3 @@ def disagreement(
 
 def _table(raw: Any) -> npt.NDArray[np.float32]:
     return raw if isinstance(raw, np.ndarray) else np.asarray(raw.float().cpu().numpy(), np.float32)
-
-
-def _pictures() -> list[Image]:
-    """Two pictures with something in them: a ground, figures of several sizes, some noise."""
-    rng = np.random.default_rng(11)
-    height, width = COMPARED_SIZE
-    found = []
-    for _ in range(2):
-        picture = np.full((height, width, 3), (60, 130, 50), np.float32)
-        picture[:, ::64] += 60
-        for _ in range(24):
-            top, left = rng.integers(0, height - 48), rng.integers(0, width - 24)
-            tall, wide = rng.integers(4, 48), rng.integers(4, 24)
-            picture[top : top + tall, left : left + wide] = rng.integers(0, 255, 3)
-        found.append(np.clip(picture + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8))
-    return found

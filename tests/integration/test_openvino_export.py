@@ -121,7 +121,7 @@ def test_an_export_that_finds_something_else_is_refused(detector: Path, pixels: 
         compare(backend, Shifted(backend, pixels))
 
 
-def test_a_refused_export_is_not_kept(
+def test_a_refused_export_is_remembered_and_not_used(
     detector: Path, cache: EngineCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = export(detector, cache)
@@ -130,7 +130,12 @@ def test_a_refused_export_is_not_kept(
     other = EngineCache(tmp_path / "cache")
     with pytest.raises(ModelNotReady, match="something else"):
         export(detector, other)
-    assert find_export(detector, other) is None
+    monkeypatch.delattr(openvino_export, "_ultralytics_export")
+    with pytest.raises(ModelNotReady, match=r"something else.*known from before: .*refused\.txt"):
+        export(detector, other)
+    with pytest.raises(ModelNotReady, match="known from before"):
+        find_export(detector, other)
+    assert not list(other.folder.rglob("*.xml"))
 
 
 def test_the_order_of_boxes_with_built_in_suppression_means_nothing() -> None:
