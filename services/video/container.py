@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import av
 import av.error
@@ -104,8 +103,12 @@ class ContainerClip:
 
     def _main_stream(self) -> av.VideoStream:
         for stream in self._container.streams.video:
-            if not stream.disposition & av.stream.Disposition.attached_pic:
-                return stream
+            if stream.disposition & av.stream.Disposition.attached_pic:
+                continue
+            # PyAV has no context for a codec that this FFmpeg does not know
+            if cast("av.VideoCodecContext | None", stream.codec_context) is None:
+                raise UnsupportedVideo("there is no decoder for the video; check the file")
+            return stream
         raise UnsupportedVideo("the file has no video track, at most a cover picture; check the URL")
 
     def _check_size(self, width: int, height: int) -> None:
@@ -130,21 +133,19 @@ class ContainerClip:
                 packet = next(packets, None)
             except (av.error.FFmpegError, ValueError) as error:
                 self._raise_failure(error)
-                self.stats.damaged += 1
-                break
+                self.stats.add(damaged=1)
+                yield from self._decode(None)
+                return
             if packet is None:
-                break
+                # the demuxer's last packet was empty, and has brought what the decoder still held
+                self._raise_failure(None)
+                return
             yield from self._decode(packet)
-        self._raise_failure(None)
-        with contextlib.suppress(av.error.EOFError):  # the demuxer's last packet has flushed it already
-            for picture in self._stream.codec_context.decode(None):
-                if isinstance(picture, av.VideoFrame):
-                    yield picture
 
-    def _decode(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+    def _decode(self, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
         begun = time.perf_counter()
         try:
-            return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+            return self._stream.codec_context.decode(packet)
         except av.error.FFmpegError:
             self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
             self.stats.add(damaged=1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.errors import CorruptVideo, TooLarge
 from services.video.mp4_boxes import boxes, children, find_moov
 from services.video.orientation import Matrix, quarter_turns
 from services.video.parameter_sets import stated_size
@@ -74,13 +74,12 @@ def read_index(source: ByteSource) -> Mp4Index | None:
 
     Returns:
         The index, or None where the general demuxer has to do the work: not an MP4 file, a fragmented one,
-        a codec other than H.264 and HEVC, a damaged table, or one by which frames are not simply shown one
-        after the other, at the size that it says (edits that cut, two frames at one time, a start that is
-        no key frame).
+        no video track, a codec other than H.264 and HEVC, a damaged table, or one by which frames are not
+        simply shown one after the other, at the size that it says (edits that cut, two frames at one time, a
+        start that is no key frame).
 
     Raises:
         CorruptVideo: An MP4 file whose index is missing or cut off, or which has no frames.
-        UnsupportedVideo: An MP4 file without a video track.
         TooLarge: An index of more than 64 MB or a million frames.
     """
     moov = find_moov(source)
@@ -106,7 +105,7 @@ def _parse_moov(moov: bytes, moov_last: bool) -> Mp4Index | None:
             mdia = children(trak[b"mdia"])
             if mdia[b"hdlr"][8:12] == b"vide":
                 return _parse_video(trak, mdia, dict(inside)[b"mvhd"], moov_last)
-    raise UnsupportedVideo("the MP4 file has no video track; check the URL", stage="index")
+    return None
 
 
 def _parse_video(

@@ -78,6 +78,18 @@ def sound_only(container: str) -> bytes:
     return file.getvalue()
 
 
+def sound_with_cover() -> bytes:
+    """A Matroska file with a sound track and a picture to show beside it."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as out:
+        stream = out.add_stream("aac", rate=48000)
+        out.add_attachment("cover.jpg", "image/jpeg", picture_file(".jpg"))
+        for number in range(20):
+            out.mux(stream.encode(silence(number)))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
 def picture_file(kind: str) -> bytes:
     """A picture as a file of its own."""
     return bytes(cv2.imencode(kind, numbered_picture(0, 320, 192))[1])
@@ -127,6 +139,9 @@ BROKEN: dict[str, Maker] = {
     "thousands of empty boxes": lambda: make_video()[:32] + box(b"free", b"") * 5000 + make_video()[32:],
     "sound only": partial(sound_only, "ipod"),
     "sound only, MPEG-TS": partial(sound_only, "mpegts"),
+    "sound with a cover picture": sound_with_cover,
+    "a codec that FFmpeg does not know": lambda: make_video().replace(b"avc1", b"xyz1"),
+    "a codec whose set-up is damaged": lambda: make_video().replace(b"avcC\x01", b"avcC\x07"),
     "a PNG picture": partial(picture_file, ".png"),
     "a JPEG picture": partial(picture_file, ".jpg"),
     "an animated GIF": partial(make_video, codec="gif", container="gif", pixels="rgb8"),
