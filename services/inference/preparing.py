@@ -17,6 +17,8 @@ def needs_preparing(settings: Settings) -> bool:
 
     What is wrong with a model is left to the child to say.
     """
+    if all(settings.predictor_for(kind) != "bundled" for kind in settings.served_kinds):
+        return False
     names = [settings.detector_model] + ([] if settings.skip_pitch else [settings.pitch_model])
     try:
         return any(_needs_preparing(name, settings) for name in names)
