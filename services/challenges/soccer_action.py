@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from services.challenges.concluding import ConcludedAssembly, concluding, plan_of
+from services.challenges.concluding import ClipFacts, ConcludedAssembly, Numbered, concluding, plan_of
 from services.challenges.kind import Predictor
+from services.challenges.soccer_play import play_of
+from services.challenges.soccer_rules import actions
 from services.contracts.challenge import Challenge
 from services.contracts.private_track import Action, SoccerPrediction, check_action
+from services.contracts.results import FrameResult
 from services.inference.plugged import LoadedPredictor
 from services.settings import Settings
+from services.tracking.camera import PictureSize
 from services.video.clip import Clip
-from services.video.picture import Letterbox
+from services.video.picture import Frame, Letterbox
 from services.video.plan import FramePlan
 
 
 class SoccerActionKind:
-    """Actions of a clip, from a `ClipPredictor` that concludes a sequence of `Action`."""
+    """Actions of a clip, from a `ClipPredictor` that concludes a sequence of `Action`, or by rule.
+
+    The rules take any predictor that gives what `gsr` takes; the bundled one does.
+    """
 
     name = "soccer_action"
 
@@ -25,8 +33,10 @@ class SoccerActionKind:
         return plan_of(clip, settings)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
-        """What is plugged in."""
-        return concluding(self.name, loaded)
+        """What is plugged in; where that cannot conclude, the rules do."""
+        if callable(getattr(loaded, "conclude", None)):
+            return concluding(self.name, loaded)
+        return Numbered(ByRule(loaded))
 
     def assemble(
         self,
@@ -38,6 +48,26 @@ class SoccerActionKind:
     ) -> ConcludedAssembly:
         """See `Kind`."""
         return ConcludedAssembly(challenge, clip, plan, predictor, _accept)
+
+
+class ByRule:
+    """Rules on top of what finds boxes and keypoints.
+
+    Args:
+        inner: Gives a `FrameResult` for each frame.
+    """
+
+    def __init__(self, inner: Predictor[FrameResult]) -> None:
+        self._inner = inner
+
+    def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[FrameResult]:
+        """Boxes and keypoints."""
+        return self._inner.predict(frames, box)
+
+    def conclude(self, seen: Sequence[tuple[int, FrameResult]], clip: ClipFacts) -> list[Action]:
+        """What `services.challenges.soccer_rules` makes of the whole clip."""
+        play = play_of(seen, PictureSize(clip.width, clip.height), clip.frames, clip.stride)
+        return actions(play, clip.fps)
 
 
 def _accept(said: Any) -> SoccerPrediction:

@@ -1,0 +1,122 @@
+"""Actions by rule, from where ball and people are: few, since one that is wrong costs its weight.
+
+Who plays for whom is not known, nor how high the ball is. So a ball that goes from one player to another is a
+pass, whoever the other is, and a ball is out only where its height cannot have misled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from services.challenges.soccer_play import Moment
+from services.contracts.pitch import LENGTH_CM, WIDTH_CM
+from services.contracts.private_track import FPS, Action
+from services.tracking.camera import Matrix
+
+NEAR_M: Final = 2.0
+"""A ball this near to somebody's feet may be his."""
+CLEAR_M: Final = 0.5
+"""... if everybody else is further from it by this much."""
+PAUSE_S: Final = 0.6
+"""A ball that was his, and is again after this time at most, was his in between."""
+LEAST_PASS_M: Final = 4.0
+LONGEST_PASS_S: Final = 3.5
+PASS_SPEEDS: Final = (3.5, 40.0)
+"""Metres per second, on average."""
+OUT_M: Final = 1.0
+"""A ball this far behind a line is out; less is within the error of a camera."""
+OUT_S: Final = 1.2
+"""... when it stays there so long: one in the air seems to be farther away than it is."""
+PASS_CONFIDENCE: Final = 0.7
+RECEIVED_CONFIDENCE: Final = 0.6
+OUT_CONFIDENCE: Final = 0.6
+
+_LENGTH, _WIDTH = LENGTH_CM / 100, WIDTH_CM / 100
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time in which one player has the ball: the first and the last moment, by position, and how many."""
+
+    track: int
+    first: int
+    last: int
+    moments: int
+
+
+def actions(play: Sequence[Moment], fps: int = FPS) -> list[Action]:
+    """Passes, their receptions, and balls that go out of play, by rising frame."""
+    found = [*_passes(play, fps), *_outs(play, fps)]
+    return sorted(found, key=lambda action: (action.frame, action.action))
+
+
+def holder(moment: Moment) -> int | None:
+    """The track of the one who has the ball; None where nobody has, or it is contested or not known."""
+    if moment.ball is None or not len(moment.ids):
+        return None
+    away = np.linalg.norm(moment.feet - moment.ball, axis=1)
+    order = np.argsort(away, kind="stable")
+    alone = len(order) == 1 or away[order[1]] - away[order[0]] >= CLEAR_M
+    return int(moment.ids[order[0]]) if away[order[0]] <= NEAR_M and alone else None
+
+
+def spells(play: Sequence[Moment], fps: int) -> list[Spell]:
+    """Who had the ball, one after the other; contacts of a single moment are left out."""
+    found: list[Spell] = []
+    for position, moment in enumerate(play):
+        track = holder(moment)
+        if track is None:
+            continue
+        latest = found[-1] if found else None
+        if (
+            latest is not None
+            and latest.track == track
+            and moment.frame - play[latest.last].frame <= PAUSE_S * fps
+        ):
+            found[-1] = Spell(track, latest.first, position, latest.moments + 1)
+        else:
+            found.append(Spell(track, position, position, 1))
+    return [spell for spell in found if spell.moments > 1]
+
+
+def _passes(play: Sequence[Moment], fps: int) -> Iterator[Action]:
+    held = spells(play, fps)
+    for before, after in zip(held, held[1:], strict=False):
+        kicked, taken = play[before.last], play[after.first]
+        if before.track == after.track or kicked.ball is None or taken.ball is None:
+            continue
+        seconds = (taken.frame - kicked.frame) / fps
+        metres = float(np.linalg.norm(taken.ball - kicked.ball))
+        if seconds > LONGEST_PASS_S or metres < LEAST_PASS_M:
+            continue
+        if not PASS_SPEEDS[0] <= metres / seconds <= PASS_SPEEDS[1]:
+            continue
+        # it left him, and reached the other, somewhere between two moments
+        yield Action((kicked.frame + play[before.last + 1].frame) // 2, "pass", PASS_CONFIDENCE)
+        received = (taken.frame + play[after.first - 1].frame) // 2
+        yield Action(received, "pass_received", RECEIVED_CONFIDENCE)
+
+
+def _outs(play: Sequence[Moment], fps: int) -> Iterator[Action]:
+    known = [(moment.frame, moment.ball) for moment in play if moment.ball is not None]
+    at = 0
+    while at < len(known):
+        if not _is_out(known[at][1]):
+            at += 1
+            continue
+        end = at
+        while end + 1 < len(known) and _is_out(known[end + 1][1]):
+            end += 1
+        seen_inside = at > 0 and known[at][0] - known[at - 1][0] <= fps
+        if seen_inside and known[end][0] - known[at][0] >= OUT_S * fps:
+            yield Action((known[at - 1][0] + known[at][0]) // 2, "ball_out_of_play", OUT_CONFIDENCE)
+        at = end + 1
+
+
+def _is_out(ball: Matrix) -> bool:
+    x, y = ball
+    return bool(x < -OUT_M or x > _LENGTH + OUT_M or y < -OUT_M or y > _WIDTH + OUT_M)

@@ -1,0 +1,150 @@
+"""A match in which the ball is passed from player to player, and everything that happens to it is known.
+
+It stands beside the ordinary match, whose ball flies about by itself, so that the clips of the demonstration,
+the tests and the training stay what they are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from services.contracts import pitch
+from services.contracts.private_track import Action
+from services.demo.camera import FloatArray
+from services.demo.match import BALL_RADIUS, LENGTH, WIDTH, Match
+from services.demo.scene import Scene
+
+__all__ = ["PassingMatch", "PassingScene"]
+
+_FEET: Final = 0.6  # metres from a player to the ball that he has
+_PRESS: Final = 3.0  # metres that opponents keep from who has it
+_SPEED: Final = 14.0  # metres per second of a pass
+_HOLD_S: Final = (0.8, 2.2)
+_REACH: Final = (9.0, 26.0)  # metres of a pass
+_OUT_SHARE: Final = 0.25  # of the kicks in the far half, over the far touchline
+_BEHIND: Final = 4.0  # metres behind the line at which it comes to rest
+_REST_S: Final = 2.0
+
+
+class PassingMatch(Match):
+    """Players who pass, and now and then kick the ball over the far touchline; a throw-in brings it back.
+
+    Attributes:
+        events: What has happened, with frame numbers counted from the end of the run-in.
+    """
+
+    def __init__(self, seed: int, fps: int) -> None:
+        """As `Match`."""
+        self._steps = 0
+        self._holder: int | None = None
+        self._target: int | None = None
+        self._until = 0.0
+        self._out = False
+        self._way: FloatArray = np.array([1.0, 0.0])
+        self._happened: list[tuple[int, str]] = []
+        self._play = np.random.default_rng([seed, 7])
+        super().__init__(seed, fps)
+        self._run_in = self._steps
+
+    @property
+    def events(self) -> list[Action]:
+        """What has happened since frame 0."""
+        return [Action(at - self._run_in, name) for at, name in self._happened if at >= self._run_in]
+
+    def step(self) -> None:
+        """Move on by one frame."""
+        super().step()
+        self._keep_distance()
+        self._steps += 1
+
+    def _step_ball(self) -> None:
+        self.ball_height = BALL_RADIUS
+        if self._holder is None and self._target is None and not self._out:
+            self._take(self._nearest(range(20)))
+        if self._holder is not None:
+            self._carry(self._holder)
+        elif self._target is not None:
+            self._roll(self._target)
+        else:
+            self._leave()
+
+    def _carry(self, holder: int) -> None:
+        velocity = self.velocity[holder]
+        speed = float(np.linalg.norm(velocity))
+        if speed > 0.5:
+            self._way = velocity / speed
+        inside = (0.5, 0.5), (LENGTH - 0.5, WIDTH - 0.5)
+        self.ball = np.clip(self.position[holder] + _FEET * self._way, *inside)
+        if self._steps * self._dt >= self._until:
+            self._kick(holder)
+
+    def _kick(self, holder: int) -> None:
+        self._holder = None
+        if self.ball[1] < WIDTH / 2 and self._play.random() < _OUT_SHARE:
+            self._out = True
+            aim = self.ball[0] + self._play.uniform(-6, 6)
+            self._goal = np.array([np.clip(aim, 6, LENGTH - 6), -_BEHIND])
+            return
+        mates = [mate for mate in range(20) if mate // 10 == holder // 10 and mate != holder]
+        away = {mate: float(np.linalg.norm(self.position[mate] - self.ball)) for mate in mates}
+        near = [mate for mate in mates if _REACH[0] <= away[mate] <= _REACH[1]]
+        self._target = int(self._play.choice(near)) if near else min(mates, key=lambda mate: away[mate])
+        self._happened.append((self._steps, "pass"))
+
+    def _roll(self, target: int) -> None:
+        """On its way to who shall have it."""
+        way = self.position[target] - self.ball
+        distance = float(np.linalg.norm(way))
+        if distance <= _FEET + _SPEED * self._dt:
+            if not self._out:
+                self._happened.append((self._steps, "pass_received"))
+            self._out = False
+            self._take(target)
+        else:
+            self.ball = self.ball + way / distance * _SPEED * self._dt
+
+    def _leave(self) -> None:
+        """Over the line, to rest there, and back by a throw-in."""
+        way = self._goal - self.ball
+        distance = float(np.linalg.norm(way))
+        if distance > _SPEED * self._dt:
+            inside = self.ball[1] >= 0
+            self.ball = self.ball + way / distance * _SPEED * self._dt
+            if inside and self.ball[1] < 0:
+                self._happened.append((self._steps, "ball_out_of_play"))
+            self._until = self._steps * self._dt + _REST_S
+        elif self._steps * self._dt >= self._until:
+            self._target = self._nearest(range(20))
+
+    def _take(self, player: int) -> None:
+        self._holder, self._target = player, None
+        self._until = self._steps * self._dt + self._play.uniform(*_HOLD_S)
+
+    def _nearest(self, players: range) -> int:
+        away = np.linalg.norm(self.position[list(players)] - self.ball, axis=1)
+        return int(away.argmin())
+
+    def _keep_distance(self) -> None:
+        """Nobody crowds who has the ball: the ordinary match sends a chaser of either team to it."""
+        apart = self.position - self.ball
+        distance = np.linalg.norm(apart, axis=1) + 1e-6
+        others = (distance < _PRESS) & (self.class_ids == pitch.PLAYER)
+        for mine in (self._holder, self._target):
+            if mine is not None:
+                others[mine] = False
+        self.position[others] += (apart / distance[:, None] * 0.12)[others]
+
+
+class PassingScene(Scene):
+    """A scene of such a match.
+
+    Attributes:
+        match: The match, with its events.
+    """
+
+    def __init__(self, seed: int, size: tuple[int, int] = (1280, 720), fps: int = 25) -> None:
+        """As `Scene`."""
+        super().__init__(seed, size, fps)
+        self.match = self._match = PassingMatch(seed, fps)

@@ -1,0 +1,101 @@
+"""How good the actions by rule are, on rendered play of which every pass is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+
+from services.challenges.soccer_play import play_of
+from services.challenges.soccer_rules import actions
+from services.contracts.private_track import FPS, Action
+from services.contracts.results import Detections, FrameResult, Keypoints
+from services.demo.passing import PassingScene
+from services.demo.scene import Rendered
+from services.evaluation.action_score import ActionScore, action_score
+from services.inference.plugged import LoadedPredictor
+from services.tracking.camera import PictureSize
+from services.video.picture import Frame, Letterbox, to_network
+from services.video.plan import FramePlan
+
+__all__ = ["Watched", "score", "watch"]
+
+SIZE = (1280, 720)
+SURE = 0.9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """A rendered clip, looked at.
+
+    Attributes:
+        truth: What happens in it.
+        results: The sampled frames by name: as the models see them, or as they are.
+        frames: Frames in the clip.
+        stride: Distance of the samples.
+    """
+
+    truth: Sequence[Action]
+    results: dict[str, list[FrameResult]]
+    frames: int
+    stride: int
+
+
+def watch(seed: int, frames: int, stride: int, img_size: int, predictor: LoadedPredictor | None) -> Watched:
+    """Render the sampled frames of a clip and look at them.
+
+    Args:
+        seed: The match.
+        frames: Length of the clip.
+        stride: Every n-th frame is rendered.
+        img_size: Longer side of what the predictor sees, pixels.
+        predictor: What looks, besides the truth.
+    """
+    scene = PassingScene(seed, SIZE, FPS)
+    plan, box = FramePlan(stride, frames), Letterbox.fit(*SIZE, img_size)
+    results: dict[str, list[FrameResult]] = {"truth": []}
+    for index in filter(plan.wants, range(frames)):
+        scene.advance(index)
+        rendered = scene.render()
+        results["truth"].append(_true_result(index, rendered))
+        if predictor is not None:
+            (result,) = predictor.predict([_frame(index, rendered, box)], box)
+            results.setdefault("models", []).append(result)
+    scene.advance(frames - 1)
+    return Watched(scene.match.events, results, frames, stride)
+
+
+def score(watched: Watched, eyes: str, kept: Sequence[str] | None = None) -> ActionScore:
+    """The score of the rules.
+
+    Args:
+        watched: The clip.
+        eyes: `truth` or `models`.
+        kept: The only actions that count, on both sides; all by default.
+    """
+    seen = [(result.index, result) for result in watched.results[eyes]]
+    given = actions(play_of(seen, PictureSize(*SIZE), watched.frames, watched.stride))
+    if kept is None:
+        return action_score(given, watched.truth)
+    return action_score(
+        [action for action in given if action.action in kept],
+        [action for action in watched.truth if action.action in kept],
+    )
+
+
+def _frame(index: int, rendered: Rendered, box: Letterbox) -> Frame:
+    planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
+    return Frame(index, to_network(av.VideoFrame.from_ndarray(planes, format="yuv420p"), box))
+
+
+def _true_result(index: int, rendered: Rendered) -> FrameResult:
+    table = np.array(rendered.boxes, np.float32).reshape(-1, 5)
+    points = rendered.keypoints.astype(np.float32)
+    return FrameResult(
+        index,
+        Detections(table[:, 1:], np.full(len(table), SURE, np.float32), table[:, 0].astype(np.int64)),
+        Keypoints(points, (points != 0).any(axis=1).astype(np.float32)),
+    )

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.demo.match import LENGTH, WIDTH
+from services.demo.passing import PassingMatch
+
+FPS = 25
+
+
+def played(seed: int, frames: int) -> tuple[PassingMatch, np.ndarray, np.ndarray]:
+    """A match after so many frames, with the ball's way and the distance of the nearest player to it."""
+    match = PassingMatch(seed, FPS)
+    balls, nearest = [], []
+    for _ in range(frames):
+        balls.append(match.ball.copy())
+        nearest.append(np.linalg.norm(match.position[:20] - match.ball, axis=1).min())
+        match.step()
+    return match, np.array(balls), np.array(nearest)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_happens_is_what_the_ball_does(seed: int) -> None:
+    match, balls, nearest = played(seed, 1500)
+    events = [event for event in match.events if 0 < event.frame < 1499]
+    assert {event.action for event in events} == {"pass", "pass_received", "ball_out_of_play"}
+    assert [event.frame for event in events] == sorted(event.frame for event in events)
+    for event in events:
+        if event.action == "ball_out_of_play":
+            assert balls[event.frame - 1][1] >= -0.6
+            assert balls[event.frame + 1][1] < 0
+        else:
+            assert (
+                nearest[event.frame - 1 : event.frame + 2].min() < 3.0
+            )  # he may stand behind the line, the ball may not
+    out = (balls < 0).any(axis=1) | (balls > (LENGTH, WIDTH)).any(axis=1)
+    crossings = int((out[1:] & ~out[:-1]).sum())
+    assert crossings == sum(event.action == "ball_out_of_play" for event in events)
+
+
+def test_the_ball_never_jumps() -> None:
+    _, balls, _ = played(4, 1500)
+    # a player at full speed turns round with it, or steps over a line that it does not cross
+    assert np.linalg.norm(np.diff(balls, axis=0), axis=1).max() < 3.5
+
+
+def test_the_same_seed_plays_the_same_match() -> None:
+    assert played(5, 400)[0].events == played(5, 400)[0].events
+    assert played(5, 400)[0].events != played(6, 400)[0].events
