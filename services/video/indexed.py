@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,15 +65,26 @@ class IndexedClip:
         wanted = np.array([plan.wants(int(number)) for number in self._index.display], np.bool_)
         ask = _Ask(plan, wanted, box)
         if self._groups.many:
-            jobs = (self._group(start, ask) for start in self._groups.starts(wanted))
             room = AHEAD_BYTES // (box.net_width * box.net_height * 3)
-            for frame in in_order(jobs, self._limits.thread_count, max(1, room), "touchline-group"):
+            threads = self._limits.thread_count
+            for frame in in_order(self._jobs(ask), threads, max(1, room), "touchline-group"):
                 self._groups.done_before(frame.index)  # those of earlier groups have all come
                 yield frame
         else:
             yield from self._group(0, ask, threads=self._limits.thread_count, on=True)
         if not self.stats.decoded:
             raise CorruptVideo("no frame of the video can be decoded; check the file")
+
+    def _jobs(self, ask: _Ask) -> Iterator[Iterator[Frame]]:
+        """One for each group. Others begin behind the first frame, which inference waits for."""
+        begun = threading.Event()
+        for start in self._groups.starts(ask.wanted):
+            if start == 0:
+                yield _telling(self._group(0, ask), begun)
+                continue
+            if ask.wanted[0]:
+                begun.wait()
+            yield self._group(start, ask)
 
     def _group(self, start: int, ask: _Ask, *, threads: int = 1, on: bool = False) -> Iterator[Frame]:
         """Decode a group, or with `on` everything from a group on."""
@@ -184,3 +196,13 @@ class IndexedClip:
             # a file need not say how far its pictures are reordered; guessing, the decoder would lose some
             codec.options = {"strict": "1"}
         return codec
+
+
+def _telling(frames: Iterator[Frame], begun: threading.Event) -> Iterator[Frame]:
+    """The same frames; the event is set at the first, or at the end when there are none."""
+    try:
+        for frame in frames:
+            begun.set()
+            yield frame
+    finally:
+        begun.set()
