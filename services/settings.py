@@ -237,6 +237,11 @@ class Settings(BaseSettings):
         description="32-keypoint pitch model, named like DETECTOR_MODEL: a pose model with 32 keypoints, "
         "or a detector with the classes kp01 to kp32.",
     )
+    ball_model: str | None = Field(
+        None,
+        min_length=1,
+        description="A detector, named like DETECTOR_MODEL, whose balls replace those of DETECTOR_MODEL.",
+    )
     class_map: CsvList = Field(
         (),
         description="What the detector's classes are, where their names do not say it: "

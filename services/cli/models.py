@@ -13,6 +13,7 @@ from services.cli.console import say, stdout
 
 app = typer.Typer(help="List, check and fetch models.", invoke_without_command=True)
 SHOWN_DIGITS = 12
+VARIABLES = {"detector": "DETECTOR_MODEL", "ball": "BALL_MODEL", "pitch": "PITCH_MODEL"}
 
 
 @app.callback()
@@ -82,7 +83,7 @@ def check(
         ("file", str(facts.file)),
         ("SHA-256", facts.sha256),
         ("tried", f"two pictures of no match: {result}"),
-        ("set", f"{'PITCH_MODEL' if facts.kind == 'pitch' else 'DETECTOR_MODEL'}={facts.name}"),
+        ("set", f"{VARIABLES[facts.kind]}={facts.name}"),
     ):
         stdout().print(f"{name:<8} {value}", markup=False)
 
@@ -95,7 +96,7 @@ def fetch(
 ) -> None:
     """Download models and export them to the runtime that will run them."""
     from services.inference.model_report import fetch as fetched
-    from services.inference.model_report import wanted_models
+    from services.inference.registry import wanted_models
     from services.settings import get_settings
 
     settings = get_settings()

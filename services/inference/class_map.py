@@ -90,6 +90,26 @@ def map_classes(names: Mapping[int, str], given: Iterable[str] = ()) -> dict[int
     return found
 
 
+def only_balls(names: Mapping[int, str]) -> bool:
+    """Whether every class of a model is a ball by its name."""
+    return all(SYNONYMS.get(_plain(name)) == BALL for name in names.values())
+
+
+def map_ball(names: Mapping[int, str]) -> dict[int, int]:
+    """The classes of a model for the ball alone that are balls; its only class is one, whatever its name.
+
+    Raises:
+        ModelNotReady: It has several classes, and none is a ball.
+    """
+    found = {own: BALL for own, name in names.items() if SYNONYMS.get(_plain(name)) == BALL}
+    if not found and len(names) != 1:
+        raise ModelNotReady(
+            f"BALL_MODEL has no class of balls: its classes are {listed(names)}; expected is ball, "
+            "or one class alone"
+        )
+    return found or dict.fromkeys(names, BALL)
+
+
 def listed(names: Mapping[int, str]) -> str:
     """Class names for a message."""
     shown = [repr(name) for name in list(names.values())[:SHOWN]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +53,7 @@ class Detector:
         confidence: Least confidence of a box.
         most: Most boxes kept per frame.
         classes: What the model's classes are where their names do not say it, as in CLASS_MAP.
+        wire_classes: The wire's class of each of the model's own ids that has one, instead of by name.
 
     Attributes:
         wire_classes: The wire's class of each of the model's own ids that has one.
@@ -62,7 +63,12 @@ class Detector:
     """
 
     def __init__(
-        self, backend: AnyBackend, confidence: float, most: int, classes: Iterable[str] = ()
+        self,
+        backend: AnyBackend,
+        confidence: float,
+        most: int,
+        classes: Iterable[str] = (),
+        wire_classes: Mapping[int, int] | None = None,
     ) -> None:
         if backend.task not in (None, "detect"):
             raise ModelNotReady(
@@ -72,7 +78,9 @@ class Detector:
         self._backend = backend
         self._confidence = confidence
         self._most = most
-        self.wire_classes = map_classes(backend.names, classes)
+        self.wire_classes = (
+            map_classes(backend.names, classes) if wire_classes is None else dict(wire_classes)
+        )
         self._classes = np.array(sorted(self.wire_classes), np.int64)
 
     def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:

@@ -11,12 +11,13 @@ import numpy as np
 
 from services.errors import ModelNotReady
 from services.inference.backend import choose_device
-from services.inference.class_map import WIRE_NAMES
+from services.inference.ball import ball_detector
+from services.inference.class_map import WIRE_NAMES, only_balls
 from services.inference.detector import Detector
 from services.inference.engine_cache import sha256_of
 from services.inference.patterns import patterned
 from services.inference.pitch_model import COUNT, PitchModel
-from services.inference.registry import bundled_models, resolve_model
+from services.inference.registry import bundled_models, resolve_model, wanted_models
 from services.inference.runtimes import Choice, choose_runtime, load_backend
 from services.settings import Settings
 from services.video.picture import Letterbox
@@ -31,8 +32,8 @@ class ModelFacts:
 
     Attributes:
         name: As the settings or the command name it.
-        use: DETECTOR_MODEL, PITCH_MODEL, or empty for a bundled one that is not in use.
-        kind: `detector` or `pitch`.
+        use: DETECTOR_MODEL, BALL_MODEL, PITCH_MODEL, or empty for a bundled one that is not in use.
+        kind: `detector`, `ball` or `pitch`.
         classes: The wire's class and the model's own names for it; or the keypoints.
         runtime: What runs it.
         reason: Why that.
@@ -48,14 +49,6 @@ class ModelFacts:
     reason: str
     file: Path
     sha256: str
-
-
-def wanted_models(settings: Settings) -> dict[str, str]:
-    """The models that the settings name, by variable."""
-    found = {"DETECTOR_MODEL": settings.detector_model}
-    if not settings.skip_pitch:
-        found["PITCH_MODEL"] = settings.pitch_model
-    return found
 
 
 def listed_models(settings: Settings) -> list[tuple[str, str]]:
@@ -119,6 +112,9 @@ def _load(
     if use == "PITCH_MODEL" or (not use and keypoints):
         model = PitchModel(backend, settings.pitch_conf_threshold)
         kind, classes = "pitch", f"{COUNT} keypoints"
+    elif use == "BALL_MODEL" or (not use and only_balls(backend.names)):
+        model = ball_detector(backend, settings.conf_threshold, settings.max_detections)
+        kind, classes = "ball", _class_text(backend.names, model.wire_classes)
     else:
         model = Detector(backend, settings.conf_threshold, settings.max_detections, settings.class_map)
         kind, classes = "detector", _class_text(backend.names, model.wire_classes)

@@ -13,9 +13,10 @@ import numpy as np
 
 from services.contracts.results import Detections, FrameResult, Keypoints
 from services.inference.backend import choose_device
+from services.inference.ball import WithBall, ball_detector
 from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
-from services.inference.registry import resolve_model
+from services.inference.registry import resolve_model, wanted_models
 from services.inference.runtimes import choose_runtime, load_backend
 from services.settings import Settings
 from services.video.picture import Frame, Image, Letterbox
@@ -133,15 +134,16 @@ def load_models(settings: Settings) -> Models:
     Raises:
         ModelNotReady: A file is missing, is no model, does not fit its use, or the device is not there.
     """
-    detector_path = resolve_model(settings.detector_model, "DETECTOR_MODEL", settings)
-    pitch_path = None if settings.skip_pitch else resolve_model(settings.pitch_model, "PITCH_MODEL", settings)
+    paths = {
+        variable: resolve_model(name, variable, settings)
+        for variable, name in wanted_models(settings).items()
+    }
     device = choose_device(settings.device)
     if device.startswith("cuda"):
         _be_on(device)
     cores = os.cpu_count() or 1
-    chosen = choose_runtime(detector_path, device, settings)
-    pitch_chosen = None if pitch_path is None else choose_runtime(pitch_path, device, settings)
-    if chosen.openvino and (pitch_chosen is None or pitch_chosen.openvino):
+    chosen = {use: choose_runtime(path, device, settings) for use, path in paths.items()}
+    if all(choice.openvino for choice in chosen.values()):
         # small networks do not fill several cores: each core has a batch of its own
         lanes = settings.inference_lanes or cores
         threads = settings.torch_threads or max(1, cores // lanes)
@@ -149,20 +151,18 @@ def load_models(settings: Settings) -> Models:
     else:
         lanes = 1
         # the same reason: on a CPU the two models run side by side
-        apart = device == "cpu" and pitch_path is not None
+        apart = device == "cpu" and "PITCH_MODEL" in chosen
         threads = settings.torch_threads or max(1, cores // (2 if apart else 1))
         _set_threads(threads)
         beside = ThreadPoolExecutor(1, "touchline-pitch", _set_threads, (threads,)) if apart else None
-    detector = Detector(
-        load_backend(chosen, settings, lanes, threads),
-        settings.conf_threshold,
-        settings.max_detections,
-        settings.class_map,
-    )
+    loaded = {use: load_backend(choice, settings, lanes, threads) for use, choice in chosen.items()}
+    limits = settings.conf_threshold, settings.max_detections
+    detector: DetectorModel = Detector(loaded["DETECTOR_MODEL"], *limits, settings.class_map)
+    if "BALL_MODEL" in loaded:
+        detector = WithBall(detector, ball_detector(loaded["BALL_MODEL"], *limits))
     pitch = None
-    if pitch_chosen is not None:
-        backend = load_backend(pitch_chosen, settings, lanes, threads)
-        pitch = PitchModel(backend, settings.pitch_conf_threshold)
+    if "PITCH_MODEL" in loaded:
+        pitch = PitchModel(loaded["PITCH_MODEL"], settings.pitch_conf_threshold)
     sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
     return Models(detector, pitch, device, sizes, beside, lanes)
 

@@ -7,7 +7,7 @@ from services.inference.engine_cache import EngineCache
 from services.inference.hub_reference import PREFIX, HubReference
 from services.inference.hub_store import HubStore, cache_folder
 from services.inference.openvino_export import find_export
-from services.inference.registry import resolve_model
+from services.inference.registry import resolve_model, wanted_models
 from services.inference.runtimes import QUANTISED, has_openvino
 from services.settings import Settings
 
@@ -19,9 +19,8 @@ def needs_preparing(settings: Settings) -> bool:
     """
     if all(settings.predictor_for(kind) != "bundled" for kind in settings.served_kinds):
         return False
-    names = [settings.detector_model] + ([] if settings.skip_pitch else [settings.pitch_model])
     try:
-        return any(_needs_preparing(name, settings) for name in names)
+        return any(_needs_preparing(name, settings) for name in wanted_models(settings).values())
     except ModelNotReady:
         return False
 

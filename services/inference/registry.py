@@ -48,3 +48,13 @@ def resolve_model(name: str, variable: str, settings: Settings | None = None, *,
     raise ModelNotReady(
         f"{variable}={name!r}: no such file, no bundled model ({', '.join(bundled_models())}), and not {FORM}"
     )
+
+
+def wanted_models(settings: Settings) -> dict[str, str]:
+    """The models that the settings name, by variable."""
+    found = {"DETECTOR_MODEL": settings.detector_model}
+    if settings.ball_model is not None:
+        found["BALL_MODEL"] = settings.ball_model
+    if not settings.skip_pitch:
+        found["PITCH_MODEL"] = settings.pitch_model
+    return found
