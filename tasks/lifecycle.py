@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+from celery.signals import setup_logging, task_postrun, worker_process_init, worker_process_shutdown
 
 from services.download.keep_warm import KeepWarm
 from services.download.pool import close_pool, get_pool
@@ -119,6 +119,16 @@ def _start(**_: Any) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
     ready.write_state(ready.READY, _device_name())
+
+
+@task_postrun.connect
+def _tidy(**_: Any) -> None:
+    """Between challenges: what a cycle of references holds would otherwise wait for thousands of them.
+
+    The collector is set to come rarely, and a challenge's objects are old by the time it does.
+    """
+    if _Child.runtime is not None:
+        gc.collect()
 
 
 @worker_process_shutdown.connect
