@@ -3,52 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from services.contracts.results import Detections, FrameResult
-from services.tracking.camera import Matrix
 from services.tracking.track import BALL, Track
+
+REACH: Final = 0.25
+"""Share of the width that a ball may move between usual samples for the price of a sure detection."""
+MISS: Final = 0.05
+"""The price of a sample without the ball."""
+MEMORY: Final = 25
+"""Samples after which a course is not taken up again."""
+
+
+class BallCourse:
+    """Through the best boxes of each sample, the course with most score for least motion.
+
+    Solved exactly over the whole shot (dynamic programming); a sample may also have no ball.
+
+    Args:
+        width: Of the source picture.
+        stride: Usual distance of the samples, frames.
+    """
+
+    def __init__(self, width: int, stride: int) -> None:
+        # pixels per frame at which motion costs as much as a sure detection brings
+        self._reach = REACH * width / stride
+        # states of the course, one for each box: what it is worth, the state before it, and what was seen
+        self._worth: list[float] = []
+        self._back: list[int] = []
+        self._seen: list[tuple[int, npt.NDArray[np.float32]]] = []
+        self._recent = np.zeros((0, 5))  # state, sample, frame, x, y
+        self._sample = 0
+
+    def add(self, result: FrameResult) -> None:
+        """Take the next sample."""
+        found = _best_balls(result.detections)
+        recent = self._recent[self._sample - self._recent[:, 1] < MEMORY]
+        fresh = []
+        for box in found:
+            score = float(box[4])
+            centre = (box[:2].astype(np.float64) + box[2:4]) / 2
+            best, back = score, -1
+            if len(recent):
+                moved = np.hypot(recent[:, 3] - centre[0], recent[:, 4] - centre[1])
+                value = np.array([self._worth[int(state)] for state in recent[:, 0]]) + score
+                value -= moved / (self._reach * (result.index - recent[:, 2]))
+                value -= MISS * (self._sample - recent[:, 1] - 1)
+                chosen = int(value.argmax())
+                if value[chosen] > best:
+                    best, back = float(value[chosen]), int(recent[chosen, 0])
+            fresh.append([len(self._worth), self._sample, result.index, *centre])
+            self._worth.append(best)
+            self._back.append(back)
+            self._seen.append((result.index, box))
+        self._recent = np.concatenate([recent, np.array(fresh).reshape(-1, 5)])
+        self._sample += 1
+
+    def track(self, track_id: int) -> Track | None:
+        """The ball so far; None where there was none."""
+        if not self._worth:
+            return None
+        at = int(np.argmax(self._worth))
+        chain = []
+        while at != -1:
+            chain.append(at)
+            at = self._back[at]
+        track = Track(track_id)
+        for state in reversed(chain):
+            frame, box = self._seen[state]
+            track.see(frame, box[:4], BALL, float(box[4]))
+        return track
 
 
 def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride: int) -> Track | None:
-    """The one ball: through the best boxes of each sample, the course with most score for least motion.
-
-    Solved exactly over the whole clip (dynamic programming); a sample may also have no ball.
-    """
-    candidates = [_best_balls(result.detections) for result in results]
-    if not any(len(c) for c in candidates):
-        return None
-    reach = 0.25 * width  # pixels per sample at which motion costs as much as a sure detection brings
-    # states of the course: (total, sample, box, previous state)
-    states: list[tuple[float, int, int, int]] = []
-    recent: list[int] = []
-    for sample, found in enumerate(candidates):
-        fresh = []
-        for k in range(len(found)):
-            best, back = float(found[k, 4]), -1
-            for s in recent:
-                total, earlier, other, _ = states[s]
-                steps = (results[sample].index - results[earlier].index) / stride
-                moved = float(np.linalg.norm(_centre(found[k]) - _centre(candidates[earlier][other])))
-                value = total + float(found[k, 4]) - moved / (reach * steps) - 0.05 * (sample - earlier - 1)
-                if value > best:
-                    best, back = value, s
-            fresh.append(len(states))
-            states.append((best, sample, k, back))
-        recent = [s for s in recent if sample - states[s][1] < 25] + fresh
-    at = max(range(len(states)), key=lambda s: (states[s][0], -s))
-    track = Track(track_id)
-    chain = []
-    while at != -1:
-        chain.append(at)
-        at = states[at][3]
-    for s in reversed(chain):
-        _, sample, k, _ = states[s]
-        box = candidates[sample][k]
-        track.see(results[sample].index, box[:4], BALL, float(box[4]))
-    return track
+    """The one ball of samples that are all there."""
+    course = BallCourse(width, stride)
+    for result in results:
+        course.add(result)
+    return course.track(track_id)
 
 
 def _best_balls(detections: Detections) -> npt.NDArray[np.float32]:
@@ -56,7 +92,3 @@ def _best_balls(detections: Detections) -> npt.NDArray[np.float32]:
     order = balls[np.argsort(-detections.scores[balls], kind="stable")][:4]
     table = np.c_[detections.boxes[order], detections.scores[order]]
     return np.asarray(table, np.float32).reshape(-1, 5)
-
-
-def _centre(box: npt.NDArray[np.float32]) -> Matrix:
-    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], np.float64)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from services.tracking.camera import Matrix, PictureSize
 from services.tracking.curve import Knots
+from services.tracking.flight import Flight
 from services.tracking.track import BALL, Track
 
 EDGE = 2.0
@@ -21,6 +22,14 @@ EDGE = 2.0
 MARGIN = 40.0
 """Metres around the pitch that count as ground."""
 PITCH = np.array([120.0, 70.0])
+BALL_NOISE = 1.0
+"""Pixels that a ball's middle may be off."""
+BALL_SPEED = 0.6
+"""Metres per frame that are usual for a ball."""
+BALL_PULL = 0.01
+"""Metres per frame and frame of a ball that nobody touches."""
+BALL_SIZE = 0.5
+"""Metres that a ball's box is wide, drawn large as it is."""
 LEAST_SHOWN = 0.3
 """Share of a box that must lie in the picture."""
 
@@ -82,6 +91,26 @@ class BoxCurves:
             self._ground = np.concatenate([ground, extent / np.where(lost, 1.0, scale)[:, None]], 1)
             self._ground[lost] = 0.0
             self._ground_slopes = self._slopes(self._ground)
+        self._balls = {int(k): self._flight(int(k)) for k in np.unique(curve[ball])}
+
+    def _flight(self, number: int) -> Flight:
+        """The way of a ball, over the ground where that is known."""
+        own = self._knots.curve == number
+        times, noise = self._knots.times[own], np.full((int(own.sum()), 2), BALL_NOISE)
+        if not self._over_ground[number] or self._path is None:
+            across = self._plain[own, 2:].mean() / BALL_SIZE
+            usual = np.full(2, across)
+            return Flight(times, self._plain[own, :2], noise, BALL_SPEED * usual, BALL_PULL * usual)
+        ground = self._ground[own, :2]
+        cameras = self._path[times.astype(np.int64) - self._first]
+        _, scale = to_ground(cameras, self._plain[own, :2])
+        nearer, _ = to_picture(cameras, ground + [0.0, 0.5])
+        down = np.maximum(np.abs(nearer[:, 1] - self._plain[own, 1]) * 2, 0.02 * scale)
+        flat = float(np.median(scale / down))
+        noise /= np.stack([scale, down], 1)
+        return Flight(
+            times, ground, noise, BALL_SPEED * np.array([1.0, flat]), BALL_PULL * np.array([1.0, flat])
+        )
 
     def _slopes(self, values: Matrix) -> Matrix:
         slopes = self._knots.slopes(values)
@@ -92,9 +121,15 @@ class BoxCurves:
         """Boxes (n, 4) in source pixels, not cut at the picture's edge, of tracks (n,) in frames (n,)."""
         when = frames.astype(np.float64)
         values = self._knots.evaluate(self._plain, self._plain_slopes, curve, when)
+        for number, flight in self._balls.items():
+            own = (curve == number) & ~self._over_ground[number]
+            values[own, :2] = flight.at(when[own])
         chosen = np.flatnonzero(self._over_ground[curve])
         if self._path is not None and len(chosen):
             moved = self._knots.evaluate(self._ground, self._ground_slopes, curve[chosen], when[chosen])
+            for number, flight in self._balls.items():
+                own = curve[chosen] == number
+                moved[own, :2] = flight.at(when[chosen][own])
             point, scale = to_picture(self._path[frames[chosen] - self._first], moved[:, :2])
             values[chosen] = np.concatenate([point, moved[:, 2:] * scale[:, None]], 1)
         left = self._knots.find(curve, when)

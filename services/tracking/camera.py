@@ -34,6 +34,11 @@ class PictureSize:
     height: int
 
     @property
+    def centre(self) -> Matrix:
+        """(2,) its middle."""
+        return np.array([self.width / 2, self.height / 2])
+
+    @property
     def corners(self) -> Matrix:
         """(4, 2) corners."""
         w, h = float(self.width), float(self.height)

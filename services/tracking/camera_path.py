@@ -14,7 +14,7 @@ import numpy.typing as npt
 from services.contracts.results import FrameResult
 from services.tracking.camera import METRES, RANSAC_PX, Matrix, PictureSize, cameras
 from services.tracking.curve import Knots
-from services.tracking.pinhole import Stand, find_stand, read_off, refine
+from services.tracking.pinhole import Reading, Stand, find_stand, read_off, refine
 
 LEAST_POINTS = 3
 """Keypoints that tell pan, tilt and zoom once the place is known."""
@@ -34,6 +34,7 @@ def camera_path(
     first: int,
     end: int,
     size: PictureSize,
+    readings: Sequence[Reading | None] | None = None,
 ) -> Matrix | None:
     """The camera of the frames `first` to before `end`.
 
@@ -43,6 +44,7 @@ def camera_path(
         first: The shot's first frame.
         end: The frame after its last one.
         size: The source picture.
+        readings: What `read_off` says of each fit, where that was worked out before.
 
     Returns:
         (end - first, 3, 3) from metres to source pixels; None when there is no fit.
@@ -50,7 +52,9 @@ def camera_path(
     indices = [result.index - first for result in results]
     if all(fit is None for fit in fits):
         return None
-    posed = _poses(results, fits, size)
+    if readings is None:
+        readings = [None if fit is None else read_off(fit, size.centre) for fit in fits]
+    posed = _poses(results, fits, readings, size)
     if posed is None:
         return cameras(fits, indices, end - first, size)
     stand, poses, which = posed
@@ -63,11 +67,17 @@ def camera_path(
 
 
 def _poses(
-    results: Sequence[FrameResult], fits: Sequence[Matrix | None], size: PictureSize
+    results: Sequence[FrameResult],
+    fits: Sequence[Matrix | None],
+    readings: Sequence[Reading | None],
+    size: PictureSize,
 ) -> tuple[Stand, Matrix, npt.NDArray[np.int64]] | None:
     """The stand, the poses of the samples that have one, and which samples those are."""
-    centre = np.array([size.width / 2, size.height / 2])
-    guesses = {i: found for i, fit in enumerate(fits) if fit is not None and (found := read_off(fit, centre))}
+    guesses = {
+        i: found
+        for i, (fit, found) in enumerate(zip(fits, readings, strict=True))
+        if fit is not None and found is not None
+    }
     if not guesses:
         return None
     fitted = np.array(sorted(guesses))
@@ -79,7 +89,7 @@ def _poses(
     for i, result in enumerate(results):
         if result.keypoints is not None:
             seen[i], there[i] = result.keypoints.points, result.keypoints.scores > 0
-    stand = find_stand(places, poses, METRES, seen[fitted], there[fitted], centre)
+    stand = find_stand(places, poses, METRES, seen[fitted], there[fitted], size.centre)
     enough = np.flatnonzero(there.sum(1) >= LEAST_POINTS)
     enough = np.union1d(enough, fitted)
     times = np.array([result.index for result in results], np.float64)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.contracts.results import FrameResult
-from services.tracking.ball import track_ball
 from services.tracking.camera import Matrix, PictureSize, fit_sample
 from services.tracking.cuts import is_cut
 from services.tracking.fill import Filled, fill_shot, joined
@@ -69,7 +68,7 @@ class ClipTracks:
         shot = self._shot
         if self._tracking:
             shot.close()
-            ball = track_ball(shot.results, self._next_id + len(shot.tracks), self._size.width, self._stride)
+            ball = shot.ball.track(self._next_id + len(shot.tracks))
             kept = [t for t in shot.tracks if len(t.frames) > 1 or max(t.scores) >= SINGLE_SCORE]
             self._next_id += len(shot.tracks) + 1
             self._done.append((shot, [*kept, ball] if ball is not None else kept))

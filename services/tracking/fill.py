@@ -54,7 +54,7 @@ def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequ
     Returns:
         Its frames; `frame` counts from the clip's first one.
     """
-    path = camera_path(shot.results, shot.fits, shot.first, end, size)
+    path = camera_path(shot.results, shot.fits, shot.first, end, size, shot.readings)
     keypoints = _fill_keypoints(shot.results, path, shot.first, end, size)
     fitted = sum(fit is not None for fit in shot.fits)
     if not tracks:

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
+Reading = tuple[Matrix, Matrix]
+"""Place (3,) and pose (3,) of a camera."""
 
 SPREAD = 32
 """Samples that the place is found from."""
@@ -63,7 +65,7 @@ class Stand:
         return np.stack([across, down, rows[:, 2]], 1)
 
 
-def read_off(homography: Matrix, centre: Matrix) -> tuple[Matrix, Matrix] | None:
+def read_off(homography: Matrix, centre: Matrix) -> Reading | None:
     """Place (3,) and pose (3,) of a homography by itself; None where no such camera could see that."""
     h = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, 1.0]]) @ homography
     # the two columns of the ground are orthogonal and of one length

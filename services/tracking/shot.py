@@ -9,8 +9,10 @@ from typing import Final
 import numpy as np
 
 from services.contracts.results import FrameResult
+from services.tracking.ball import BallCourse
 from services.tracking.camera import Matrix, PictureSize, between, strays
 from services.tracking.people import People
+from services.tracking.pinhole import Reading, read_off
 from services.tracking.track import Track
 
 MOST_WAITING: Final = 12
@@ -33,14 +35,18 @@ class Shot:
         first: The same.
         results: The samples so far.
         fits: The camera of each, None where there is none or it was dropped.
+        readings: Place and pose of the camera by each fit alone.
+        ball: The way of its ball.
     """
 
     def __init__(self, size: PictureSize, stride: int, first: int, first_id: int) -> None:
         self.first = first
         self.results: list[FrameResult] = []
         self.fits: list[Matrix | None] = []
+        self.readings: list[Reading | None] = []
         self._size = size
         self._people = People(stride, first_id)
+        self.ball = BallCourse(size.width, stride)
         self._waiting: deque[int] = deque()
         self._before: tuple[int, Matrix] | None = None  # the fit before the latest one, as it was found
         self._latest: int | None = None  # position of the latest fit, not yet judged
@@ -56,6 +62,8 @@ class Shot:
         position = len(self.results)
         self.results.append(result)
         self.fits.append(fit)
+        self.readings.append(None if fit is None else read_off(fit, self._size.centre))
+        self.ball.add(result)
         self._waiting.append(position)
         if fit is not None:
             self._judge(position, fit)

@@ -1,0 +1,143 @@
+"""The way of a ball: pieces of even acceleration, and kicks between them.
+
+Between kicks a ball rolls, slows down or flies: over a few samples a parabola says where it is. A kick or a
+bounce may come at any moment between two samples; where it came follows from the parabolas on both sides,
+which meet there. The pieces are found over the whole shot by dynamic programming: misses, unlikely
+accelerations, pieces that do not meet and the pieces themselves all have their price.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LONGEST: Final = 12
+"""Samples in one piece."""
+PRICE: Final = 25.0
+"""Of a kick, where a miss by the noise costs 1."""
+MEETING: Final = 2.0
+"""How far, in noises, two pieces may stay apart before that costs 1."""
+MOMENTS: Final = 13
+"""Moments between two samples at which a kick is looked for."""
+
+
+class Flight:
+    """A ball's way through a shot.
+
+    Args:
+        times: (n,) rising, frames.
+        points: (n, 2) where it was.
+        noise: (n, 2) errors of these, in the same unit.
+        speed: (2,) usual speeds, in units per frame.
+        pull: (2,) usual accelerations, in units per frame and frame.
+    """
+
+    def __init__(self, times: Matrix, points: Matrix, noise: Matrix, speed: Matrix, pull: Matrix) -> None:
+        self._times, self._points, self._noise = times, points, noise
+        self._stiff = np.stack([np.zeros(2), speed**-2, pull**-2], 1)
+        pieces = self._pieces()
+        self._piece = np.repeat(np.arange(len(pieces)), [length for _, length, _ in pieces])
+        self._start = np.array([times[first] for first, _, _ in pieces])
+        self._way = np.stack([way for _, _, way in pieces])
+        model = self._model(self._piece, times)
+        self._left_over = points - model
+        self._kicks = self._kick_times()
+
+    def at(self, when: Matrix) -> Matrix:
+        """Where it is at times (m,), between the first and the last observation or near them, (m, 2)."""
+        left = np.clip(np.searchsorted(self._times, when, side="right") - 1, 0, len(self._times) - 1)
+        right = np.minimum(left + 1, len(self._times) - 1)
+        inside = (right > left) & (when >= self._times[left])
+        late = inside & (self._piece[left] != self._piece[right]) & (when > self._kicks[left])
+        piece = self._piece[np.where(late, right, left)]
+        width = np.where(inside, self._times[right] - self._times[left], 1.0)
+        share = np.where(inside, (when - self._times[left]) / width, 0.0)
+        # what the parabola leaves over is true as well: it passes through every observation in the end
+        same = self._piece[left] == self._piece[right]
+        share = np.where(same, share, late.astype(np.float64))[:, None]
+        over = (1 - share) * self._left_over[left] + share * self._left_over[right]
+        return self._model(piece, when) + over
+
+    def _model(self, piece: Ints, when: Matrix) -> Matrix:
+        t = (when - self._start[piece])[:, None]
+        way = self._way[piece]
+        return np.asarray(way[..., 0] + t * way[..., 1] + t**2 / 2 * way[..., 2], np.float64)
+
+    def _kick_times(self) -> Matrix:
+        """(n,) when the piece of each observation ends and that of the next one begins."""
+        kicks = self._times.copy()
+        for i in np.flatnonzero(np.diff(self._piece)):
+            moments = np.linspace(self._times[i], self._times[i + 1], MOMENTS)
+            before = self._model(np.full(MOMENTS, self._piece[i]), moments) + self._left_over[i]
+            after = self._model(np.full(MOMENTS, self._piece[i + 1]), moments) + self._left_over[i + 1]
+            apart = (((before - after) / self._noise[i]) ** 2).sum(1)
+            kicks[i] = moments[int(apart.argmin())]
+        return kicks
+
+    def _pieces(self) -> list[tuple[int, int, Matrix]]:
+        """First observation, length and parabola (2, 3) of every piece."""
+        n, longest = len(self._times), min(LONGEST, len(self._times))
+        fits = [self._fit(length) for length in range(1, longest + 1)]
+        apart = self._apart(fits)
+        best = np.full((n + 1, longest), np.inf)  # by the end and the length of the latest piece
+        back = np.zeros((n + 1, longest), np.int64)
+        for first in range(n):
+            some = min(longest, n - first)
+            starts = np.array([fits[k][0][first] for k in range(some)])
+            if first == 0:
+                price = np.zeros(some)
+            else:
+                known = min(longest, first)
+                through = best[first, :known, None] + apart[first, :known, :some] + PRICE
+                price, chosen = through.min(0), through.argmin(0)
+                back[first + 1 + np.arange(some), np.arange(some)] = chosen
+            best[first + 1 + np.arange(some), np.arange(some)] = price + starts
+        pieces = []
+        end, k = n, int(best[n].argmin())
+        while end > 0:
+            first = end - k - 1
+            pieces.append((first, k + 1, fits[k][1][first]))
+            end, k = first, int(back[end, k])
+        return pieces[::-1]
+
+    def _fit(self, length: int) -> tuple[Matrix, Matrix]:
+        """Cost (m,) and parabola (m, 2, 3) of every run of so many observations."""
+        runs = np.arange(len(self._times) - length + 1)[:, None] + np.arange(length)
+        t = self._times[runs] - self._times[runs[:, :1]]
+        basis = np.stack([np.ones_like(t), t, t**2 / 2], 2)[:, None]  # run, axis, observation, power
+        weight = self._noise[runs].transpose(0, 2, 1)[..., None] ** -2
+        points = self._points[runs].transpose(0, 2, 1)[..., None]
+        square = (basis * weight).swapaxes(2, 3) @ basis + np.eye(3) * self._stiff[None, :, None, :]
+        way = np.linalg.solve(square, (basis * weight).swapaxes(2, 3) @ points)
+        missed = ((points - basis @ way) ** 2 * weight).sum((1, 2, 3))
+        return missed + (way[..., 0] ** 2 * self._stiff).sum((1, 2)), way[..., 0]
+
+    def _apart(self, fits: list[tuple[Matrix, Matrix]]) -> Matrix:
+        """How badly pieces meet: (n, longest, longest), by the observation before which the one ends and the
+        other begins, and by their lengths; what does not exist is infinite.
+        """
+        n, longest = len(self._times), len(fits)
+        gaps = np.diff(self._times)[:, None] * np.linspace(0, 1, MOMENTS)
+        moments = np.concatenate([np.zeros((1, MOMENTS)), self._times[:-1, None] + gaps])  # before each one
+        before = np.full((n, longest, 2, MOMENTS), np.inf)
+        after = np.full((n, longest, 2, MOMENTS), -np.inf)
+        for k, (_, ways) in enumerate(fits):
+            starts = np.arange(len(ways))
+            ending = starts[: n - k - 1]
+            before[ending + k + 1, k] = _along(
+                ways[ending], moments[ending + k + 1] - self._times[ending, None]
+            )
+            after[starts, k] = _along(ways, moments[starts] - self._times[starts, None])
+        noise = self._noise[:, None, None, :, None] * MEETING
+        apart = (((before[:, :, None] - after[:, None]) / noise) ** 2).sum(3).min(3)
+        return np.asarray(np.minimum(apart, 4 * PRICE), np.float64)
+
+
+def _along(ways: Matrix, t: Matrix) -> Matrix:
+    """Parabolas (m, 2, 3) at times (m, k) since their starts, (m, 2, k)."""
+    return np.asarray(ways @ np.stack([np.ones_like(t), t, t**2 / 2], 1), np.float64)

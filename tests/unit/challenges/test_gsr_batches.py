@@ -1,0 +1,47 @@
+"""The answer depends on the samples, not on the batches in which they came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.challenges.gsr_kind import GsrKind
+from services.contracts.results import FrameResult
+from services.evaluation.looked import CHALLENGE, Looked, look_at
+from services.video.plan import FramePlan
+from tests.unit.evaluation.clips import Knowing, settings, tiny
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
+    folder: Path = tmp_path_factory.mktemp("batches")
+    data, known = tiny(folder)
+    return look_at(data, Knowing(known.truth), settings())
+
+
+def answer(looked: Looked, results: list[FrameResult], sizes: list[int]) -> bytes:
+    assembly = GsrKind().assemble(CHALLENGE, looked.clip, FramePlan(2, 15), settings(2))
+    at = 0
+    for size in sizes:
+        assembly.add(results[at : at + size])
+        at += size
+    assert at >= len(results)
+    assembly.fill()
+    return assembly.encode(0.0)
+
+
+def test_batches_leave_no_trace(looked: Looked) -> None:
+    results = looked.results[::2]
+    whole = answer(looked, results, [len(results)])
+    assert answer(looked, results, [1] * len(results)) == whole
+    assert answer(looked, results, [1, 2, 4, 8]) == whole
+
+
+def test_samples_at_uneven_distances_are_filled_as_well(looked: Looked) -> None:
+    uneven = [looked.results[i] for i in (0, 1, 4, 6, 9, 10, 14)]
+    body = answer(looked, uneven, [3, 4])
+    assert body == answer(looked, uneven, [7])
+    assert body.count(b'"frame_number"') == 15
+    assert np.all([b'"class_id":2' in part for part in body.split(b'"frame_number"')[1:]])
