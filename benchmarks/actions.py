@@ -44,7 +44,8 @@ def _row(clips: list[Watched], eyes: str, names: list[str] | tuple[str, ...]) ->
     found = [score(clip, eyes, names) for clip in clips]
     right, given = sum(s.matched for s in found), sum(s.given for s in found)
     true = sum(s.expected for s in found)
-    return f"{right} | {given} | {true} | {right / max(1, given):.2f} | {right / max(1, true):.2f}"
+    precision = f"{right / given:.2f}" if given else "-"
+    return f"{right} | {given} | {true} | {precision} | {right / max(1, true):.2f}"
 
 
 if __name__ == "__main__":

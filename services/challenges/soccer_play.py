@@ -11,7 +11,8 @@ import numpy.typing as npt
 from services.contracts.pitch import BALL, LENGTH_CM, REFEREE, WIDTH_CM
 from services.contracts.results import FrameResult, Keypoints
 from services.tracking.camera import Matrix, PictureSize, fit_homography, inverse, project
-from services.tracking.fill import Filled, fill_clip
+from services.tracking.clip import fill_clip
+from services.tracking.fill import Filled
 
 AROUND_M = 8.0
 """How far from the pitch a ball may lie."""

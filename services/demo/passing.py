@@ -75,8 +75,7 @@ class PassingMatch(Match):
         speed = float(np.linalg.norm(velocity))
         if speed > 0.5:
             self._way = velocity / speed
-        inside = (0.5, 0.5), (LENGTH - 0.5, WIDTH - 0.5)
-        self.ball = np.clip(self.position[holder] + _FEET * self._way, *inside)
+        self.ball = _inside(self.position[holder] + _FEET * self._way)
         if self._steps * self._dt >= self._until:
             self._kick(holder)
 
@@ -95,7 +94,7 @@ class PassingMatch(Match):
 
     def _roll(self, target: int) -> None:
         """On its way to who shall have it."""
-        way = self.position[target] - self.ball
+        way = _inside(self.position[target]) - self.ball
         distance = float(np.linalg.norm(way))
         if distance <= _FEET + _SPEED * self._dt:
             if not self._out:
@@ -135,6 +134,11 @@ class PassingMatch(Match):
             if mine is not None:
                 others[mine] = False
         self.position[others] += (apart / distance[:, None] * 0.12)[others]
+
+
+def _inside(point: FloatArray) -> FloatArray:
+    """The point, or the nearest on the pitch: people may stand beside it, a ball that is carried may not."""
+    return np.clip(point, (0.5, 0.5), (LENGTH - 0.5, WIDTH - 0.5))
 
 
 class PassingScene(Scene):

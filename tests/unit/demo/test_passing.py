@@ -28,7 +28,7 @@ def test_what_happens_is_what_the_ball_does(seed: int) -> None:
     assert [event.frame for event in events] == sorted(event.frame for event in events)
     for event in events:
         if event.action == "ball_out_of_play":
-            assert balls[event.frame - 1][1] >= -0.6
+            assert balls[event.frame - 1][1] >= -0.6  # before the frame's step it was inside
             assert balls[event.frame + 1][1] < 0
         else:
             assert (
