@@ -118,8 +118,9 @@ class Flight:
         return missed + (way[..., 0] ** 2 * self._stiff).sum((1, 2)), way[..., 0]
 
     def _apart(self, fits: list[tuple[Matrix, Matrix]]) -> Matrix:
-        """How badly pieces meet: (n, longest, longest), by the observation before which the one ends and the
-        other begins, and by their lengths; what does not exist is infinite.
+        """How badly pieces meet, (n, longest, longest); what does not exist meets as badly as can be.
+
+        By the observation before which the one ends and with which the other begins, and by their lengths.
         """
         n, longest = len(self._times), len(fits)
         gaps = np.diff(self._times)[:, None] * np.linspace(0, 1, MOMENTS)
