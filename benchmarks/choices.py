@@ -1,18 +1,25 @@
-"""What a choice of runtime, or of a coarser keypoint stride, gains and costs: CPU time beside accuracy.
+"""What a choice of runtime, keypoint stride or frame profile gains and costs: CPU time beside accuracy.
 
     python -m benchmarks.choices --seeds 2031
+    python -m benchmarks.choices --seeds 2031 --only profiles
 
-The clip is decoded once; each choice infers the same frames, fills the clip and is compared with the truth.
+    python -m benchmarks.choices --seeds 2031 --only profiles --b-frames 3
+
+Each choice decodes its frames, infers them, fills the clip and is compared with the truth. The bytes are
+those of the samples that the plan may refer to, as a share of all. `--b-frames` encodes the clip again with
+so many B-frames after each other; the renderer leaves their number to the encoder, which takes few.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import io
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import av
 import msgspec
 
 from services.challenges import gsr
@@ -21,24 +28,49 @@ from services.demo.clip import GroundTruth
 from services.demo.clip_store import stored_clip
 from services.demo.scoring import score_answer
 from services.demo.seeds import DEMO_SEED
-from services.inference.models import load_models
+from services.inference.models import Models, load_models
 from services.pipeline.batching import BatchSchedule, Lanes
 from services.settings import Settings, load_settings
 from services.tracking.camera import PictureSize
 from services.tracking.clip import ClipTracks
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
+from services.video.plan import FramePlan
+from services.video.profiles import needed_samples
 from services.video.source import MemorySource
 
-CHOICES: tuple[tuple[str, int], ...] = (("torch", 1), ("openvino", 1), ("openvino", 2), ("openvino", 3))
-"""RUNTIME and PITCH_STRIDE."""
+Choice = dict[str, Any]
+"""Settings that differ from the defaults."""
+RUNTIMES: tuple[Choice, ...] = (
+    {"runtime": "torch"},
+    {"runtime": "openvino"},
+    {"runtime": "openvino", "pitch_stride": 2},
+    {"runtime": "openvino", "pitch_stride": 3},
+)
+PROFILES: tuple[Choice, ...] = tuple(
+    {"frame_profile": profile, "frame_stride": stride}
+    for stride in (3, 6, 12, 24)
+    for profile in ("every", "snap", "keyframes")
+)
 ROUNDS = 3
 
 
-def infer(frames: Sequence[Frame], box: Letterbox, settings: Settings) -> tuple[list[FrameResult], float]:
+def decode(data: bytes, settings: Settings) -> tuple[list[Frame], Clip, FramePlan, Letterbox, float]:
+    """Decode what a plan wants; the least CPU seconds of some rounds."""
+    least = float("inf")
+    for _ in range(ROUNDS):
+        started = time.process_time()
+        clip = open_clip(MemorySource(data), DecodeLimits(10_000, 1 << 23))
+        plan, box = gsr.plan(clip, settings)
+        frames = list(clip.frames(plan, box))
+        least = min(least, time.process_time() - started)
+    return frames, clip, plan, box, least
+
+
+def infer(
+    frames: Sequence[Frame], box: Letterbox, settings: Settings, models: Models
+) -> tuple[list[FrameResult], float]:
     """Infer all frames as the pipeline does; results and the least CPU seconds of some rounds."""
-    models = load_models(settings)
-    models.warm(settings)
     least = float("inf")
     for _ in range(ROUNDS):
         results: list[FrameResult] = []
@@ -55,10 +87,12 @@ def infer(frames: Sequence[Frame], box: Letterbox, settings: Settings) -> tuple[
     return results, least
 
 
-def answer(results: Sequence[FrameResult], clip: Clip, settings: Settings, truth: GroundTruth) -> str:
+def answer(
+    results: Sequence[FrameResult], clip: Clip, settings: Settings, truth: GroundTruth, stride: int
+) -> str:
     """Fill, encode and compare with the truth; one line."""
     size = PictureSize(clip.width, clip.height)
-    tracks = ClipTracks(size, settings.frame_stride, tracking=not settings.disable_tracking)
+    tracks = ClipTracks(size, stride, tracking=not settings.disable_tracking)
     for result in results:
         tracks.add(result)
     started = time.process_time()
@@ -73,28 +107,65 @@ def answer(results: Sequence[FrameResult], clip: Clip, settings: Settings, truth
     )
 
 
+def encoded_again(data: bytes, b_frames: int) -> bytes:
+    """The same pictures with a fixed number of B-frames between two others, in groups of 50 frames."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(data)) as clip, av.open(file, "w", format="mp4") as out:
+        source = clip.streams.video[0]
+        options = {"preset": "veryfast", "x264-params": f"bframes={b_frames}:b-adapt=0:keyint=50:scenecut=0"}
+        stream: Any = out.add_stream("libx264", rate=source.average_rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = source.width, source.height, "yuv420p"
+        for number, picture in enumerate(clip.decode(source)):
+            again = picture.reformat(format="yuv420p")
+            again.pts, again.time_base = number, 1 / source.average_rate
+            again.pict_type = 0
+            out.mux(stream.encode(again))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def needed_share(clip: Clip, plan: FramePlan) -> float:
+    """Bytes of the samples that a plan may refer to, as a share of all samples'."""
+    if clip.index is None:
+        return 1.0
+    return sum(size for _, size in needed_samples(clip.index, plan)) / int(clip.index.sizes.sum())
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, nargs="+", default=[DEMO_SEED])
+    parser.add_argument("--b-frames", type=int, choices=range(17), metavar="0..16")
+    parser.add_argument("--only", choices=("runtimes", "profiles"))
     chosen = parser.parse_args()
+    choices = {"runtimes": RUNTIMES, "profiles": PROFILES, None: RUNTIMES + PROFILES}[chosen.only]
     for seed in chosen.seeds:
         stored = stored_clip(Path(".cache") / "clips", seed, 30.0)
-        settings = load_settings(device="cpu")
-        clip = open_clip(MemorySource(stored.path.read_bytes()), DecodeLimits(10_000, 1 << 23))
-        plan, box = gsr.plan(clip, settings)
-        frames = list(clip.frames(plan, box))
-        print(f"seed {seed}: {len(frames)} of {clip.stats.count} frames are inferred")
+        data = stored.path.read_bytes()
+        if chosen.b_frames is not None:
+            data = encoded_again(data, chosen.b_frames)
+        print(f"seed {seed}: {len(stored.truth.frames)} frames; CPU ms: decoding per frame of the clip,")
+        print("inference per inferred frame")
         print(
-            "runtime   pitch  CPU ms/frame  fill ms  people R/P   ball R/P     keypoint px 50 %, 90 %, found"
+            f"{'choice':34} {'frames':>6}  bytes  decode  infer  fill ms  people R/P   ball R/P   "
+            "  keypoint px 50 %, 90 %, found"
         )
-        for runtime, pitch_stride in CHOICES:
-            with_choice = load_settings(device="cpu", runtime=runtime, pitch_stride=pitch_stride)
-            asked = dataclasses.replace(plan, pitch_stride=pitch_stride)
-            marked = [dataclasses.replace(f, keypoints=asked.wants_keypoints(f.index)) for f in frames]
-            results, spent = infer(marked, box, with_choice)
-            line = answer(results, clip, with_choice, stored.truth)
-            print(f"{runtime:8} {pitch_stride:6} {spent / len(frames) * 1000:13.1f} {line}", flush=True)
+        loaded: dict[str, Models] = {}
+        for choice in choices:
+            settings = load_settings(device="cpu", **choice)
+            if settings.runtime not in loaded:
+                loaded[settings.runtime] = load_models(settings)
+                loaded[settings.runtime].warm(settings)
+            frames, clip, plan, box, decoding = decode(data, settings)
+            results, spent = infer(frames, box, settings, loaded[settings.runtime])
+            line = answer(results, clip, settings, stored.truth, plan.stride)
+            name = ", ".join(f"{key.partition('_')[2] or key} {value}" for key, value in choice.items())
+            decode_ms = decoding / clip.stats.count * 1000
+            print(
+                f"{name:34} {len(frames):6} {needed_share(clip, plan):6.2f} {decode_ms:7.2f}"
+                f" {spent / len(frames) * 1000:6.1f} {line}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

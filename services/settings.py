@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         description="Every n-th frame is decoded and inferred; "
         "the frames between are filled from tracks and camera motion.",
     )
+    frame_profile: Literal["every", "snap", "keyframes"] = Field(
+        "every",
+        description="Which frames are taken. every: each FRAME_STRIDE-th. snap: the nearest to it "
+        "that is no B-frame. keyframes: those that stand alone in the file, at least FRAME_STRIDE apart.",
+    )
     pitch_stride: int = Field(
         1,
         ge=1,
@@ -86,8 +91,22 @@ class Settings(BaseSettings):
         0.0,
         ge=0,
         le=600,
-        description="Stop inferring after this many seconds and fill the rest (marked `partial`). "
+        description="Plan for this many seconds, and stop inferring after them and fill the rest "
+        " (marked `partial`). "
         "0 leaves the cut to the deadline alone: the whole clip, the same answer every time.",
+    )
+    inference_cost_ms: float = Field(
+        0.0,
+        ge=0,
+        le=60_000,
+        description="Milliseconds per inferred frame, by which a deadline may bring a coarser plan; "
+        "0: measured at the start; set it to plan the same on every machine.",
+    )
+    decode_cost_ms: float = Field(
+        0.0,
+        ge=0,
+        le=60_000,
+        description="The same per decoded frame of 1280x720.",
     )
     device: str = Field(
         "auto",

@@ -65,6 +65,7 @@ def _make_runtime() -> Runtime:
 
     from services.challenges.kinds import serve
     from services.inference.devices import gpu_indices, on_device, slot_name
+    from services.pipeline.costs import measure_costs
     from services.pipeline.warm import warm
 
     settings = get_settings()
@@ -76,13 +77,21 @@ def _make_runtime() -> Runtime:
         log.warning("%s", caution)
     kinds = serve(settings)
     seconds = warm(kinds, settings)
+    costs = measure_costs(kinds, settings)
+    for name, cost in costs.items():
+        log.info(
+            "%s: a frame is planned with %.3g ms of inference, %.3g ms of decoding",
+            name,
+            cost.inference_s * 1000,
+            cost.decode_s * 1000,
+        )
     log.info(
         "%s warm on %s after %.1f s",
         ", ".join(kinds.kinds),
         _Child.slot.name if _Child.slot else ", ".join(kinds.devices),
         seconds,
     )
-    return Runtime(get_pool(), kinds, settings)
+    return Runtime(get_pool(), kinds, settings, costs)
 
 
 @setup_logging.connect

@@ -18,6 +18,7 @@ from services.video.clip import Clip
 from services.video.picture import Frame, Letterbox
 from services.video.picture_clip import READER
 from services.video.plan import FramePlan
+from services.video.profiles import make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ class Numbered:
 
 
 def plan_of(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
-    """FRAME_STRIDE for a video; of single pictures, every one."""
-    stride = 1 if clip.reader == READER else settings.frame_stride
-    return (
-        FramePlan(stride, clip.count, settings.pitch_stride),
-        Letterbox.fit(clip.width, clip.height, settings.img_size),
-    )
+    """What the settings say for a video; of single pictures, every one."""
+    box = Letterbox.fit(clip.width, clip.height, settings.img_size)
+    if clip.reader == READER:
+        return FramePlan(1, clip.count, settings.pitch_stride), box
+    profile, stride = settings.frame_profile, settings.frame_stride
+    return make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride), box
 
 
 def concluding(kind: str, loaded: LoadedPredictor) -> Numbered:

@@ -14,6 +14,7 @@ from services.tracking.fill import Filled
 from services.video.decode import Clip
 from services.video.picture import Letterbox
 from services.video.plan import FramePlan
+from services.video.profiles import make_plan
 
 _PIECE = 256
 """Frames that are encoded at a time."""
@@ -22,17 +23,18 @@ _NO_FRAMES = b'"frames":[]'
 
 def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     """Which frames are looked at, and at what size."""
+    profile, stride = settings.frame_profile, settings.frame_stride
     return (
-        FramePlan(settings.frame_stride, clip.count, settings.pitch_stride),
+        make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride),
         Letterbox.fit(clip.width, clip.height, settings.img_size),
     )
 
 
-def tracks(clip: Clip, settings: Settings) -> ClipTracks:
+def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracks:
     """What takes the samples and makes all frames of them."""
     return ClipTracks(
         PictureSize(clip.width, clip.height),
-        settings.frame_stride,
+        plan.stride,
         tracking=not settings.disable_tracking,
     )
 

@@ -39,16 +39,16 @@ class GsrKind:
         predictor: Predictor[FrameResult] | None = None,
     ) -> GsrAssembly:
         """See `Kind`."""
-        return GsrAssembly(challenge, clip, settings)
+        return GsrAssembly(challenge, clip, plan, settings)
 
 
 class GsrAssembly:
     """A `gsr` answer being put together."""
 
-    def __init__(self, challenge: Challenge, clip: Clip, settings: Settings) -> None:
+    def __init__(self, challenge: Challenge, clip: Clip, plan: FramePlan, settings: Settings) -> None:
         self._challenge = challenge
         self._clip = clip
-        self._tracks = gsr.tracks(clip, settings)
+        self._tracks = gsr.tracks(clip, plan, settings)
         self._filled: Filled
 
     def add(self, results: Sequence[FrameResult]) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 BUSY_STAGES = ("decode", "inference", "track")
 """Stages that run beside others: their own working time counts, not start to end."""
 MOMENTS = ("index", "first_frame", "first_detections", "first_byte")
-SHOWN_FACTS = ("protocol", "new_connection", "bytes", "frames", "sampled", "size", "partial")
+SHOWN_FACTS = ("protocol", "new_connection", "bytes", "frames", "plan", "sampled", "size", "partial")
 
 
 def stage_seconds(timeline: Mapping[str, Any], stage: str) -> float | None:

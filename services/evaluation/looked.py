@@ -97,7 +97,7 @@ def give(looked: Looked, settings: Settings) -> Given:
     before = time.process_time()
     plan = _decode_only(looked.data, settings)
     decoded = time.process_time() - before
-    known = FramePlan(plan.stride, clip.stats.count, plan.pitch_stride)
+    known = replace(plan, count=clip.stats.count)
     chosen = [_seen(result, known) for result in looked.results if known.wants(result.index)]
     before = time.process_time()
     assembly = kind.assemble(CHALLENGE, clip, known, settings)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.cancel import CancelScope
@@ -17,6 +17,8 @@ from services.download.fetch import Download
 from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, TransportError
 from services.pipeline.batching import BatchSchedule, Lanes
+from services.pipeline.costs import Costs
+from services.pipeline.effort import available, choose
 from services.pipeline.pictures import Pictures
 from services.pipeline.stage import Ahead, TimedOut
 from services.settings import Settings
@@ -31,11 +33,19 @@ RESERVE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a process keeps between challenges."""
+    """What a process keeps between challenges.
+
+    Attributes:
+        pool: Warm connections.
+        kinds: What is answered.
+        settings: The settings.
+        costs: What a frame costs, by kind; the plan of a kind without costs does not mind the deadline.
+    """
 
     pool: ConnectionPool
     kinds: ServedKinds
     settings: Settings
+    costs: Mapping[str, Costs] = field(default_factory=dict)
 
 
 def run_challenge(
@@ -65,7 +75,7 @@ def run_challenge(
     else:
         source = Pictures(pool, challenge.pictures, settings, deadline, scope, timeline)
     try:
-        return _Work(challenge, served, settings, timeline, scope, deadline, source).answer()
+        return _Work(challenge, served, runtime, timeline, scope, deadline, source).answer()
     finally:
         scope.cancel()
         source.join(1.0)
@@ -80,7 +90,7 @@ class _Work:
         self,
         challenge: Challenge,
         served: ServedKind,
-        settings: Settings,
+        runtime: Runtime,
         timeline: Timeline,
         scope: CancelScope,
         deadline: Deadline,
@@ -88,7 +98,8 @@ class _Work:
     ) -> None:
         self._challenge = challenge
         self._served = served
-        self._settings = settings
+        self._settings = runtime.settings
+        self._costs = runtime.costs.get(challenge.kind)
         self._timeline = timeline
         self._scope = scope
         self._deadline = deadline
@@ -98,12 +109,19 @@ class _Work:
 
     def answer(self) -> Answer:
         started = time.perf_counter()
-        timeline, settings = self._timeline, self._settings
+        timeline = self._timeline
         kind, predictor, lanes = self._served.kind, self._served.predictor, self._served.lanes
         clip = self._open()
-        plan, box = kind.plan(clip, settings)
+        stated = self._challenge.deadline - self._challenge.submitted_at
+        left = available(stated, self._deadline.remaining(), self._settings.time_budget_s, RESERVE_S)
+        choice = choose(kind, clip, self._settings, self._costs, left)
+        plan, box, settings = choice.plan, choice.box, choice.settings
         timeline.note(
-            frames=clip.count, size=f"{clip.width}x{clip.height}", stride=plan.stride, reader=clip.reader
+            frames=clip.count,
+            size=f"{clip.width}x{clip.height}",
+            plan=choice.name,
+            stride=plan.stride,
+            reader=clip.reader,
         )
         self._assembly = kind.assemble(self._challenge, clip, plan, settings, predictor)
 

@@ -31,7 +31,7 @@ def warm(kinds: ServedKinds, settings: Settings) -> float:
     started = time.perf_counter()
     for predictor in kinds.predictors.values():
         predictor.warm(settings)
-    data = _noise_clip()
+    data = noise_clip()
     for served in kinds.kinds.values():
         try:
             _answer(served, data, settings)
@@ -58,7 +58,7 @@ def _answer(served: ServedKind, data: bytes, settings: Settings) -> None:
     assembly.encode(0.0)
 
 
-def _noise_clip() -> bytes:
+def noise_clip() -> bytes:
     """A second of 1280x720 H.264 noise, always the same."""
     file = io.BytesIO()
     noise = np.random.default_rng(0).integers(0, 255, (90, 160, 3), np.uint8).repeat(8, 0).repeat(8, 1)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.video.mp4_index import Mp4Index
 from services.video.picture import Frame, Letterbox
 from services.video.plan import FramePlan
 
@@ -81,13 +82,17 @@ def rising(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 
 class Clip(Protocol):
-    """An opened video: its shape is known, its frames can be had once, in order of display."""
+    """An opened video: its shape is known, its frames can be had once, in order of display.
+
+    `index` is that of a plain MP4 file, from which profiles choose frames; None for all others.
+    """
 
     width: int
     height: int
     count: int | None
     stats: DecodeStats
     reader: str
+    index: Mp4Index | None
 
     def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """Decode; gives the frames that the plan wants."""

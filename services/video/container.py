@@ -13,6 +13,7 @@ import av.error
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats
 from services.video.mp4_boxes import find_moov
+from services.video.mp4_index import Mp4Index
 from services.video.orientation import shown_size, turns_of_angle
 from services.video.picture import Frame, Letterbox, to_network
 from services.video.plan import FramePlan
@@ -50,6 +51,7 @@ class ContainerClip:
         self._stream.codec_context.thread_count = limits.thread_count
         self._stream.codec_context.options = {"max_pixels": str(_MARGIN * limits.max_pixels)}
         self.count: int | None = None
+        self.index: Mp4Index | None = None
         self.stats = DecodeStats()
         self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
         self._check_length()

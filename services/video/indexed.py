@@ -51,6 +51,7 @@ class IndexedClip:
         self._index = index
         self._nals = NalReader(index.codec, index.extradata)
         self._groups = Groups(source, index, self._nals, limits)
+        self.index: Mp4Index | None = index
         self._limits = limits
         self._reordered = bool(np.any(np.diff(index.display) < 0))
         self.width, self.height = shown_size(index.width, index.height, index.turns)

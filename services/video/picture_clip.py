@@ -11,6 +11,7 @@ import numpy as np
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeStats
+from services.video.mp4_index import Mp4Index
 from services.video.picture import PAD, Frame, Image, Letterbox
 from services.video.plan import FramePlan
 
@@ -41,6 +42,7 @@ class PictureClip:
         self._first = load(0)
         self.width, self.height = self._size(self._first)
         self.count: int | None = count
+        self.index: Mp4Index | None = None
         self.stats = DecodeStats(count=count)
 
     def _size(self, data: bytes) -> tuple[int, int]:

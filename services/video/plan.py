@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FramePlan:
-    """Every `stride`-th frame over the whole clip, and its last one.
+    """Every `stride`-th frame over the whole clip and its last one, or those that a profile has chosen.
 
     Attributes:
-        stride: Distance of the sampled frames.
+        stride: Usual distance of the sampled frames.
         count: Frames in the clip, or None where only the end will tell.
         pitch_stride: Every n-th sampled frame (and the last one of the clip) is looked at for keypoints:
             a camera moves more smoothly than people do.
+        chosen: Numbers of the sampled frames, rising, where a profile has chosen them; None: by the stride.
+        decoded: About how many frames have to be decoded for it, for estimates; None where that is not known.
+        name: How the timeline calls it; empty: after the stride.
     """
 
     stride: int
     count: int | None
     pitch_stride: int = 1
+    chosen: tuple[int, ...] | None = None
+    decoded: int | None = None
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or f"stride {self.stride}"
 
     def wants(self, index: int) -> bool:
         """Whether a frame (source number, from 0) is to be inferred."""
+        if self.chosen is not None:
+            at = bisect_left(self.chosen, index)
+            return at < len(self.chosen) and self.chosen[at] == index
         return index % self.stride == 0 or (self.count is not None and index == self.count - 1)
 
     def wants_keypoints(self, index: int) -> bool:
         """Whether a sampled frame is looked at for keypoints."""
-        last = self.count is not None and index == self.count - 1
-        return last or index % (self.stride * self.pitch_stride) == 0
+        if self.count is not None and index == self.count - 1:
+            return True
+        if self.chosen is not None:
+            return self.wants(index) and bisect_left(self.chosen, index) % self.pitch_stride == 0
+        return index % (self.stride * self.pitch_stride) == 0
 
     @property
     def samples(self) -> int | None:
         """How many frames that are, if the length is known."""
+        if self.chosen is not None:
+            return len(self.chosen)
         if self.count is None:
             return None
         return -(-self.count // self.stride) + ((self.count - 1) % self.stride != 0)
