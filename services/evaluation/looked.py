@@ -73,7 +73,7 @@ def look_at(
     Raises:
         ChallengeError: The video cannot be read, or a model failed.
     """
-    finest = settings.model_copy(update={"frame_stride": 1, "pitch_stride": 1})
+    finest = settings.model_copy(update={"frame_profile": "every", "frame_stride": 1, "pitch_stride": 1})
     clip = _open(data, settings)
     plan, box = GsrKind().plan(clip, finest)
     results: list[FrameResult] = []

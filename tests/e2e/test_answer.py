@@ -227,3 +227,31 @@ def test_missing_model_stops_the_start_with_the_reason(make_worker: MakeWorker) 
     worker = make_worker(ready=False, DETECTOR_MODEL="/no/such/model.pt")
     with pytest.raises(StartFailed, match=r"DETECTOR_MODEL='/no/such/model.pt'"):
         worker.wait_until_ready(120)
+
+
+def test_a_plan_that_the_deadline_cannot_hold_is_made_coarser_beforehand(
+    make_worker: MakeWorker, clip_url: str
+) -> None:
+    # 18 frames at stride 6 would take 36 s, 10 at stride 12 take 20 s, 6 at stride 24 take 12 s
+    worker = make_worker(INFERENCE_COST_MS="2000", DECODE_COST_MS="0.001")
+    for deadline_s, name, stride, sampled in (
+        (100, "stride 6", 6, 18),
+        (40, "stride 12 (deadline)", 12, 10),
+        (20, "stride 24 (deadline)", 24, 6),
+    ):
+        answer = ask(worker, clip_url, deadline_s=deadline_s)
+        facts = answer.timeline["facts"]
+        assert (facts["plan"], facts["stride"], facts["sampled"]) == (name, stride, sampled)
+        assert len(decode_response(answer.body).frames) == 100
+        assert not answer.partial
+
+
+@pytest.mark.parametrize("profile", ["snap", "keyframes"])
+def test_each_profile_answers_every_frame_and_is_named(
+    make_worker: MakeWorker, clip_url: str, profile: str
+) -> None:
+    worker = make_worker(FRAME_PROFILE=profile)
+    answer = ask(worker, clip_url)
+    assert answer.timeline["facts"]["plan"].startswith(profile)
+    assert len(decode_response(answer.body).frames) == 100
+    assert frames_part(ask(worker, clip_url).body) == frames_part(answer.body)

@@ -19,6 +19,7 @@ class Shape:
     """A clip of which only the shape is asked for."""
 
     width, height = 1280, 720
+    index = None
 
     def __init__(self, count: int, reader: str) -> None:
         self.count, self.reader, self.stats = count, reader, DecodeStats(count=count)
