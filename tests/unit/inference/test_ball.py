@@ -12,7 +12,7 @@ from services.contracts.results import Detections
 from services.errors import ModelNotReady
 from services.inference.backend import Backend
 from services.inference.ball import WithBall, ball_detector
-from services.inference.class_map import map_ball
+from services.inference.class_map import map_ball, only_balls
 from services.inference.detector import Detector
 from services.inference.models import load_models
 from services.inference.patterns import patterned
@@ -50,6 +50,8 @@ def test_without_a_ball_there_is_none() -> None:
 def test_which_classes_are_balls() -> None:
     assert map_ball({0: "anything"}) == {0: 0}
     assert map_ball({0: "person", 32: "Sports_Ball"}) == {32: 0}
+    assert only_balls({0: "ball", 1: "football"})
+    assert not only_balls({0: "ball", 1: "player"})
     with pytest.raises(ModelNotReady, match="BALL_MODEL.*'a', 'b'"):
         map_ball({0: "a", 1: "b"})
 
