@@ -121,7 +121,9 @@ class Settings(BaseSettings):
         "Not run on GPUs yet.",
     )
     use_nvdec: bool = Field(
-        False, description="Decode on the GPU. Not built yet: 1 decodes on the CPU and says so at the start."
+        False,
+        description="Decode on the GPU, where the models run on CUDA and torchcodec is installed (the extra "
+        "nvdec); else on the CPU, and the worker's log says why. Not run on a GPU yet.",
     )
     conf_threshold: float = Field(0.35, gt=0, lt=1, description="Least confidence of a detected box.")
     max_detections: int = Field(150, ge=1, le=1000, description="Most boxes kept per frame.")
@@ -369,7 +371,7 @@ class Settings(BaseSettings):
         """What is allowed but probably not meant, for the log at the start; one sentence each."""
         found = []
         if self.use_nvdec:
-            found.append("USE_NVDEC=1: decoding on the GPU is not built yet; frames are decoded on the CPU")
+            found.append("USE_NVDEC=1: decoding on the GPU was not run on one yet; pictures differ a little")
         if self.runtime == "tensorrt" and self.worker_start_timeout_s < ENGINE_START_S:
             found.append(
                 f"RUNTIME=tensorrt, WORKER_START_TIMEOUT_S={self.worker_start_timeout_s}: the first start "

@@ -64,9 +64,11 @@ def _make_runtime() -> Runtime:
     import torch
 
     from services.challenges.kinds import serve
+    from services.inference.backend import choose_device
     from services.inference.devices import gpu_indices, on_device, slot_name
     from services.pipeline.costs import measure_costs
     from services.pipeline.warm import warm
+    from services.video.nvdec import choose_decoder
 
     settings = get_settings()
     names = [slot_name(settings, index) for index in gpu_indices(settings, torch.cuda.device_count)]
@@ -75,6 +77,8 @@ def _make_runtime() -> Runtime:
         settings = on_device(settings, _Child.slot.name)
     for caution in settings.cautions():
         log.warning("%s", caution)
+    if settings.use_nvdec:
+        log.info("frames are decoded on %s", choose_decoder(choose_device(settings.device)))
     kinds = serve(settings)
     seconds = warm(kinds, settings)
     costs = measure_costs(kinds, settings)

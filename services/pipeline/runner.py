@@ -13,9 +13,11 @@ from services.challenges.kinds import ServedKind, ServedKinds
 from services.contracts.challenge import Challenge
 from services.contracts.reply import Answer
 from services.deadline import Deadline
+from services.download.byte_stream import ByteStream
 from services.download.fetch import Download
 from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, TransportError
+from services.inference.backend import choose_device
 from services.pipeline.batching import BatchSchedule, Lanes
 from services.pipeline.costs import Costs
 from services.pipeline.effort import available, choose
@@ -23,7 +25,8 @@ from services.pipeline.pictures import Pictures
 from services.pipeline.stage import Ahead, TimedOut
 from services.settings import Settings
 from services.timeline import Timeline
-from services.video.decode import Clip, DecodeLimits, open_clip
+from services.video.decode import Clip, DecodeLimits, open_clip, open_clip_on
+from services.video.nvdec import choose_decoder
 from services.video.picture import Frame, Letterbox
 from services.video.plan import FramePlan
 
@@ -171,8 +174,16 @@ class _Work:
             min_start_bytes=self._settings.stream_min_start_bytes,
             start_timeout_s=self._settings.stream_buffer_timeout_s,
         )
-        clip = open_clip(stream, limits)
+        clip = self._opened(stream, limits)
         self._timeline.mark("index")
+        return clip
+
+    def _opened(self, stream: ByteStream, limits: DecodeLimits) -> Clip:
+        if not self._settings.use_nvdec:
+            return open_clip(stream, limits)
+        choice = choose_decoder(choose_device(self._settings.device))
+        clip, choice = open_clip_on(choice, stream, limits)
+        self._timeline.note(decoder=str(choice))
         return clip
 
     def _timed_frames(self, clip: Clip, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
