@@ -14,7 +14,7 @@ import numpy.typing as npt
 from services.errors import CorruptVideo, TooLarge
 from services.video.mp4_boxes import boxes, children, find_moov
 from services.video.orientation import Matrix, quarter_turns
-from services.video.parameter_sets import stated_size
+from services.video.parameter_sets import Stated, stated
 from services.video.source import ByteSource
 
 MAX_SAMPLES = 1_000_000
@@ -22,6 +22,8 @@ MAX_SAMPLES = 1_000_000
 _CONFIG = {b"avc1": (b"avcC", "h264"), b"hvc1": (b"hvcC", "hevc"), b"hev1": (b"hvcC", "hevc")}
 _NO_EDIT = -1
 _NORMAL_RATE = 0x10000
+_NO_ROOM = 2
+"""A key frame and one that follows it: no B-frame between them."""
 
 Int64s = npt.NDArray[np.int64]
 
@@ -121,7 +123,8 @@ def _parse_video(
     entry = _parse_entry(stbl[b"stsd"])
     if entry is None or not timescale or not movie_timescale:
         return None
-    codec, extradata, width, height = entry
+    codec, extradata, pictures = entry
+    width, height = pictures.size
 
     sizes = _sizes(stbl[b"stsz"])
     count = len(sizes)
@@ -142,6 +145,10 @@ def _parse_video(
         # frames whose reference lies before the file are never shown, and do not count
         return None
     sync = _sync(stbl.get(b"stss"), count)
+    longest = int(np.diff(np.append(sync, count)).max(initial=0))
+    if pictures.reordered and longest > _NO_ROOM and bool(np.all(np.diff(display) > 0)):
+        # it seems that the times of its B-frames were not written: only the decoder knows their order
+        return None
     return Mp4Index(
         codec, extradata, width, height, timescale, offsets, sizes, pts, display, sync, moov_last, turns
     )
@@ -151,7 +158,7 @@ def _matrix(box: bytes, offset: int) -> Matrix:
     return struct.unpack_from(">9i", box, offset)
 
 
-def _parse_entry(stsd: bytes) -> tuple[str, bytes, int, int] | None:
+def _parse_entry(stsd: bytes) -> tuple[str, bytes, Stated] | None:
     if struct.unpack(">I", stsd[4:8])[0] != 1:
         return None
     kind, body = next(boxes(stsd[8:]))
@@ -160,9 +167,8 @@ def _parse_entry(stsd: bytes) -> tuple[str, bytes, int, int] | None:
     width, height = struct.unpack(">HH", body[24:28])
     box, codec = _CONFIG[kind]
     configuration = children(body[78:])[box]
-    if stated_size(codec, configuration) != (width, height):
-        return None
-    return codec, configuration, width, height
+    pictures = stated(codec, configuration)
+    return (codec, configuration, pictures) if pictures.size == (width, height) else None
 
 
 def _sizes(stsz: bytes) -> Int64s:

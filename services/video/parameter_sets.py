@@ -1,18 +1,35 @@
-"""The picture size that an H.264 or HEVC stream itself states, whatever the file around it says.
+"""What an H.264 or HEVC stream itself states about its pictures, whatever the file around it says.
 
-Source: ITU-T H.264, 7.3.2.1.1 and 7.4.2.1.1; ITU-T H.265, 7.3.2.2, 7.3.3 and 7.4.3.2; ISO/IEC 14496-15, 5.3.3
-(avcC) and 8.3.3 (hvcC).
+Source: ITU-T H.264, 7.3.2.1.1, 7.4.2.1.1 and annex E.1; ITU-T H.265, 7.3.2.2, 7.3.3 and 7.4.3.2;
+ISO/IEC 14496-15, 5.3.3 (avcC) and 8.3.3 (hvcC).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 _WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _HEVC_SPS = 33
 _GREY, _420, _444 = 0, 1, 3
+_BASELINE = 66
+_OWN_RATIO = 255
 
 
-def stated_size(codec: str, configuration: bytes) -> tuple[int, int]:
-    """Width and height of the pictures by the first sequence parameter set, pixels.
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The pictures of a stream.
+
+    Attributes:
+        size: Width and height, pixels.
+        reordered: Whether they may be shown in another order than they are stored in; so if nothing is said.
+    """
+
+    size: tuple[int, int]
+    reordered: bool
+
+
+def stated(codec: str, configuration: bytes) -> Stated:
+    """What the first sequence parameter set says.
 
     Args:
         codec: `h264` or `hevc`.
@@ -25,8 +42,8 @@ def stated_size(codec: str, configuration: bytes) -> tuple[int, int]:
         if not configuration[5] & 0x1F:
             raise ValueError("no parameter set in avcC")
         length = int.from_bytes(configuration[6:8], "big")
-        return _h264_size(_Bits(configuration[9 : 8 + length]))
-    return _hevc_size(_Bits(_hevc_sps(configuration)[2:]))
+        return _h264(_Bits(configuration[9 : 8 + length]))
+    return _hevc(_Bits(_hevc_sps(configuration)[2:]))
 
 
 class _Bits:
@@ -55,7 +72,7 @@ class _Bits:
         return (value + 1) // 2 if value % 2 else -(value // 2)
 
 
-def _h264_size(bits: _Bits) -> tuple[int, int]:
+def _h264(bits: _Bits) -> Stated:
     profile = bits.take(8)
     bits.take(16)
     bits.ue()
@@ -84,7 +101,47 @@ def _h264_size(bits: _Bits) -> tuple[int, int]:
         bits.take(1)
     bits.take(1)
     unit_y = 2 - frames_only
-    return _cropped(bits, 16 * across, 16 * down * unit_y, chroma, unit_y)
+    size = _cropped(bits, 16 * across, 16 * down * unit_y, chroma, unit_y)
+    return Stated(size, profile != _BASELINE and order != 2 and _h264_usability_reorders(bits))
+
+
+def _h264_usability_reorders(bits: _Bits) -> bool:
+    if not bits.take(1):
+        return True
+    if bits.take(1) and bits.take(8) == _OWN_RATIO:
+        bits.take(32)
+    if bits.take(1):
+        bits.take(1)
+    if bits.take(1):
+        bits.take(4)
+        if bits.take(1):
+            bits.take(24)
+    if bits.take(1):
+        bits.ue(), bits.ue()
+    if bits.take(1):
+        bits.take(65)
+    buffered = False
+    for _ in range(2):
+        if bits.take(1):
+            _skip_buffer_model(bits)
+            buffered = True
+    if buffered:
+        bits.take(1)
+    bits.take(1)
+    if not bits.take(1):
+        return True
+    bits.take(1)
+    for _ in range(4):
+        bits.ue()
+    return bits.ue() > 0
+
+
+def _skip_buffer_model(bits: _Bits) -> None:
+    count = bits.ue() + 1
+    bits.take(8)
+    for _ in range(count):
+        bits.ue(), bits.ue(), bits.take(1)
+    bits.take(20)
 
 
 def _skip_scaling_list(bits: _Bits, size: int) -> None:
@@ -108,7 +165,7 @@ def _hevc_sps(record: bytes) -> bytes:
     raise ValueError("no parameter set in hvcC")
 
 
-def _hevc_size(bits: _Bits) -> tuple[int, int]:
+def _hevc(bits: _Bits) -> Stated:
     bits.take(4)
     layers = bits.take(3)
     bits.take(1 + 88 + 8)
@@ -122,7 +179,14 @@ def _hevc_size(bits: _Bits) -> tuple[int, int]:
     if chroma == _444:
         bits.take(1)
     width, height = bits.ue(), bits.ue()
-    return _cropped(bits, width, height, chroma, 1)
+    size = _cropped(bits, width, height, chroma, 1)
+    bits.ue(), bits.ue(), bits.ue()
+    reordered = 0
+    for _ in range(layers + 1 if bits.take(1) else 1):
+        bits.ue()
+        reordered = bits.ue()
+        bits.ue()
+    return Stated(size, reordered > 0)
 
 
 def _cropped(bits: _Bits, width: int, height: int, chroma: int, rows: int) -> tuple[int, int]:

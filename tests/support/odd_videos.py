@@ -168,6 +168,12 @@ def with_times(runs: list[tuple[int, int]]) -> bytes:
     return edit_boxes(make_video(codec_options={"bf": "0"}), b"stts", lambda _: content)
 
 
+def without_order() -> bytes:
+    """A video with B-frames whose index gives times in the order in which the frames are stored."""
+    data = edit_boxes(make_video(), b"edts", lambda _: b"")
+    return edit_boxes(data, b"ctts", lambda _: struct.pack(">IIII", 0, 1, 30, 0))
+
+
 OPEN_GOP = {"x264-params": "open-gop=1:keyint=12:bframes=3:b-adapt=0:scenecut=0"}
 
 ODD: dict[str, Maker] = {
@@ -213,6 +219,7 @@ ODD: dict[str, Maker] = {
     "variable frame rate": partial(make_video, times=[i * 40 + (i % 3) * 9 for i in range(30)]),
     "two frames at one time": lambda: with_times([(10, TICK), (1, 0), (19, TICK)]),
     "all frames at one time": lambda: with_times([(30, 0)]),
+    "B-frames without their times": without_order,
     "time table too short": lambda: with_times([(20, TICK)]),
     "negative times": lambda: encode(numbered(), start=-10, container_options={"use_editlist": "0"}),
     "negative times cut by an edit": lambda: encode(numbered(), start=-10),

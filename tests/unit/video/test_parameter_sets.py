@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.video.mp4_index import read_index
-from services.video.parameter_sets import stated_size
+from services.video.parameter_sets import stated
 from services.video.source import MemorySource
 from tests.support.videos import make_video
 
@@ -37,11 +37,35 @@ def test_size(options: dict[str, Any]) -> None:
     index = read_index(MemorySource(make_video(frames=5, **options)))
     assert index is not None
     assert (index.width, index.height) == options["size"]
-    assert stated_size(index.codec, index.extradata) == options["size"]
+    assert stated(index.codec, index.extradata).size == options["size"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reordered"),
+    [
+        ({}, True),
+        ({"codec_options": {"bf": "0"}}, False),
+        ({"codec_options": {"profile": "baseline"}}, False),
+        ({"gop": 1}, False),
+        ({"codec_options": {"x264-params": "bframes=3:nal-hrd=vbr:vbv-bufsize=1000:vbv-maxrate=1000"}}, True),
+        (
+            {"codec_options": {"x264-params": "bframes=0:nal-hrd=vbr:vbv-bufsize=1000:vbv-maxrate=1000"}},
+            False,
+        ),
+        ({"codec_options": {"x264-params": "bframes=0:sar=7/5:videoformat=pal:fullrange=on"}}, False),
+        (X265, True),
+        ({**X265, "codec_options": {"x265-params": "log-level=none:bframes=0"}}, False),
+    ],
+    ids=str,
+)
+def test_order(options: dict[str, Any], reordered: bool) -> None:
+    index = read_index(MemorySource(make_video(**options)))
+    assert index is not None
+    assert stated(index.codec, index.extradata).reordered == reordered
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 @pytest.mark.parametrize("record", [b"", b"\1" + bytes(30), b"\1\x64\0\x1f\xff\xe1\0\4\x67\x64\0\x1f"])
 def test_a_record_without_a_whole_set_is_an_error(codec: str, record: bytes) -> None:
     with pytest.raises((ValueError, IndexError)):
-        stated_size(codec, record)
+        stated(codec, record)
