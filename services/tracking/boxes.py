@@ -22,7 +22,7 @@ EDGE = 2.0
 MARGIN = 40.0
 """Metres around the pitch that count as ground."""
 PITCH = np.array([120.0, 70.0])
-BALL_NOISE = 1.0
+BALL_NOISE = 3.0
 """Pixels that a ball's middle may be off."""
 BALL_SPEED = 0.6
 """Metres per frame that are usual for a ball."""

@@ -3,7 +3,9 @@
 Between kicks a ball rolls, slows down or flies: over a few samples a parabola says where it is. A kick or a
 bounce may come at any moment between two samples; where it came follows from the parabolas on both sides,
 which meet there. The pieces are found over the whole shot by dynamic programming: misses, unlikely
-accelerations, pieces that do not meet and the pieces themselves all have their price.
+accelerations, pieces that do not meet and the pieces themselves all have their price. Detections are wrong
+at times, and a piece may be, too: the answer is the middle one of three, this way, a smooth curve and
+straight lines.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from services.tracking.curve import Knots
+
 Matrix = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 LONGEST: Final = 12
 """Samples in one piece."""
-PRICE: Final = 25.0
+PRICE: Final = 12.0
 """Of a kick, where a miss by the noise costs 1."""
 MEETING: Final = 2.0
 """How far, in noises, two pieces may stay apart before that costs 1."""
@@ -40,6 +44,8 @@ class Flight:
     def __init__(self, times: Matrix, points: Matrix, noise: Matrix, speed: Matrix, pull: Matrix) -> None:
         self._times, self._points, self._noise = times, points, noise
         self._stiff = np.stack([np.zeros(2), speed**-2, pull**-2], 1)
+        self._knots = Knots.single(times)
+        self._slopes = self._knots.slopes(points)
         pieces = self._pieces()
         self._piece = np.repeat(np.arange(len(pieces)), [length for _, length, _ in pieces])
         self._start = np.array([times[first] for first, _, _ in pieces])
@@ -50,6 +56,13 @@ class Flight:
 
     def at(self, when: Matrix) -> Matrix:
         """Where it is at times (m,), between the first and the last observation or near them, (m, 2)."""
+        curve = np.zeros(len(when), np.int64)
+        smooth = self._knots.evaluate(self._points, self._slopes, curve, when)
+        straight = np.stack([np.interp(when, self._times, self._points[:, k]) for k in range(2)], 1)
+        return np.asarray(np.median([self.in_pieces(when), smooth, straight], axis=0), np.float64)
+
+    def in_pieces(self, when: Matrix) -> Matrix:
+        """Where the pieces alone say it is, (m, 2)."""
         left = np.clip(np.searchsorted(self._times, when, side="right") - 1, 0, len(self._times) - 1)
         right = np.minimum(left + 1, len(self._times) - 1)
         inside = (right > left) & (when >= self._times[left])
