@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from services.capacity.plan import Demand, Outlook
 
 TABLE_WIDTH = 130
+FEW = 20
 
 
 def plan(
@@ -49,6 +50,8 @@ def plan(
         raise SettingsError("the time of one answer: give either --service or --from")
     times = read_times(service) if service is not None else read_file(source or Path(), point)
     demand = Demand(per_hour, deadline, percentile, burst, spread)
+    if len(times) < FEW:
+        say(f"only {len(times)} service times: what is rarer than one in {len(times)} is not in this plan")
     found = outlooks(demand, times, workers, count, seed)
     needed = enough(found, demand)
     if as_json:

@@ -101,6 +101,7 @@ def test_the_command_says_how_many() -> None:
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     assert "needed: 4 workers" in result.stderr
+    assert "only 2 service times" in result.stderr
     assert "75.00%" in result.stdout
     data = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert data["needed"] == 4
