@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from services.errors import ModelNotReady, SettingsError, TransportError
+from services.errors import BrokenPlugin, ModelNotReady, SettingsError, TransportError
 from services.settings import Settings, shown_value
 
 PACKAGES = (
@@ -145,6 +145,26 @@ def device(settings: Settings) -> Iterator[Finding]:
         yield Finding("device", True, text)
 
 
+def kinds(settings: Settings) -> Iterator[Finding]:
+    """Whether the kinds and predictors that are named are installed; none is loaded."""
+    from services.challenges.kinds import find_kinds
+    from services.inference.plugged import find_predictors
+
+    advice = "`touchline kinds` lists what is installed; correct SERVED_KINDS or PREDICTOR"
+    try:
+        found, predictors = find_kinds(), find_predictors()
+    except BrokenPlugin as error:
+        yield Finding("kind", False, str(error), "remove one of the two distributions")
+        return
+    for name in settings.served_kinds:
+        wanted = settings.predictor_for(name)
+        sources = [
+            f"{what} {it} ({plugins[it].source if it in plugins else 'not installed'})"
+            for what, it, plugins in (("SERVED_KINDS:", name, found), ("PREDICTOR:", wanted, predictors))
+        ]
+        yield Finding("kind", name in found and wanted in predictors, ", ".join(sources), advice)
+
+
 def models(settings: Settings) -> Iterator[Finding]:
     """Whether the model files are there."""
     from services.inference.registry import resolve_model
@@ -184,4 +204,4 @@ def origins(settings: Settings) -> Iterator[Finding]:
         pool.close()
 
 
-CHECKS: tuple[Check, ...] = (packages, broker, device, models, origins)
+CHECKS: tuple[Check, ...] = (packages, broker, device, kinds, models, origins)

@@ -38,6 +38,13 @@ from tests.support.servers import MakeWorker
 
 pytestmark = pytest.mark.e2e
 DEADLINE_S = 60.0
+TRADING_CARDS = {
+    "challenge_id": "cards",
+    "kind": "tcg_grading",
+    "image_url": "https://x/y.png",
+    "deadline": 4e9,
+    "submitted_at": 0.0,
+}
 
 
 def ask(worker: WorkerPart, url: str, deadline_s: float = DEADLINE_S, **kwargs: Any) -> Answer:
@@ -137,7 +144,9 @@ def test_messages_that_are_no_challenge_are_answered_with_an_error(worker: Worke
     from tasks.client import _app
 
     with redis.Redis.from_url(worker.redis_url) as connection:
-        for number, message in enumerate(({"challenge_id": 5}, {}, {"kind": "chess"}, [], None)):
+        for number, message in enumerate(
+            ({"challenge_id": 5}, {}, {"kind": "chess"}, [], None, TRADING_CARDS)
+        ):
             token = f"bad-{number}"
             _app(worker.redis_url).send_task(TASK_NAME, args=[message, token], ignore_result=True)
             found = connection.blpop([reply_key(token)], timeout=20)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import cv2
 import msgspec
+import numpy as np
 import pytest
 
 from services.contracts.private_track import SoccerPrediction, decode_response
+from services.settings import get_settings
 from tests.support.servers import MakeWorker
 
 pytestmark = pytest.mark.integration
@@ -77,6 +84,32 @@ def test_its_kind_and_its_predictor_answer_challenges(
     error = json.loads(refused.stdout)["error"]
     assert (error["type"], error["stage"]) == ("UnsupportedKind", "accept")
     assert "served: brightness, soccer_action" in error["message"]
+
+
+def test_the_front_end_of_the_guide_answers(
+    installed: dict[str, str], make_worker: MakeWorker, clip_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = make_worker(**installed, **SERVED)
+    page = (ROOT / "docs/guides/challenge-kinds.md").read_text()
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", page, re.S)[0], names)  # noqa: S102 - our own documentation
+    for name, value in (SERVED | {"REDIS_URL": worker.redis_url}).items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+    try:
+        body = asyncio.run(
+            names["challenge"](msgspec.json.encode({"challenge_id": "one", "video_url": clip_url}))
+        )
+        given = decode_response(body)
+        picture = base64.b64encode(bytes(cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1])).decode()
+        frames = [{"frame_id": number, "data": picture} for number in (5, 9)]
+        body = asyncio.run(names["challenge"](msgspec.json.encode({"challenge_id": "two", "frames": frames})))
+    finally:
+        get_settings.cache_clear()
+    assert (given.challenge_id, decode_response(body).challenge_id) == ("one", "two")
+    prediction = decode_response(body).prediction
+    assert isinstance(prediction, SoccerPrediction)
+    assert [action.frame for action in prediction.items] == [9]
 
 
 def test_a_kind_that_is_not_installed_stops_the_start(make_worker: MakeWorker) -> None:

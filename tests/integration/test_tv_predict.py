@@ -16,6 +16,7 @@ from services.contracts.tv_predict import TvFrame, decode_output
 from services.demo.clip_store import StoredClip
 from services.download.pool import ConnectionPool
 from services.pipeline.runner import Runtime, run_challenge
+from services.pipeline.warm import warm
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
 from services.video.clip import DecodeLimits
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return load_settings(served_kinds=("gsr", "tv_predict"), device="cpu", origins=())
+    return load_settings(served_kinds=("gsr", "tv_predict", "soccer_action"), device="cpu", origins=())
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,8 @@ def frames_of(body: bytes) -> list[TvFrame]:
 def test_a_video_is_answered_as_by_gsr(kinds: ServedKinds, settings: Settings, clip_4s: StoredClip) -> None:
     bodies = {}
     results = []
-    for name, served in kinds.kinds.items():
+    for name in ("gsr", "tv_predict"):
+        served = kinds.get(name)
         clip = open_clip(MemorySource(clip_4s.path.read_bytes()), DecodeLimits(1000, 1920 * 1080))
         plan, box = served.kind.plan(clip, settings)
         results = results or list(served.predictor.predict(list(clip.frames(plan, box)), box))
@@ -62,6 +64,13 @@ def test_a_video_is_answered_as_by_gsr(kinds: ServedKinds, settings: Settings, c
             assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx(thing.bbox, abs=0.51)
         assert other.keypoints[5] == pytest.approx(one.keypoints[5], abs=0.51)
     assert sum(len(frame.boxes) for frame in theirs) > 500
+
+
+def test_every_built_in_kind_is_warmed_with_the_bundled_models(
+    kinds: ServedKinds, settings: Settings
+) -> None:
+    assert len(kinds.predictors) == 1
+    assert warm(kinds, settings) > 0
 
 
 def test_pictures_are_answered(kinds: ServedKinds, settings: Settings, clip_4s: StoredClip) -> None:
