@@ -59,7 +59,7 @@ class HeadFetch:
         self._asked = self._came = 0
         self._identity: tuple[int, str] | None = None
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="touchline-head", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> int:
         """Send the requests and begin to listen; the offset from which the body has to be fetched."""
@@ -87,6 +87,8 @@ class HeadFetch:
             return 0
         self._stream.expect(Span(0, stop))
         self._stream.expect_suffix(max(0, self._asked - front) * PIECE)
+        # made here: a thread that never runs would keep itself, and the body, alive in a cycle
+        self._thread = threading.Thread(target=self._run, name="touchline-head", daemon=True)
         self._thread.start()
         return stop
 
@@ -101,8 +103,9 @@ class HeadFetch:
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread to end; whether it did."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
