@@ -52,6 +52,7 @@ PROFILES: tuple[Choice, ...] = tuple(
     for stride in (3, 6, 12, 24)
     for profile in ("every", "snap", "keyframes")
 )
+CHOICES = {"runtimes": RUNTIMES, "profiles": PROFILES}
 ROUNDS = 3
 
 
@@ -136,9 +137,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, nargs="+", default=[DEMO_SEED])
     parser.add_argument("--b-frames", type=int, choices=range(17), metavar="0..16")
-    parser.add_argument("--only", choices=("runtimes", "profiles"))
+    parser.add_argument("--only", choices=CHOICES)
     chosen = parser.parse_args()
-    choices = {"runtimes": RUNTIMES, "profiles": PROFILES, None: RUNTIMES + PROFILES}[chosen.only]
+    choices = CHOICES[chosen.only] if chosen.only else RUNTIMES + PROFILES
     for seed in chosen.seeds:
         stored = stored_clip(Path(".cache") / "clips", seed, 30.0)
         data = stored.path.read_bytes()

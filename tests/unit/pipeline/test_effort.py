@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.challenges.gsr_kind import GsrKind
 from services.pipeline.costs import Costs
-from services.pipeline.effort import Choice, available, choose
+from services.pipeline.effort import CLASSES_S, Choice, available, choose
 from services.settings import Settings, load_settings
 from services.video.clip import Clip
 from services.video.decode import DecodeLimits, open_clip
@@ -100,3 +102,10 @@ def test_what_is_nearly_over_has_no_time() -> None:
 def test_a_time_budget_is_a_deadline_of_its_own() -> None:
     assert available(30, 29, 2.0, RESERVE_S) == 1.5
     assert available(1.3, 1.3, 2.0, RESERVE_S) == 1 - RESERVE_S
+
+
+def test_the_documented_classes_are_the_ones_that_are_used() -> None:
+    page = (Path(__file__).parents[3] / "docs/concepts/frame-plans.md").read_text()
+    told = re.search(r"as if it had exactly ([\d.,\s]+) or (\d+) seconds", page)
+    assert told is not None
+    assert [float(number) for number in [*told[1].split(","), told[2]]] == list(CLASSES_S)
