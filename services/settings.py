@@ -363,6 +363,11 @@ class Settings(BaseSettings):
         return named.get(kind, rest)
 
     @property
+    def uses_bundled(self) -> bool:
+        """Whether a served kind takes the bundled predictor, and with it DETECTOR_MODEL and PITCH_MODEL."""
+        return any(self.predictor_for(kind) == "bundled" for kind in self.served_kinds)
+
+    @property
     def broker_url(self) -> str:
         """`redis_url`, or the default when it is unset."""
         return self.redis_url or DEFAULT_REDIS_URL

@@ -166,9 +166,11 @@ def kinds(settings: Settings) -> Iterator[Finding]:
 
 
 def models(settings: Settings) -> Iterator[Finding]:
-    """Whether the model files are there."""
+    """Whether the model files are there; nothing where every kind has a predictor that is plugged in."""
     from services.inference.registry import resolve_model
 
+    if not settings.uses_bundled:
+        return
     wanted = {"DETECTOR_MODEL": settings.detector_model}
     if not settings.skip_pitch:
         wanted["PITCH_MODEL"] = settings.pitch_model

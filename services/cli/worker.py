@@ -42,7 +42,7 @@ def _prepare(settings: Settings) -> None:
     from services.inference.preparing import needs_preparing
     from services.pipeline.process_group import die_with_parent
 
-    if not needs_preparing(settings):
+    if not settings.uses_bundled or not needs_preparing(settings):
         return
     # in a process of its own: this one forks, which torch does not survive
     done = subprocess.run(command("models", "fetch"), preexec_fn=die_with_parent, check=False)

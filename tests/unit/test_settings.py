@@ -113,4 +113,6 @@ def test_a_predictor_for_each_kind() -> None:
     settings = load_settings(served_kinds="gsr,soccer_action", predictor="soccer_action=spotter")
     assert settings.predictor_for("gsr") == "bundled"
     assert settings.predictor_for("soccer_action") == "spotter"
+    assert settings.uses_bundled
+    assert not load_settings(predictor="mine").uses_bundled
     assert load_settings(predictor="mine").predictor_for("gsr") == "mine"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.doctor_checks import kinds
+from services.cli.doctor_checks import kinds, models
 from services.settings import load_settings
 from tests.support.plugins import make_distribution
 
@@ -22,6 +22,12 @@ def test_what_is_not_installed_is_found_without_loading_anything() -> None:
     assert "crystal-ball (not installed)" in first.detail
     assert "chess (not installed)" in second.detail
     assert "touchline kinds" in first.advice
+
+
+def test_model_files_are_not_looked_for_where_nothing_uses_them() -> None:
+    nowhere = {"detector_model": "/no/such/model.pt"}
+    assert not all(finding.ok for finding in models(load_settings(**nowhere)))
+    assert list(models(load_settings(predictor=("mine",), **nowhere))) == []
 
 
 def test_a_name_taken_twice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
