@@ -130,7 +130,9 @@ class People:
         self, index: int, camera: Matrix | None, feet: Matrix, boxes: npt.NDArray[np.float32]
     ) -> None:
         """Move the ground on to this sample and forget tracks that have ended."""
-        kept = [i for i, track in enumerate(self._live) if index - track.frames[-1] <= self._patience]
+        # samples may lie further apart than the usual stride says
+        patience = max(self._patience, 2 * (index - self._index))
+        kept = [i for i, track in enumerate(self._live) if index - track.frames[-1] <= patience]
         self._live, self._places = [self._live[i] for i in kept], self._places[kept]
         if camera is not None and self._camera is not None:
             self._step = camera @ inverse(self._camera)

@@ -59,7 +59,7 @@ def spans(
     high = np.where(inside_after, (after + ends) // 2, after - 1)
     low, high = np.where(at_first, first, low), np.where(at_last, end - 1, high)
     parts = [
-        _without_long_gaps(np.arange(a, b + 1), np.array(track.frames), max(LONGEST_GAP, 3 * stride))
+        _without_long_gaps(np.arange(a, b + 1), np.array(track.frames), samples, max(LONGEST_GAP, 3 * stride))
         for track, a, b in zip(tracks, low, high, strict=True)
     ]
     curve, frame = np.repeat(numbers, [len(part) for part in parts]), np.concatenate(parts)
@@ -67,10 +67,11 @@ def spans(
     return curve[keep], frame[keep]
 
 
-def _without_long_gaps(span: Ints, seen: Ints, longest: int) -> Ints:
-    """Only the ends of a gap are answered where it is too long to know what happened."""
+def _without_long_gaps(span: Ints, seen: Ints, samples: Ints, longest: int) -> Ints:
+    """Only the ends of a gap with missed samples are answered where it is too long to know what happened."""
     keep = np.ones(len(span), bool)
-    for gap in np.flatnonzero(np.diff(seen) > longest):
+    missed = np.diff(np.searchsorted(samples, seen)) > 1
+    for gap in np.flatnonzero(missed & (np.diff(seen) > longest)):
         reach = longest // 6
         keep &= ~((span > seen[gap] + reach) & (span < seen[gap + 1] - reach))
     return span[keep]

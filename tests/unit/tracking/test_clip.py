@@ -139,6 +139,21 @@ def test_every_frame_is_filled_where_the_truth_is() -> None:
         assert np.abs(filled.keypoints[frame][there] - truth.points[there]).max() < 3.0
 
 
+@pytest.mark.parametrize("samples", [[0, 40, 75, 120], [0, 5, 14, 18, 23, 31, 36, 61, 66, 74, 120]])
+def test_samples_need_not_be_where_the_stride_says(samples: list[int]) -> None:
+    def walking(frame: int) -> list[list[float]]:
+        camera, t = make_camera(pan=55 + frame * 0.1), frame / FPS
+        return [box_at(camera, (50 + 1.2 * t, 34)), box_at(camera, (70 - t, 38))]
+
+    results = [result(i, walking(i), [2, 3], seen(make_camera(pan=55 + i * 0.1))) for i in samples]
+    filled = fill(results, 121, 6)
+    assert np.bincount(filled.frame, minlength=121).tolist() == [2] * 121
+    assert set(filled.ids.tolist()) == {1, 2}
+    for frame in range(121):
+        found = filled.boxes[filled.frame == frame]
+        assert np.abs(found[:, None] - np.array(walking(frame))).max(2).min(0).max() < 2.5
+
+
 def test_ids_are_constant_and_frames_rise() -> None:
     results, _ = crossing(6)
     filled = fill(results, 73, 6)
