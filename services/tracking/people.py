@@ -151,27 +151,36 @@ class People:
         before = np.array([track.height for track in self._live])
         heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
         expected = self._places + _own_motion(self._live, index)
-        pairs = feet[None] - expected[:, None]
         alike = np.abs(np.log(heights[None] / before[:, None])) < 0.25
-        shifts = np.concatenate([pairs[alike], np.zeros((1, 2))])
-        near = 0.35 * float(np.median(before))
-        by_camera = moved + _own_motion(self._live, index)
-        camera_support = _support(by_camera[None], feet, alike, near)[0]
-        if camera_support >= 0.8 * min(len(feet), len(self._live)):
+        who, whom = np.nonzero(alike)
+        if not len(who):
             return moved
-        support = _support(expected[None] + shifts[:, None], feet, alike, near)
+        near = 0.35 * float(np.median(before))
+        off = feet[whom] - expected[who]
+        # as if the camera had told the truth, and as if any one pair had
+        by_camera = _support(off - (moved - self._places)[who], who, np.zeros((1, 2)), near)[0]
+        if by_camera >= 0.8 * min(len(feet), len(self._live)):
+            return moved
+        shifts = np.concatenate([off, np.zeros((1, 2))])
+        support = _support(off, who, shifts, near)
         best = int(np.argmax(support - 1e-6 * np.linalg.norm(shifts, axis=1)))
-        if support[best] < max(LEAST_SUPPORT, 1.3 * camera_support):
+        if support[best] < max(LEAST_SUPPORT, 1.3 * by_camera):
             return moved
         return np.asarray(self._places + shifts[best], np.float64)
 
 
-def _support(
-    places: Matrix, feet: Matrix, alike: npt.NDArray[np.bool_], near: float
-) -> npt.NDArray[np.int64]:
-    """How many tracks have someone of their size near where they are expected, for places (m, n, 2)."""
-    off = np.abs(places[:, :, None] - feet[None, None]) * [1.0, FLAT]
-    return np.asarray(((off.sum(3) < near) & alike).any(2).sum(1), np.int64)
+def _support(off: Matrix, who: npt.NDArray[np.intp], shifts: Matrix, near: float) -> npt.NDArray[np.int64]:
+    """How many tracks have someone of their size near where a shift puts them.
+
+    Args:
+        off: (pairs, 2) from where a track is expected to someone of its size, pixels.
+        who: (pairs,) number of the track, rising.
+        shifts: (n, 2) of the whole picture.
+        near: Pixels.
+    """
+    away = np.abs(off[:, 0] - shifts[:, :1]) + FLAT * np.abs(off[:, 1] - shifts[:, 1:])
+    starts = np.flatnonzero(np.diff(who, prepend=-1))
+    return np.asarray(np.logical_or.reduceat(away < near, starts, axis=1).sum(1), np.int64)
 
 
 def _own_motion(tracks: Sequence[Track], index: int) -> Matrix:
