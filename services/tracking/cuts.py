@@ -49,7 +49,9 @@ def is_cut(
     changed = colours_changed(before, after)
     if changed > OTHER_COLOURS:
         return True
-    jumped = frames <= JUMP_FRAMES and _jumped(*cameras, size)
+    # moved onto each other, pictures differ no more than as they are
+    alike = float(np.abs(before.astype(np.int16) - after).mean()) <= JUMP_PICTURE
+    jumped = not alike and frames <= JUMP_FRAMES and _jumped(*cameras, size)
     if changed <= SOME_COLOURS and not jumped:
         return False
     return picture_changed(before, after) > (JUMP_PICTURE if jumped else OTHER_PICTURE)
