@@ -48,6 +48,7 @@ def said(folder: Path) -> dict[str, str]:
             "HF_ENDPOINT": hub.base_url,
             "CA_FILE": str(hub.ca_file),
             "DEVICE": "cpu",
+            "COLUMNS": "160",  # the table of models is wider than a narrow terminal
         }
         for command in COMMANDS:
             done = subprocess.run(
