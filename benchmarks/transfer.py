@@ -23,7 +23,7 @@ from benchmarks.raw_h2 import RawH2
 
 HEAD_BYTES = 100_000
 """About an index and a first key frame."""
-WAYS = {"raw": -1, "one connection": 0, "and 10 lines for the head": 10}
+WAYS = {"raw": -1, "one connection": 0, "10 lines": 10}
 
 
 def run_ways(url: str, ca_file: str, idle_s: float, rounds: int) -> dict[str, list[list[float]]]:
@@ -60,7 +60,7 @@ def _ours(url: str, ca_file: str, idle_s: float, lines: int) -> Callable[[], lis
     from services.timeline import Timeline
 
     settings = load_settings(
-        ca_file=ca_file, allow_private_addresses=True, connect_timeout_s=15, head_connections=lines
+        ca_file=ca_file, allow_private_addresses=True, connect_timeout_s=15, range_connections=lines
     )
     pool = ConnectionPool(settings)
 

@@ -194,18 +194,18 @@ class Settings(BaseSettings):
         5.0, gt=0, le=120, description="Longest set-up of a connection, in seconds."
     )
     stall_timeout_s: float = Field(5.0, gt=0, le=120, description="Longest silence of an origin, in seconds.")
-    head_connections: int = Field(
+    range_connections: int = Field(
         10,
         ge=0,
         le=32,
-        description="Extra connections, kept warm to each origin, over which the first bytes of a video "
-        "come at once; 0: none.",
+        description="Extra connections, kept warm to each origin, over which a video comes in ranges; "
+        "0: none.",
     )
-    head_min_rtt_ms: float = Field(
+    range_min_rtt_ms: float = Field(
         10.0,
         ge=0,
         le=10_000,
-        description="Least round trip to an origin at which HEAD_CONNECTIONS are opened; "
+        description="Least round trip to an origin at which RANGE_CONNECTIONS are opened; "
         "close by they save nothing.",
     )
     reuse_probe_s: float = Field(

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
 from services.download.segments import Segments
+from services.download.span import Span
 from services.errors import ChallengeError
 
 FAR_AHEAD = 512 * 1024
 """Demuxers make many small forward jumps; only a longer one is worth a request of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Bytes from `start` up to, not including, `stop`; None: to the end of the resource."""
-
-    start: int
-    stop: int | None
-
-    def __contains__(self, offset: int) -> bool:
-        return self.start <= offset and (self.stop is None or offset < self.stop)
 
 
 class ByteStream:
@@ -49,6 +38,7 @@ class ByteStream:
         self._scope = scope
         self._jumps = jumps
         self._changed = threading.Condition()
+        self._called = threading.Event()
         self._there = Segments()
         self._released = 0
         self._body_at = 0
@@ -83,6 +73,20 @@ class ByteStream:
     def wanted(self) -> Span | None:
         """What a reader waits for and nothing under way will bring soon."""
         return self._wanted
+
+    def wait_until_called(self, timeout: float) -> None:
+        """For a feeder: wait until a reader sets `wanted`, another feeder calls, or the cancel."""
+        self._called.wait(self._deadline.bound(timeout))
+        self._called.clear()
+
+    def call_feeder(self) -> None:
+        """Wake the feeder that waits to be called."""
+        self._called.set()
+
+    def end_at(self, offset: int) -> int:
+        """Where the bytes that are there, or were, from an offset on without a gap end."""
+        with self._changed:
+            return self._there.end_at(max(offset, self._released))
 
     def missing(self) -> Span:
         """The first gap; empty at the end when there is none."""
@@ -162,6 +166,7 @@ class ByteStream:
             self._there.add(offset + late, data[late:])
 
     def _wake(self) -> None:
+        self._called.set()
         with self._changed:
             self._changed.notify_all()
 
@@ -228,6 +233,7 @@ class ByteStream:
         self._deadline.check("download")
         if offset is not None and self._jumps and self._wanted is None and not self._comes(offset):
             self._wanted = Span(offset, self._there.next_start(offset))
+            self._called.set()
         started = time.perf_counter()
         self._changed.wait(self._deadline.bound(1.0))
         self.waited_s += time.perf_counter() - started

@@ -1,22 +1,25 @@
-"""The thread that fills a `ByteStream` from the pool.
+"""The thread that fills a `ByteStream`: over the extra lines where there are some, else from the pool.
 
-What a reader waits for out of order is fetched by the same thread, between two reads of the body: the HTTP/2
-state of httpcore is not made for two threads, and what arrives of the body meanwhile waits in its queue.
+The pool's connection, mostly HTTP/2, brings what the lines do not: all of the body where there are none, what
+is missing when they fail, and what a reader waits for out of order. The latter is fetched by the same thread,
+between two reads of the body: the HTTP/2 state of httpcore is not made for two threads, and what arrives of
+the body meanwhile waits in its queue.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
-from services.download.byte_stream import ByteStream, Span
+from services.download.byte_stream import ByteStream
 from services.download.exchange import Exchange
-from services.download.head import HeadFetch
-from services.download.lines import LEARN_BYTES
 from services.download.pool import ConnectionPool
+from services.download.ranges import RangeFetch
+from services.download.span import Span
 from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge
 from services.settings import Settings
 from services.timeline import Timeline
@@ -26,10 +29,7 @@ RESUMES = 6
 """How often a body that broke off is continued with a Range request, as long as each brings something."""
 RESUME_AFTER = 256 * 1024
 """A second attempt that brings fewer bytes than this is the last: the origin is the trouble, not the line."""
-HEDGE_AFTER = 256 * 1024
-"""When so much of the body is there and the head is not, one of its lines hangs: fetch what is missing."""
-HEAD_GRACE_S = 0.25
-"""Longest wait for the head when the whole body is there."""
+POLL_S = 0.1
 
 
 class Download:
@@ -41,7 +41,7 @@ class Download:
         settings: Limits and time-outs.
         deadline: Bounds every wait.
         scope: Its cancel ends the thread and resets its HTTP/2 streams.
-        timeline: Gets `connect`, `first_byte`, `head` and `download`, and facts about the connection.
+        timeline: Gets `connect`, `first_byte` and `download`, and facts about the connection.
     """
 
     def __init__(
@@ -64,15 +64,15 @@ class Download:
         self._ranges = self._cut is None
         self._at = 0
         self._read = 0
-        self._asked: float | None = None
         self._thread = threading.Thread(target=self._run, name="touchline-download", daemon=True)
         self.stream = ByteStream(deadline, scope, jumps=self._ranges)
-        self._head = HeadFetch(pool.lines, url, self.stream, deadline, scope, timeline, self._limit)
+        self._lines = RangeFetch(pool.lines, url, self.stream, deadline, scope, timeline, self._limit)
+        self._over_lines = False
 
     def start(self) -> ByteStream:
         """Begin; gives the stream at once."""
         if self._ranges:
-            self._at = self._head.start()
+            self._over_lines = self._lines.start()
         self._thread.start()
         return self.stream
 
@@ -80,28 +80,61 @@ class Download:
         """Wait for its threads to end; whether they did."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        return self._head.join(timeout) and not self._thread.is_alive()
+        return self._lines.join(timeout) and not self._thread.is_alive()
 
     # -- the thread ---------------------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            self._fetch_body()
-            self._fetch_gaps()
+            if self._over_lines:
+                self._stand_by()
+            self._fetch_missing()
             self._scope.check("download")
             self.stream.finish()
         except ChallengeError as error:
             self.stream.fail(error)
 
-    def _fetch_body(self) -> None:
+    def _stand_by(self) -> None:
+        """While the lines work: fetch what is wanted out of order, and take over when they fall silent."""
+        while not (self._lines.ended or self._scope.cancelled):
+            self._fetch_wanted()
+            if self._lines.is_silent and self._takes_over():
+                return
+            self.stream.wait_until_called(POLL_S)
+
+    def _takes_over(self) -> bool:
+        """Ask over the pool's connection, too; whether it answers while the lines are still silent."""
+        gap = self.stream.missing()
+        last = None if gap.stop is None else gap.stop - 1
+        asked = self._timeline.now()
+        with (
+            contextlib.suppress(StreamStalled),  # what is missing is asked for anew, and the error told then
+            self._pool.open(self._url, self._deadline, first_byte=gap.start, last_byte=last) as exchange,
+        ):
+            if not self._lines.is_silent:
+                return False
+            self._lines.stop()
+            self.stream.expect_no_more()
+            self._timeline.count("takeovers")
+            self._at = gap.start
+            self._read_exchange(exchange, gap, asked, resumed=False)
+        self._lines.stop()
+        return True
+
+    def _fetch_missing(self) -> None:
         for attempt in range(RESUMES + 1):
             before = self._read
             try:
-                self._read_body(resumed=attempt > 0)
+                gap = self.stream.missing()
+                while not (gap.is_empty or self._scope.cancelled):
+                    self._read_gap(gap, resumed=attempt > 0)
+                    if self.stream.size is None:
+                        return  # its end was all that could tell how long it is
+                    gap = self.stream.missing()
                 return
             except StreamStalled:
                 size = self.stream.size
-                if size is not None and self._at >= size:
+                if size is not None and self._at >= size and self.stream.missing().is_empty:
                     return  # only the end mark was lost
                 # the first time it may have been the connection
                 resumable = self._ranges and (not attempt or self._read - before >= RESUME_AFTER)
@@ -109,30 +142,28 @@ class Download:
                     raise
                 self._timeline.count("resumes")
 
-    def _fetch_gaps(self) -> None:
-        """What the head was to bring and did not."""
-        gap = self.stream.missing()
-        while gap.stop is not None and gap.start < gap.stop and not self._scope.cancelled:
-            if self._head.wait(HEAD_GRACE_S):
-                gap = self.stream.missing()
-            if gap.start < (gap.stop or 0):
-                self._fetch_span(gap)
-            gap = self.stream.missing()
-
-    def _read_body(self, *, resumed: bool) -> None:
+    def _read_gap(self, gap: Span, *, resumed: bool) -> None:
+        """Read the first gap; to the end of the resource if that is where it ends."""
         asked = self._timeline.now()
+        self._at = gap.start
         last = None if self._cut is None else self._cut - 1
+        if gap.stop is not None and gap.stop != self.stream.size:
+            last = gap.stop - 1
         with self._pool.open(self._url, self._deadline, first_byte=self._at, last_byte=last) as exchange:
-            head = self._timeline.now()
-            self._timeline.add("connect", asked, asked + exchange.connect_s)
-            self._timeline.add("first_byte", asked + exchange.connect_s, head)
-            self._timeline.note(protocol=exchange.protocol, new_connection=exchange.connected)
-            if exchange.connected:
-                self._timeline.count("handshakes")
-            self._asked = None if exchange.connected or resumed else asked
-            if self._accept(exchange, resumed):
-                self.stream.body_from(self._at)
-                self._read_chunks(exchange, self._feed_body, head)
+            self._read_exchange(exchange, gap, asked, resumed=resumed)
+
+    def _read_exchange(self, exchange: Exchange, gap: Span, asked: float, *, resumed: bool) -> None:
+        head = self._timeline.now()
+        self._timeline.add("connect", asked, asked + exchange.connect_s)
+        self._timeline.add("first_byte", asked + exchange.connect_s, head)
+        self._timeline.note(protocol=exchange.protocol, new_connection=exchange.connected)
+        if exchange.connected:
+            self._timeline.count("handshakes")
+        if self._accept(exchange, resumed):
+            self.stream.body_from(self._at)
+            self._read_chunks(exchange, self._feed_body, head)
+            if gap.stop is not None and self._at < gap.stop and not self._scope.cancelled:
+                raise StreamStalled(f"the origin gave {self._at - gap.start} bytes from {gap.start}, not all")
 
     def _accept(self, exchange: Exchange, resumed: bool) -> bool:
         """Check status and length of the body's response; whether there is a body to read."""
@@ -184,11 +215,9 @@ class Download:
         self.stream.feed_body(chunk)
         self._at += len(chunk)
         self._read += len(chunk)
-        if self._asked is not None and self._read >= LEARN_BYTES:
-            self._pool.lines.learn(self._url, self._timeline.now() - self._asked)
-            self._asked = None
-        if self._read > HEDGE_AFTER and not self._head.ended:
-            self.stream.expect_no_more()
+        self._fetch_wanted()
+
+    def _fetch_wanted(self) -> None:
         wanted = self.stream.wanted
         if wanted is not None and self._ranges:
             try:

@@ -1,9 +1,4 @@
-"""The extra connections to each origin, opened beforehand, for the first bytes of a video.
-
-A connection that was idle sends about 14 KB in its first round trip, twice that in the next, and so on (RFC
-6928, RFC 5681 section 4.1). An index and a first key frame are some 100 KB: three or four round trips on one
-connection, a single one on eight.
-"""
+"""The extra connections to each origin, opened beforehand, over which a video is fetched in ranges."""
 
 from __future__ import annotations
 
@@ -22,11 +17,6 @@ from services.download.network import GuardedBackend
 from services.errors import TransportError
 from services.settings import Settings
 
-LEARN_BYTES = 100_000
-"""About an index and a first key frame."""
-QUICK = 1.6
-"""Round trips; from a window of ten packets it takes three or four."""
-
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +25,6 @@ class _Origin:
         self.lock = threading.Lock()
         self.lines: list[Line] = []
         self.refused = False
-        self.needless = False
         self.round_trip_s = 0.0
 
 
@@ -44,7 +33,7 @@ class Lines:
 
     Args:
         backend: How sockets are opened.
-        settings: HEAD_CONNECTIONS, HEAD_MIN_RTT_MS, CA_FILE and time-outs.
+        settings: RANGE_CONNECTIONS, RANGE_MIN_RTT_MS, CA_FILE and time-outs.
     """
 
     def __init__(self, backend: GuardedBackend, settings: Settings) -> None:
@@ -65,8 +54,8 @@ class Lines:
         Returns:
             Lines that are open. One that could not be opened is tried again at the next call.
         """
-        count = self._settings.head_connections
-        if not count or round_trip_s * 1000 < self._settings.head_min_rtt_ms:
+        count = self._settings.range_connections
+        if not count or round_trip_s * 1000 < self._settings.range_min_rtt_ms:
             return 0
         origin = self._origin(url)
         if origin.refused or not origin.lock.acquire(blocking=False):
@@ -85,33 +74,23 @@ class Lines:
             origin.lock.release()
 
     @contextmanager
-    def borrow(self, url: str) -> Iterator[list[Line]]:
-        """The open lines to a URL's origin, for as long as the context lasts; none while others have them."""
+    def borrow(self, url: str) -> Iterator[tuple[list[Line], float]]:
+        """The open lines to a URL's origin and its round trip, s, for as long as the context lasts.
+
+        There are none while others have them.
+        """
         origin = self._origin(url)
-        if origin.refused or origin.needless or not origin.lock.acquire(blocking=False):
-            yield []
+        if origin.refused or not origin.lock.acquire(blocking=False):
+            yield [], 0.0
             return
         try:
-            yield [line for line in origin.lines if line.is_open]
+            yield [line for line in origin.lines if line.is_open], origin.round_trip_s
         finally:
             origin.lock.release()
 
     def refuse(self, url: str) -> None:
         """Leave this origin's lines alone from now on: it does not answer ranges directly."""
         self._origin(url).refused = True
-
-    def learn(self, url: str, seconds: float) -> None:
-        """Take note of how quickly the body's own connection begins; the next download is guided by it.
-
-        A server with BBR begins at the rate it remembers, and the lines would only be in its way. One with
-        CUBIC, which most are, begins anew after each idle time.
-
-        Args:
-            url: What was fetched.
-            seconds: From the request to the first `LEARN_BYTES` of the body, on an open connection.
-        """
-        origin = self._origin(url)
-        origin.needless = seconds < QUICK * origin.round_trip_s
 
     def close(self) -> None:
         """Close every line."""

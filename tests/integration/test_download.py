@@ -48,7 +48,7 @@ def server(folder: Path) -> Iterator[DemoOrigin]:
 
 def make_settings(origin: DemoOrigin, **overrides: object) -> Settings:
     values = {"ca_file": str(origin.ca_file), "allow_private_addresses": True, "stall_timeout_s": 2.0}
-    values["head_connections"] = 0  # tests/integration/test_head.py
+    values["range_connections"] = 0  # tests/integration/test_ranges.py
     return load_settings(**(values | overrides))
 
 

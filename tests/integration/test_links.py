@@ -46,7 +46,7 @@ def make_settings(origin: DemoOrigin, **overrides: Any) -> Settings:
         "ca_file": str(origin.ca_file),
         "allow_private_addresses": True,
         "device": "cpu",
-        "head_min_rtt_ms": 0,
+        "range_min_rtt_ms": 0,
     }
     return load_settings(**(values | overrides))
 
@@ -67,7 +67,7 @@ def answer(
         return found, timeline.to_dict()["facts"]
     finally:
         pool.close()
-        left = [t.name for t in threading.enumerate() if t.name.startswith(("touchline-d", "touchline-h"))]
+        left = [t.name for t in threading.enumerate() if t.name.startswith(("touchline-d", "touchline-r"))]
         assert left == []
 
 
@@ -83,8 +83,8 @@ def reference(origin: DemoOrigin, kinds: ServedKinds) -> bytes:
     ("warm", "overrides", "head"),
     [
         (True, {}, "10/10"),
-        (True, {"head_connections": 3}, "3/3"),
-        (True, {"head_connections": 0}, None),
+        (True, {"range_connections": 3}, "3/3"),
+        (True, {"range_connections": 0}, None),
         (False, {}, None),
         (True, {"use_connection_pool": False}, None),
         (True, {"chunked_streaming": False}, "10/10"),
@@ -102,7 +102,7 @@ def test_every_path_gives_the_same_bytes(
 ) -> None:
     found, facts = answer(kinds, make_settings(origin, **overrides), origin.url(name), warm=warm)
     assert not found.partial
-    assert facts.get("head_pieces") == head
+    assert facts.get("lines") == head
     assert frames_part(found.body) == reference
 
 
@@ -121,7 +121,7 @@ def test_a_connection_that_breaks_off_is_resumed_to_the_same_bytes(
 def test_a_link_that_ends_in_the_middle_gives_the_best_answer(
     origin: DemoOrigin, kinds: ServedKinds, fault: dict[str, object]
 ) -> None:
-    settings = make_settings(origin, stall_timeout_s=0.5, head_connections=0)
+    settings = make_settings(origin, stall_timeout_s=0.5, range_connections=0)
     found, facts = answer(kinds, settings, origin.url("front.mp4", **fault), deadline_s=30)
     assert found.partial
     assert facts["broke_off"]
@@ -133,7 +133,7 @@ def test_a_link_that_ends_in_the_middle_gives_the_best_answer(
 def test_ten_kilobytes_a_second_end_by_the_deadline(
     origin: DemoOrigin, kinds: ServedKinds, lines: int
 ) -> None:
-    settings = make_settings(origin, head_connections=lines)
+    settings = make_settings(origin, range_connections=lines)
     deadline = time.time() + 4.0
     try:
         found, _ = answer(kinds, settings, origin.url("front.mp4", rate=10_000), deadline_s=4.0)

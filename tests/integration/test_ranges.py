@@ -1,10 +1,11 @@
-"""The first bytes over several lines, against a real TLS origin, with every fault of one of them."""
+"""A file over several lines in ranges, against a real TLS origin, with every fault of one of them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,9 @@ from services.cancel import CancelScope
 from services.deadline import Deadline
 from services.demo.origin import DemoOrigin
 from services.demo.origin_faults import Fault
+from services.download.blocks import PIECE
 from services.download.fetch import Download
-from services.download.head import PIECE
+from services.download.line import Line
 from services.download.pool import ConnectionPool
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
@@ -39,8 +41,8 @@ def settings(server: DemoOrigin) -> Settings:
         ca_file=str(server.ca_file),
         allow_private_addresses=True,
         stall_timeout_s=3.0,
-        head_connections=COUNT,
-        head_min_rtt_ms=0,
+        range_connections=COUNT,
+        range_min_rtt_ms=0,
     )
 
 
@@ -52,10 +54,18 @@ def pool(server: DemoOrigin, settings: Settings) -> Iterator[ConnectionPool]:
     pool.close()
 
 
-def fetch_again(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, Timeline]:
-    """As an origin that begins slowly, whatever the loopback did before."""
-    pool.lines.learn(url, 60.0)
-    return fetch(pool, url, settings)
+def hang(line: Line) -> None:
+    """From now on its requests get lost on the way, as packets do."""
+    held = line.socket
+
+    class Deaf:
+        def send(self, data: bytes) -> int:
+            return len(data)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(held, name)
+
+    line._socket = Deaf()  # type: ignore[assignment]
 
 
 def fetch(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, Timeline]:
@@ -70,19 +80,22 @@ def fetch(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, Ti
         assert download.join(10), "a thread was left behind"
 
 
-def test_head_and_end_come_in_pieces_and_the_body_from_behind_them(
+def test_the_file_comes_in_ranges_over_all_lines(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("head_pieces") == f"{COUNT}/{COUNT}"
-    ranges = {request.range for request in server.requests() if request.method == "GET"}
-    front = (COUNT - 2) * PIECE
-    assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}", f"bytes={front}-"} <= ranges
+    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    asked = [request for request in server.requests() if request.method == "GET"]
+    ranges = {request.range for request in asked}
+    assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}"} <= ranges
+    assert None not in ranges, "nobody asked for the whole file"
+    # the end is asked for in two pieces, one within the other; nothing else comes twice
+    assert timeline.fact("bytes") == len(BODY) + PIECE
     assert server.stats().handshakes == COUNT + 1
-    again, timeline = fetch_again(pool, server.url("body.bin"), settings)
+    again, timeline = fetch(pool, server.url("body.bin"), settings)
     assert again == BODY
-    assert timeline.fact("head_pieces") == f"{COUNT}/{COUNT}"
+    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
     assert server.stats().handshakes == COUNT + 1
 
 
@@ -102,7 +115,7 @@ def test_the_index_at_the_end_needs_no_request_of_its_own(
 def test_a_file_shorter_than_its_head(server: DemoOrigin, pool: ConnectionPool, settings: Settings) -> None:
     body, timeline = fetch(pool, server.url("small.bin"), settings)
     assert body == SMALL
-    assert timeline.fact("head_pieces") == f"{COUNT}/{COUNT}"
+    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
 
 
 def test_lines_that_died_while_idle_are_made_up_for_and_opened_again(
@@ -111,11 +124,11 @@ def test_lines_that_died_while_idle_are_made_up_for_and_opened_again(
     server.drop_connections()
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("head_pieces") != f"{COUNT}/{COUNT}"
+    assert timeline.fact("lines") != f"{COUNT}/{COUNT}"
     pool.warmup(server.base_url)
-    body, timeline = fetch_again(pool, server.url("body.bin"), settings)
+    body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("head_pieces") == f"{COUNT}/{COUNT}"
+    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
 
 
 @pytest.mark.parametrize(
@@ -131,20 +144,64 @@ def test_origins_that_do_not_answer_ranges_lose_nothing(
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == wanted
     if fault.no_range or fault.redirect:
-        assert timeline.fact("head_pieces") is None
+        assert timeline.fact("lines") is None
 
 
-def test_a_head_that_hangs_is_fetched_over_the_body_s_connection(
+def test_what_a_line_that_hangs_was_asked_for_the_others_bring(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
     # one line is lent out: it answers never, as one whose packets are lost
     lines = pool.lines
-    with lines.borrow(server.url("body.bin")) as held:
+    with lines.borrow(server.url("body.bin")) as (held, _):
         silent = held[2]
-    silent.send = lambda *_: None  # type: ignore[method-assign]
+    hang(silent)
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("jumps") >= 1
+    assert timeline.fact("lines") == f"{COUNT - 1}/{COUNT}"
+    assert timeline.fact("handshakes") is None
+
+
+def test_the_pool_s_connection_takes_over_when_all_lines_hang(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    with pool.lines.borrow(server.url("body.bin")) as (held, _):
+        for line in held:
+            hang(line)
+    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    assert body == BODY
+    assert timeline.fact("takeovers") == 1
+    assert timeline.fact("handshakes") is None
+    pool.warmup(server.base_url)
+    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+
+
+def test_lines_that_answer_late_go_on_and_nothing_comes_twice(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    # all are silent for longer than working lines are, the pool's connection for as long
+    body, timeline = fetch(pool, server.url("body.bin", delay=0.6), settings)
+    assert body == BODY
+    assert timeline.fact("takeovers") in (None, 1)
+
+
+def test_a_line_that_the_origin_closes_in_the_middle_loses_nothing(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    with pool.lines.borrow(server.url("body.bin")) as (held, _):
+        broken = held[1]
+    receive, left = broken.receive, [2]
+
+    def breaks_off(give: Callable[[int, bytes], None]) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError("the origin closed the connection")
+        return receive(give)
+
+    broken.receive = breaks_off  # type: ignore[method-assign]
+    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    assert body == BODY
+    assert timeline.fact("lines") == f"{COUNT - 1}/{COUNT}"
 
 
 def test_a_cancel_ends_head_and_body_and_leaves_the_pool_usable(
@@ -156,30 +213,14 @@ def test_a_cancel_ends_head_and_body_and_leaves_the_pool_usable(
     download.start()
     scope.cancel()
     assert download.join(10)
-    assert not [t.name for t in threading.enumerate() if t.name == "touchline-head"]
+    assert not [t.name for t in threading.enumerate() if t.name == "touchline-ranges"]
     assert fetch(pool, server.url("body.bin"), settings)[0] == BODY
 
 
 def test_near_origins_get_no_lines(server: DemoOrigin, settings: Settings) -> None:
-    far = settings.model_copy(update={"head_min_rtt_ms": 5000.0})
+    far = settings.model_copy(update={"range_min_rtt_ms": 5000.0})
     pool = ConnectionPool(far)
     pool.warmup(server.base_url)
     assert fetch(pool, server.url("body.bin"), far)[0] == BODY
     assert server.stats().handshakes == 1
     pool.close()
-
-
-def test_lines_rest_where_the_body_s_own_connection_begins_quickly(
-    server: DemoOrigin, pool: ConnectionPool, settings: Settings
-) -> None:
-    url = server.url("body.bin")
-    pool.lines.learn(url, 0.0)
-    assert fetch(pool, url, settings)[1].fact("head_pieces"), "the round trip is not known yet"
-    pool.warmup(server.base_url)
-    pool.lines.learn(url, 0.0)
-    body, timeline = fetch(pool, url, settings)
-    assert body == BODY
-    assert timeline.fact("head_pieces") is None
-    body, timeline = fetch_again(pool, url, settings)
-    assert body == BODY
-    assert timeline.fact("head_pieces") == f"{COUNT}/{COUNT}"

@@ -1,0 +1,93 @@
+"""What of a resource is still to be asked for, and how much of it a line is given at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.download.span import Span
+
+PIECE = 13_500
+"""With its headers, what a connection that was idle sends in its first round trip (RFC 6928)."""
+LARGEST = 54_000
+"""Larger blocks gain nothing, and keep those that wait for the front waiting for longer."""
+ROUND_TRIP_RATE = 540_000
+"""Bytes a second for which a line must have asked: on a longer way blocks have to be larger."""
+
+
+class Blocks:
+    """The rest of a resource, handed out from its beginning in blocks.
+
+    Blocks are small at the beginning, since connections begin slowly (RFC 5681, section 3.1), grow with what
+    has been asked for already, and get smaller again towards the end, so that no line has a large one left
+    when the others are done.
+
+    Args:
+        lines: Lines that take part.
+        round_trip_s: The way's.
+    """
+
+    def __init__(self, lines: int, round_trip_s: float) -> None:
+        self._lines = max(1, lines)
+        self._largest = max(LARGEST, int(ROUND_TRIP_RATE * round_trip_s))
+        self._left: list[Span] = [Span(0, None)]
+
+    @property
+    def left(self) -> bool:
+        """Whether there is any."""
+        return bool(self._left)
+
+    @property
+    def next_offset(self) -> int | None:
+        """Where the next block begins."""
+        return self._left[0].start if self._left else None
+
+    def take(self) -> Span | None:
+        """The next block, or None when there is none left."""
+        if not self._left:
+            return None
+        span = self._left[0]
+        size = min(self._largest, span.start // self._lines)
+        known = self._known_bytes()
+        if known is not None:
+            size = min(size, known // (2 * self._lines))
+        stop = span.start + max(PIECE, size)
+        if span.stop is not None and stop >= span.stop:
+            self._left.pop(0)
+            return span
+        self._left[0] = Span(stop, span.stop)
+        return Span(span.start, stop)
+
+    def give_back(self, span: Span) -> None:
+        """It did not come: somebody else has to bring it, and first."""
+        if not span.is_empty:
+            self._left.insert(0, span)
+            self._left.sort(key=lambda left: left.start)
+
+    def end_at(self, size: int) -> None:
+        """Say how long the resource is."""
+        self.keep([Span(0, size)])
+
+    def keep(self, wanted: Iterable[Span]) -> None:
+        """Leave out everything but these spans; rising and apart from each other."""
+        kept: list[Span] = []
+        wanted = list(wanted)
+        for span in self._left:
+            for part in wanted:
+                both = Span(max(span.start, part.start), _smaller(span.stop, part.stop))
+                if not both.is_empty:
+                    kept.append(both)
+        self._left = kept
+
+    def _known_bytes(self) -> int | None:
+        total = 0
+        for span in self._left:
+            if span.stop is None:
+                return None
+            total += span.stop - span.start
+        return total
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
