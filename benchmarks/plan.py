@@ -39,6 +39,7 @@ class Options:
         env: Settings by the names of their variables.
         quick: Four seconds of video, one round, the few rows that matter.
         index_last: Also the clip whose index is at its end.
+        ways: Rows to measure, by name; empty: all of them.
         out: Folder of the results.
     """
 
@@ -49,13 +50,13 @@ class Options:
     env: Mapping[str, str] = field(default_factory=dict)
     quick: bool = False
     index_last: bool = True
+    ways: Sequence[str] = ()
     out: Path = Path("bench-out")
 
     def rows(self) -> tuple[str, ...]:
         """The rows, in the order of the table."""
-        if self.quick:
-            return FEW
-        return ALL + (INDEX_LAST if self.index_last else ())
+        rows = FEW if self.quick else ALL + (INDEX_LAST if self.index_last else ())
+        return tuple(row for row in rows if not self.ways or row in self.ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,11 @@ def make_plan(options: Options, lacks: Sequence[str], known: Sequence[str]) -> P
         known: Congestion controls of its kernel.
 
     Raises:
-        SettingsError: A link or congestion control has a name that does not exist.
+        SettingsError: A link, congestion control or way has a name that does not exist.
     """
+    for name in options.ways:
+        if name not in ALL + INDEX_LAST:
+            raise SettingsError(f"no way {name!r}; ways: {', '.join(ALL + INDEX_LAST)}")
     for name, allowed in ((n, tuple(LINKS)) for n in options.links):
         if name not in allowed:
             raise SettingsError(f"no link {name!r}; links: {', '.join(allowed)}")

@@ -42,6 +42,7 @@ def bench(
     check_plan: Annotated[
         bool, typer.Option(help="Instead: what `touchline plan` foretells beside what two workers do.")
     ] = False,
+    ways: Annotated[str, typer.Option(help="Rows to measure, comma-separated; all when not given.")] = "",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("bench-out"),
 ) -> None:
     """Ours beside the usual ways and the floors, on emulated links; leaves table, JSON and plot."""
@@ -68,6 +69,7 @@ def bench(
         env=_environment(change or [], profile),
         quick=quick,
         index_last=index_last,
+        ways=_words(ways),
         out=out,
     )
     results = importlib.import_module("benchmarks.bench").run_bench(options, say)

@@ -10,7 +10,7 @@ PIECE = 13_500
 """With its headers, what a connection that was idle sends in its first round trip (RFC 6928)."""
 LARGEST = 54_000
 """Larger blocks gain nothing, and keep those that wait for the front waiting for longer."""
-ROUND_TRIP_RATE = 540_000
+ROUND_TRIP_RATE = 270_000
 """Bytes a second for which a line must have asked: on a longer way blocks have to be larger."""
 
 
@@ -46,7 +46,8 @@ class Blocks:
         if not self._left:
             return None
         span = self._left[0]
-        size = min(self._largest, span.start // self._lines)
+        begun = span.start >= PIECE * self._lines
+        size = min(self._largest, 2 * span.start // self._lines) if begun else PIECE
         known = self._known_bytes()
         if known is not None:
             size = min(size, known // (2 * self._lines))

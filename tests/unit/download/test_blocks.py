@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from services.download.blocks import LARGEST, PIECE, Blocks
+from services.download.span import Span
+
+
+def taken(blocks: Blocks) -> list[Span]:
+    spans = []
+    while (span := blocks.take()) is not None:
+        spans.append(span)
+    return spans
+
+
+@pytest.mark.parametrize("size", [1, PIECE, 2_000_000, 6_000_001])
+@pytest.mark.parametrize("lines", [1, 3, 10])
+def test_every_byte_is_handed_out_once_from_the_front(size: int, lines: int) -> None:
+    blocks = Blocks(lines, 0.04)
+    blocks.end_at(size)
+    spans = taken(blocks)
+    assert spans[0].start == 0
+    assert spans[-1].stop == size
+    assert [span.stop for span in spans[:-1]] == [span.start for span in spans[1:]]
+    assert not blocks.left
+
+
+def test_blocks_fit_the_first_round_trip_then_grow_and_shrink_again() -> None:
+    blocks = Blocks(10, 0.04)
+    first = [blocks.take() for _ in range(10)]
+    assert all(span is not None and span.stop == span.start + PIECE for span in first)
+    blocks.end_at(6_000_000)
+    sizes = [(span.stop or 0) - span.start for span in taken(blocks)]
+    assert max(sizes) == LARGEST
+    assert sizes[0] < LARGEST
+    assert sizes[-2] == PIECE
+
+
+def test_a_long_way_has_larger_blocks() -> None:
+    near, far = Blocks(10, 0.04), Blocks(10, 0.6)
+    for blocks in (near, far):
+        blocks.end_at(50_000_000)
+    largest = [max((span.stop or 0) - span.start for span in taken(blocks)) for blocks in (near, far)]
+    assert largest[0] == LARGEST
+    assert largest[1] > 2 * LARGEST
+
+
+def test_what_did_not_come_is_handed_out_next() -> None:
+    blocks = Blocks(2, 0.04)
+    blocks.end_at(200_000)
+    first, second = blocks.take(), blocks.take()
+    assert first is not None
+    assert second is not None
+    blocks.give_back(Span(second.start + 100, second.stop))
+    blocks.give_back(Span(first.stop or 0, first.stop))  # all of it had come
+    assert blocks.next_offset == second.start + 100
+    rest = taken(blocks)
+    assert rest[0] == Span(second.start + 100, second.stop)
+    assert rest[-1].stop == 200_000
+
+
+def test_only_what_is_needed_is_handed_out() -> None:
+    blocks = Blocks(1, 0.04)
+    assert blocks.take() == Span(0, PIECE)
+    blocks.keep([Span(0, 10), Span(PIECE + 5, PIECE + 25), Span(900_000, None)])
+    assert blocks.take() == Span(PIECE + 5, PIECE + 25)
+    blocks.end_at(900_100)
+    assert taken(blocks) == [Span(900_000, 900_100)]
+    blocks.end_at(10)
+    assert blocks.take() is None
+    assert blocks.next_offset is None
