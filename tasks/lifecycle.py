@@ -130,7 +130,8 @@ def _start(**_: Any) -> None:
     # collecting garbage of millions of imported objects costs a 45 ms pause in the middle of an answer
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
+    # and an answer is a hundred thousand objects; what a challenge leaves is collected behind it
+    gc.set_threshold(1_000_000, 50, 50)
     ready.write_state(ready.READY, _device_name())
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from services.video.orientation import shown_size
 
 Image = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.uint8]
 PAD = 114
 """Grey of the padding, as the models were trained with."""
 STEP = 32
@@ -106,7 +107,6 @@ def _is_plain(picture: av.VideoFrame) -> bool:
 
 
 def _fast(picture: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uint8]:
-    how = cv2.INTER_AREA if width <= picture.width else cv2.INTER_LINEAR
     packed = np.empty((height * 3 // 2, width), np.uint8)
     half = (height // 2, width // 2)
     quarter = half[0] * half[1]
@@ -121,8 +121,28 @@ def _fast(picture: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uin
         pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[
             :, : plane.width
         ]
-        cv2.resize(pixels, (place.shape[1], place.shape[0]), dst=place, interpolation=how)
+        _shrink(pixels, place)
     return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2RGB_I420), np.uint8)
+
+
+def _shrink(pixels: Plane, place: Plane) -> None:
+    """Fill `place` with the mean of the pixels behind each of its own, or nearly so.
+
+    OpenCV averages quickly where a whole number of pixels becomes one. Elsewhere its mean takes five times as
+    long as a box of the nearest odd width and linear interpolation between the results do.
+    """
+    size = (place.shape[1], place.shape[0])
+    across, down = pixels.shape[1] / size[0], pixels.shape[0] / size[1]
+    if across.is_integer() and down.is_integer():
+        cv2.resize(pixels, size, dst=place, interpolation=cv2.INTER_AREA)
+        return
+    box = (_nearest_odd(across), _nearest_odd(down))
+    smooth = pixels if box == (1, 1) else cv2.blur(pixels, box)
+    cv2.resize(smooth, size, dst=place, interpolation=cv2.INTER_LINEAR)
+
+
+def _nearest_odd(scale: float) -> int:
+    return max(1, 2 * round((scale - 1) / 2) + 1)
 
 
 def _general(picture: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uint8]:
