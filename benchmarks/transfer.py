@@ -76,7 +76,7 @@ def _ours(url: str, ca_file: str, idle_s: float, lines: int) -> Callable[[], lis
         stream.read_at(0, 1)
         for wanted in (1, HEAD_BYTES, (stream.size or 0) // 2, stream.size or 0):
             while stream.received < wanted:
-                stream.wait_for(wanted, 1.0)
+                stream.wait_for(0, wanted, 1.0)
             seconds.append(time.perf_counter() - begin)
         scope.cancel()
         download.join(5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
@@ -39,6 +40,7 @@ class ByteStream:
         self._jumps = jumps
         self._changed = threading.Condition()
         self._called = threading.Event()
+        self._needed: Sequence[Span] | None = None
         self._there = Segments()
         self._released = 0
         self._body_at = 0
@@ -89,11 +91,19 @@ class ByteStream:
             return self._there.end_at(max(offset, self._released))
 
     def missing(self) -> Span:
-        """The first gap; empty at the end when there is none."""
+        """The first gap in what is needed; empty, at the end, when there is none."""
         with self._changed:
-            start = self._front()
-            stop = self._there.next_start(start)
-            return Span(start, self._size if stop is None else stop)
+            for needed in self._needed or (Span(0, None),):
+                start = self._there.end_at(max(needed.start, self._released))
+                if needed.stop is None or start < needed.stop:
+                    ends = (self._there.next_start(start), self._size, needed.stop)
+                    return Span(start, min((end for end in ends if end is not None), default=None))
+            return Span(start, start)
+
+    def need_only(self, spans: Sequence[Span]) -> None:
+        """Say that readers need nothing but these spans, rising and apart from each other; at least one."""
+        with self._changed:
+            self._needed = spans
 
     def set_size(self, size: int) -> None:
         """Say how long the resource is."""
@@ -105,6 +115,8 @@ class ByteStream:
         """Say that these bytes are under way, so that nobody else fetches them."""
         with self._changed:
             self._expected.append(span)
+            if self._wanted is not None and self._wanted.start in span:
+                self._wanted = None
 
     def expect_suffix(self, length: int) -> None:
         """Say that the last bytes, counted from the end that may not be known yet, are under way."""
@@ -190,11 +202,11 @@ class ByteStream:
                 self._wait_for_more(offset)
             return self._there.get(offset, most)
 
-    def wait_for(self, received: int, timeout: float) -> None:
-        """Wait until that many bytes from the beginning or all are there, at most `timeout` seconds."""
+    def wait_for(self, offset: int, length: int, timeout: float) -> None:
+        """Wait until those bytes, or all, are there, at most `timeout` seconds; it hurries nobody."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._front() >= received or self._ended or self._error or self._scope.cancelled,
+                lambda: self._has(offset, length) or self._error or self._scope.cancelled,
                 self._deadline.bound(timeout),
             )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from services.cancel import CancelScope
 from services.deadline import Deadline
@@ -42,6 +42,7 @@ class Download:
         deadline: Bounds every wait.
         scope: Its cancel ends the thread and resets its HTTP/2 streams.
         timeline: Gets `connect`, `first_byte` and `download`, and facts about the connection.
+        sparse: Whether `fetch_only` will name less than the whole: until then the lines fetch the head alone.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Download:
         deadline: Deadline,
         scope: CancelScope,
         timeline: Timeline,
+        *,
+        sparse: bool = False,
     ) -> None:
         self._pool = pool
         self._url = url
@@ -66,7 +69,10 @@ class Download:
         self._read = 0
         self._thread = threading.Thread(target=self._run, name="touchline-download", daemon=True)
         self.stream = ByteStream(deadline, scope, jumps=self._ranges)
-        self._lines = RangeFetch(pool.lines, url, self.stream, deadline, scope, timeline, self._limit)
+        self._lines = RangeFetch(
+            pool.lines, url, self.stream, deadline, scope, timeline, self._limit, hold=sparse
+        )
+        self._only = False
         self._over_lines = False
 
     def start(self) -> ByteStream:
@@ -75,6 +81,17 @@ class Download:
             self._over_lines = self._lines.start()
         self._thread.start()
         return self.stream
+
+    def fetch_only(self, spans: Sequence[Span] | None) -> None:
+        """Say which bytes are needed; a body that comes over a single connection comes whole all the same.
+
+        Args:
+            spans: Rising and apart from each other, at least one; None: all of them.
+        """
+        if self._over_lines and spans is not None:
+            self._only = True
+            self.stream.need_only(spans)
+        self._lines.fetch_only(spans)
 
     def join(self, timeout: float) -> bool:
         """Wait for its threads to end; whether they did."""
@@ -89,6 +106,10 @@ class Download:
             if self._over_lines:
                 self._stand_by()
             self._fetch_missing()
+            while self._only and not self._scope.cancelled:
+                # the rest is not there: should somebody need some of it after all, it is fetched
+                self._fetch_wanted()
+                self.stream.wait_until_called(POLL_S)
             self._scope.check("download")
             self.stream.finish()
         except ChallengeError as error:
@@ -219,7 +240,7 @@ class Download:
 
     def _fetch_wanted(self) -> None:
         wanted = self.stream.wanted
-        if wanted is not None and self._ranges:
+        if wanted is not None and self._ranges and not self._lines.holds:
             try:
                 self._fetch_span(wanted)
             except ChallengeError:

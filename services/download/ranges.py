@@ -34,6 +34,7 @@ SUFFIX_PIECES = 2
 LEAST = 6
 POLL_S = 0.05
 HOLD_POLL_S = 0.005
+BEYOND = 1 << 62
 SILENCE_S = 0.3
 SILENCE_ROUND_TRIPS = 4.0
 
@@ -114,8 +115,10 @@ class RangeFetch:
         self._blocks = Blocks(len(lines), round_trip_s)
         self.patience_s = max(SILENCE_S, SILENCE_ROUND_TRIPS * round_trip_s)
         self._ask_for_head()
-        if not self._hold:
-            self._ask_for_more()
+        if self._hold:
+            # a reader that waits for more than the head has to say so
+            self._stream.body_from(BEYOND)
+        self._ask_for_more()
         if not self._tasks:
             self._selector.close()
             self._held.close()
@@ -136,6 +139,11 @@ class RangeFetch:
         """Whether all lines have been silent for longer than a working one is."""
         waits = any(task.line.unanswered for task in tuple(self._tasks))
         return waits and not self.ended and time.monotonic() - self._heard > self.patience_s
+
+    @property
+    def holds(self) -> bool:
+        """Whether it waits to be told what is needed."""
+        return self._hold and not self.ended
 
     def fetch_only(self, spans: Sequence[Span] | None) -> None:
         """Say what is needed, rising and apart from each other; None: all of it."""
@@ -261,11 +269,14 @@ class RangeFetch:
         return silent if len(silent) < len(self._tasks) else []
 
     def _obey(self) -> None:
-        if not (self._hold and self._told.is_set()):
-            return
-        self._hold = False
-        if self._only is not None:
-            self._blocks.keep(self._only)
+        """Leave out what is not needed; where the head is not enough to tell, hold back no longer."""
+        if self._told.is_set():
+            self._told.clear()
+            self._hold = False
+            if self._only is not None:
+                self._blocks.keep(self._only)
+        elif self._hold and self._stream.wanted is not None:
+            self._hold = False
 
     def _end(self) -> None:
         lasted = len(self._tasks)

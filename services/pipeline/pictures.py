@@ -12,6 +12,7 @@ from services.contracts.challenge import ChallengeFrame
 from services.deadline import Deadline
 from services.download.pool import ConnectionPool
 from services.download.small import fetch_small
+from services.download.span import Span
 from services.errors import InvalidChallenge, TooLarge
 from services.settings import Settings
 from services.timeline import Timeline
@@ -62,6 +63,9 @@ class Pictures:
         clip = PictureClip(len(self._frames), self._load, max_pixels)
         self._timeline.mark("index")
         return clip
+
+    def fetch_only(self, spans: Sequence[Span] | None) -> None:
+        """Each picture is fetched when its turn comes."""
 
     def join(self, timeout: float) -> bool:
         """Nothing of its own runs: a read ends with the cancel."""

@@ -22,6 +22,7 @@ from services.pipeline.batching import BatchSchedule, Lanes
 from services.pipeline.costs import Costs
 from services.pipeline.effort import available, choose
 from services.pipeline.pictures import Pictures
+from services.pipeline.sparse import needed_bytes
 from services.pipeline.stage import Ahead, TimedOut
 from services.settings import Settings
 from services.timeline import Timeline
@@ -74,7 +75,8 @@ def run_challenge(
     pool = runtime.pool if settings.use_connection_pool else ConnectionPool(settings)
     source: Download | Pictures
     if challenge.video_url:
-        source = Download(pool, challenge.video_url, settings, deadline, scope, timeline)
+        sparse = settings.frame_profile == "keyframes"
+        source = Download(pool, challenge.video_url, settings, deadline, scope, timeline, sparse=sparse)
     else:
         source = Pictures(pool, challenge.pictures, settings, deadline, scope, timeline)
     try:
@@ -126,6 +128,7 @@ class _Work:
             stride=plan.stride,
             reader=clip.reader,
         )
+        self._source.fetch_only(needed_bytes(clip.index, plan))
         self._assembly = kind.assemble(self._challenge, clip, plan, settings, predictor)
 
         def predict(batch: Sequence[Frame]) -> Sequence[Any]:

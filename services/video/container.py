@@ -43,7 +43,7 @@ class ContainerClip:
 
     def __init__(self, source: ByteSource, limits: DecodeLimits) -> None:
         self._limits = limits
-        source.wait_for(limits.min_start_bytes, limits.start_timeout_s)
+        source.wait_for(0, limits.min_start_bytes, limits.start_timeout_s)
         self._file = SourceFile(source, seeks=not _is_in_order(source))
         self._container = self._open(source)
         self._stream = self._main_stream()

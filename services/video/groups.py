@@ -75,9 +75,9 @@ class Groups:
         """Whether a group begins at a marked sample; waits for its bytes."""
         known = self._known.get(position)
         if known is None:
-            end = int(self._index.offsets[position] + self._index.sizes[position])
+            place = int(self._index.offsets[position]), int(self._index.sizes[position])
             # a look ahead: asking for the bytes now would have them fetched before those that come first
-            self._source.wait_for(end, _PATIENCE_S)
+            self._source.wait_for(*place, _PATIENCE_S)
             data = self.read(position)
             known = data is not None and self._nals.look(data).restarts
             self._known[position] = known

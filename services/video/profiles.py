@@ -61,7 +61,10 @@ def needed_samples(index: Mp4Index, plan: FramePlan, gap: int = 0) -> list[tuple
     Returns:
         (offset, size) by rising offset; none touches the next.
     """
-    positions = needed_positions(index, plan)
+    needed = needed_positions(index, plan)
+    # whether a group ends before the next sync sample, that sample's bytes say
+    looked_at = index.sync[index.sync <= needed[-1]]
+    positions = np.union1d(needed, looked_at)
     ranges: list[tuple[int, int]] = []
     for at in positions[np.argsort(index.offsets[positions], kind="stable")]:
         offset, size = int(index.offsets[at]), int(index.sizes[at])

@@ -24,8 +24,8 @@ class ByteSource(Protocol):
     def wait_complete(self) -> None:
         """Wait for the last byte."""
 
-    def wait_for(self, received: int, timeout: float) -> None:
-        """Wait for that many bytes from the beginning, at most `timeout` seconds."""
+    def wait_for(self, offset: int, length: int, timeout: float) -> None:
+        """Wait for those bytes, at most `timeout` seconds; it makes nobody fetch them sooner."""
 
     def release(self, before: int) -> None:
         """Say that nothing before an offset will be read again."""
@@ -53,7 +53,7 @@ class MemorySource:
     def wait_complete(self) -> None:
         """Nothing to wait for."""
 
-    def wait_for(self, received: int, timeout: float) -> None:
+    def wait_for(self, offset: int, length: int, timeout: float) -> None:
         """Nothing to wait for."""
 
     def release(self, before: int) -> None:

@@ -107,6 +107,19 @@ def test_every_path_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize("name", ["front.mp4", "last.mp4"])
+def test_key_frames_alone_cost_their_bytes_alone(origin: DemoOrigin, kinds: ServedKinds, name: str) -> None:
+    keys: dict[str, Any] = {"frame_profile": "keyframes"}
+    whole, facts = answer(kinds, make_settings(origin, range_connections=0, **keys), origin.url(name))
+    size = facts["bytes"]
+    assert facts["plan"] == "keyframes"
+    sparse, facts = answer(kinds, make_settings(origin, **keys), origin.url(name))
+    assert frames_part(sparse.body) == frames_part(whole.body)
+    assert facts["bytes"] < 0.8 * size
+    assert facts["lines"] == "10/10"
+    assert "jumps" not in facts
+
+
+@pytest.mark.parametrize("name", ["front.mp4", "last.mp4"])
 def test_a_connection_that_breaks_off_is_resumed_to_the_same_bytes(
     origin: DemoOrigin, kinds: ServedKinds, reference: bytes, name: str
 ) -> None:

@@ -203,9 +203,9 @@ class Arriving:
                 assert self._changed.wait(10)
             return self._data[offset : offset + length]
 
-    def wait_for(self, received: int, timeout: float) -> None:
+    def wait_for(self, offset: int, length: int, timeout: float) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._there >= received or self._error, min(timeout, 10))
+            self._changed.wait_for(lambda: self._there >= offset + length or self._error, min(timeout, 10))
 
     def release(self, before: int) -> None:
         with self._changed:

@@ -1,0 +1,30 @@
+"""Which bytes of a clip a frame plan needs, where that is worth asking for them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.download.span import Span
+from services.video.mp4_index import Mp4Index
+from services.video.plan import FramePlan
+from services.video.profiles import needed_samples
+
+WORTH = 0.7
+"""Share of the frames' bytes from which on everything is fetched: ranges with small holes save nothing."""
+GAP = 13_500
+"""A hole of fewer bytes is fetched as well: a request costs as much."""
+
+
+def needed_bytes(index: Mp4Index | None, plan: FramePlan) -> Sequence[Span] | None:
+    """The bytes that are needed, rising and apart from each other; None for all of them.
+
+    Args:
+        index: The clip's own index; without one nobody can tell.
+        plan: What is to be decoded.
+    """
+    if index is None:
+        return None
+    samples = needed_samples(index, plan, GAP)
+    if sum(size for _, size in samples) >= WORTH * int(index.sizes.sum()):
+        return None
+    return [Span(offset, offset + size) for offset, size in samples]
