@@ -21,8 +21,8 @@ from benchmarks.origins import LabPlace
 from benchmarks.process import WayFailed, WayProcess
 
 GOOD = LINKS["r40"]
-WORSE_AFTER_S = 0.2
-"""Seconds after the begin, when about a tenth of the clip is there."""
+WORSE_AFTER_S = 0.1
+"""Seconds after the begin, when less than a tenth of the clip is there."""
 
 CASES: dict[str, tuple[Link, Link, float | None]] = {
     # before, after, seconds until it is good again
@@ -72,7 +72,7 @@ def _run(lab: Lab, way: WayProcess, job: Job, after: Link, again_s: float | None
             timer.start()
 
     try:
-        way.run(job)  # opens its connections, which what went bad before may have closed
+        way.run(replace(job, idle_s=1.0))
         begun()
         return dict(way.run(job))
     except WayFailed as error:

@@ -121,12 +121,11 @@ class OursDeadline(Ours):
         super().__init__(context, warm=True)
         self.settings = self.settings.model_copy(update={"stall_timeout_s": 3.0})
         self._pool = ConnectionPool(self.settings)
-        self._warm = False
 
     def run(self, job: Job) -> Row:
-        for _ in range(0 if self._warm else 2):
+        # as keep-warm does between challenges; what went bad before may have closed connections
+        for _ in range(2 if job.idle_s else 0):
             self._pool.warmup(job.url)
-        self._warm = True
         return self.answer(self._pool, job.url)
 
     def close(self) -> None:

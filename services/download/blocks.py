@@ -29,6 +29,8 @@ class Blocks:
     def __init__(self, lines: int, round_trip_s: float) -> None:
         self._lines = max(1, lines)
         self._largest = max(LARGEST, int(ROUND_TRIP_RATE * round_trip_s))
+        self._wide = False
+        self._end: int | None = None
         self._left: list[Span] = [Span(0, None)]
 
     @property
@@ -46,11 +48,15 @@ class Blocks:
         if not self._left:
             return None
         span = self._left[0]
-        begun = span.start >= PIECE * self._lines
-        size = min(self._largest, 2 * span.start // self._lines) if begun else PIECE
         known = self._known_bytes()
+        if self._wide:
+            size = LARGEST if known is None else known
+        elif span.start < PIECE * self._lines:
+            size = PIECE
+        else:
+            size = min(self._largest, 2 * span.start // self._lines)
         if known is not None:
-            size = min(size, known // (2 * self._lines))
+            size = min(size, known // (self._lines if self._wide else 2 * self._lines))
         stop = span.start + max(PIECE, size)
         if span.stop is not None and stop >= span.stop:
             self._left.pop(0)
@@ -60,12 +66,18 @@ class Blocks:
 
     def give_back(self, span: Span) -> None:
         """It did not come: somebody else has to bring it, and first."""
+        span = Span(span.start, _smaller(span.stop, self._end))
         if not span.is_empty:
             self._left.insert(0, span)
             self._left.sort(key=lambda left: left.start)
 
+    def widen(self) -> None:
+        """Few large blocks from now on: each request costs the origin too much time."""
+        self._wide = True
+
     def end_at(self, size: int) -> None:
         """Say how long the resource is."""
+        self._end = size
         self.keep([Span(0, size)])
 
     def keep(self, wanted: Iterable[Span]) -> None:

@@ -8,7 +8,6 @@ the body meanwhile waits in its queue.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from services.download.exchange import Exchange
 from services.download.pool import ConnectionPool
 from services.download.ranges import RangeFetch
 from services.download.span import Span
-from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge
+from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge, TransportError
 from services.settings import Settings
 from services.timeline import Timeline
 
@@ -128,18 +127,20 @@ class Download:
         gap = self.stream.missing()
         last = None if gap.stop is None else gap.stop - 1
         asked = self._timeline.now()
-        with (
-            contextlib.suppress(StreamStalled),  # what is missing is asked for anew, and the error told then
-            self._pool.open(self._url, self._deadline, first_byte=gap.start, last_byte=last) as exchange,
-        ):
-            if not self._lines.is_silent:
+        try:
+            with self._pool.open(self._url, self._deadline, first_byte=gap.start, last_byte=last) as exchange:
+                if not self._lines.is_silent:
+                    return False
+                self._lines.stop()
+                self.stream.expect_no_more()
+                self._timeline.count("takeovers")
+                self._at = gap.start
+                self._read_exchange(exchange, gap, asked, resumed=False)
+        except TransportError:
+            # it may be the whole way that is silent, and the lines are as likely to come back
+            if not self._lines.ended and self._lines.silent_s < self._settings.stall_timeout_s:
                 return False
-            self._lines.stop()
-            self.stream.expect_no_more()
-            self._timeline.count("takeovers")
-            self._at = gap.start
-            self._read_exchange(exchange, gap, asked, resumed=False)
-        self._lines.stop()
+            self._lines.stop()  # what is missing is asked for once more, and that error counts
         return True
 
     def _fetch_missing(self) -> None:

@@ -37,6 +37,8 @@ class Line:
 
     Attributes:
         round_trip_s: Seconds of the latest touch, from request to answer; 0 before the second one.
+        pause_s: Seconds from the end of the answer before to the head of the latest one, where both had been
+            asked for together; else 0.
         start: Offset of the next body byte, once an answer's head is there.
         total: Length of the whole resource, by the answer's head.
         tag: The resource's strong entity tag, empty when it has none.
@@ -53,7 +55,9 @@ class Line:
         """One for each request that is not answered yet; h11 itself knows one at a time."""
         self._is_part = False
         self._last = False
+        self._ended: float | None = None
         self.round_trip_s = 0.0
+        self.pause_s = 0.0
         self.start = 0
         self.total = 0
         self.tag = ""
@@ -153,6 +157,7 @@ class Line:
         self._socket = self._stream = None
         self._answers.clear()
         self._last = False
+        self._ended = None
 
     def _connect(self, timeout: float) -> None:
         secure = self._parts.scheme == "https"
@@ -190,6 +195,7 @@ class Line:
     def _end(self, answer: h11.Connection) -> None:
         """What came behind the end of an answer belongs to the next one."""
         self._answers.popleft()
+        self._ended = time.monotonic() if self._answers else None
         rest = answer.trailing_data[0]
         self._last = answer.their_state is h11.MUST_CLOSE
         if self._answers and self._last:
@@ -207,6 +213,7 @@ class Line:
         # 416: the resource ends before this range, which is as good an answer
         if span is None or response.status_code not in (206, 416) or self._is_part == (span[1] is None):
             raise NoRange(f"the origin answered {response.status_code} to a range")
+        self.pause_s = 0.0 if self._ended is None else time.monotonic() - self._ended
         tag = headers.get(b"etag", b"").decode("latin-1")
         self.start, self.total = int(span[1] or 0), int(span[2])
         self.tag = "" if tag.startswith("W/") else tag

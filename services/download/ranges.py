@@ -37,6 +37,11 @@ HOLD_POLL_S = 0.005
 BEYOND = 1 << 62
 SILENCE_S = 0.3
 SILENCE_ROUND_TRIPS = 4.0
+LONGEST_SILENCE_S = 5.0
+PAUSE_S = 0.03
+PAUSE_ROUND_TRIPS = 1.5
+"""A longer pause between two answers is no matter of the window: the origin needs time for each request."""
+PAUSES = 3
 
 
 class _Task:
@@ -99,6 +104,8 @@ class RangeFetch:
         self._first: float | None = None
         self._heard = time.monotonic()
         self.patience_s = SILENCE_S
+        self._longest_pause_s = PAUSE_S
+        self._pauses = 0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -114,6 +121,7 @@ class RangeFetch:
         self._count = len(lines)
         self._blocks = Blocks(len(lines), round_trip_s)
         self.patience_s = max(SILENCE_S, SILENCE_ROUND_TRIPS * round_trip_s)
+        self._longest_pause_s = PAUSE_S + PAUSE_ROUND_TRIPS * round_trip_s
         self._ask_for_head()
         if self._hold:
             # a reader that waits for more than the head has to say so
@@ -135,10 +143,15 @@ class RangeFetch:
         return self._ended.is_set()
 
     @property
+    def silent_s(self) -> float:
+        """Seconds for which nothing has come that was asked for."""
+        waits = any(task.line.unanswered for task in tuple(self._tasks))
+        return time.monotonic() - self._heard if waits and not self.ended else 0.0
+
+    @property
     def is_silent(self) -> bool:
         """Whether all lines have been silent for longer than a working one is."""
-        waits = any(task.line.unanswered for task in tuple(self._tasks))
-        return waits and not self.ended and time.monotonic() - self._heard > self.patience_s
+        return self.silent_s > self.patience_s
 
     @property
     def holds(self) -> bool:
@@ -241,10 +254,16 @@ class RangeFetch:
 
     def _serve(self, task: _Task) -> None:
         # also a part of a TLS record, which gives no bytes yet, is a sign of life
-        task.heard = self._heard = time.monotonic()
+        now = time.monotonic()
+        # a silence that ended by itself was none of a connection that hangs
+        self.patience_s = min(max(self.patience_s, 2 * (now - task.heard)), LONGEST_SILENCE_S)
+        task.heard = self._heard = now
         try:
             for _ in range(task.line.receive(lambda at, data: self._take(task.line, at, data))):
                 task.asked.popleft()
+                self._pauses += task.line.pause_s > self._longest_pause_s
+                if self._pauses == PAUSES:
+                    self._blocks.widen()
         except (OSError, h11.ProtocolError) as error:
             self._refused |= isinstance(error, NoRange)
             self._lose(task)

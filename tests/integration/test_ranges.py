@@ -17,6 +17,7 @@ from services.download.blocks import PIECE
 from services.download.fetch import Download
 from services.download.line import Line
 from services.download.pool import ConnectionPool
+from services.errors import ConnectFailed, StreamStalled
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
 
@@ -183,6 +184,42 @@ def test_lines_that_answer_late_go_on_and_nothing_comes_twice(
     body, timeline = fetch(pool, server.url("body.bin", delay=0.6), settings)
     assert body == BODY
     assert timeline.fact("takeovers") in (None, 1)
+
+
+def test_lines_that_come_back_are_waited_for_when_the_pool_s_connection_fails(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def fails(*_: Any, **__: Any) -> Any:
+        tried.append(1)
+        raise ConnectFailed("the name does not resolve")
+
+    monkeypatch.setattr(pool, "open", fails)
+    body, timeline = fetch(pool, server.url("small.bin", delay=0.6), settings)
+    assert body == SMALL
+    assert tried, "nobody noticed the silence"
+    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+
+
+def test_an_origin_that_needs_time_for_each_request_gets_few(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    quick = settings.model_copy(update={"stall_timeout_s": 5.0})
+    fetch(pool, server.url("body.bin"), quick)
+    many = len(server.requests())
+    body, timeline = fetch(pool, server.url("body.bin", delay=0.2), quick)
+    assert body == BODY
+    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    assert len(server.requests()) - many < 0.8 * many
+
+
+def test_silence_on_every_way_is_told_after_the_longest_silence_allowed(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    short = settings.model_copy(update={"stall_timeout_s": 0.5, "reuse_probe_s": 0.2})
+    with pytest.raises(StreamStalled):
+        fetch(pool, server.url("body.bin", stall_after=0), short)
 
 
 def test_a_line_that_the_origin_closes_in_the_middle_loses_nothing(

@@ -45,6 +45,24 @@ def test_a_long_way_has_larger_blocks() -> None:
     assert largest[1] > 2 * LARGEST
 
 
+def test_where_requests_cost_time_there_are_few() -> None:
+    blocks = Blocks(10, 0.04)
+    blocks.end_at(6_000_000)
+    few = [blocks.take() for _ in range(10)]
+    assert all(few)
+    blocks.widen()
+    rest = taken(blocks)
+    assert (rest[0].stop or 0) - rest[0].start > 500_000
+    assert len(rest) < 50 < len(taken_anew(6_000_000))
+    assert rest[-1].stop == 6_000_000
+
+
+def taken_anew(size: int) -> list[Span]:
+    blocks = Blocks(10, 0.04)
+    blocks.end_at(size)
+    return taken(blocks)
+
+
 def test_what_did_not_come_is_handed_out_next() -> None:
     blocks = Blocks(2, 0.04)
     blocks.end_at(200_000)
@@ -53,6 +71,7 @@ def test_what_did_not_come_is_handed_out_next() -> None:
     assert second is not None
     blocks.give_back(Span(second.start + 100, second.stop))
     blocks.give_back(Span(first.stop or 0, first.stop))  # all of it had come
+    blocks.give_back(Span(200_000, 300_000))  # was asked for before the end was known
     assert blocks.next_offset == second.start + 100
     rest = taken(blocks)
     assert rest[0] == Span(second.start + 100, second.stop)
