@@ -45,6 +45,21 @@ class Keypoints:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """The luma of a frame, in which nothing but the ball is looked for.
+
+    Attributes:
+        index: Source frame number, from 0.
+        luma: (height, width) uint8.
+        scale: Source pixels per pixel of it.
+    """
+
+    index: int
+    luma: npt.NDArray[np.uint8]
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
     """Everything inferred from one sampled frame.
 
@@ -53,9 +68,13 @@ class FrameResult:
         detections: Its boxes.
         keypoints: None when they were not asked for.
         thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None.
+        looks: Where the ball may be looked for once more: in frames since the last sample, and in this one.
+        between: The ball in frames since the last sample, nothing else.
     """
 
     index: int
     detections: Detections
     keypoints: Keypoints | None
     thumbnail: npt.NDArray[np.uint8] | None = None
+    looks: tuple[Look, ...] = ()
+    between: tuple[FrameResult, ...] = ()

@@ -36,11 +36,14 @@ class ClipTracks:
     def add(self, result: FrameResult) -> None:
         """Take the next sample, by rising frame number."""
         fit = fit_sample(result, self._size)
+        first = 0
         if self._shot.results and self._cut(result, fit):
-            before = self._shot.results[-1].index
-            self._close()
             # frames on the way belong to the nearer side
-            self._shot = Shot(self._size, self._stride, (before + result.index + 1) // 2, self._next_id)
+            first = (self._shot.results[-1].index + result.index + 1) // 2
+            self._shot.see_ball([one for one in result.between if one.index < first])
+            self._close()
+            self._shot = Shot(self._size, self._stride, first, self._next_id)
+        self._shot.see_ball([one for one in result.between if one.index >= first])
         self._shot.add(result, fit)
 
     def fill(self, count: int) -> Filled:

@@ -1,0 +1,57 @@
+"""Looks: small luma pictures of decoded frames, in which nothing but the ball is looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+import av
+import cv2
+import numpy as np
+
+from services.contracts.results import Look
+from services.video.orientation import shown_size
+from services.video.picture import Frame
+
+__all__ = ["LOOK_BYTES", "WIDTH", "look_at", "with_looks"]
+
+WIDTH: Final = 640
+"""Pixels of a look's longer side: half of an ordinary broadcast, where a ball is some six pixels wide."""
+
+LOOK_BYTES: Final = WIDTH * WIDTH * 9 // 16
+"""Of an ordinary one."""
+
+_LUMA_FIRST: Final = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p")
+
+
+def look_at(number: int, picture: av.VideoFrame, size: tuple[int, int], turns: int = 0) -> Look | None:
+    """Shrink the luma of a picture; None for a format whose first plane is something else.
+
+    Args:
+        number: Of the frame in its clip.
+        picture: As it is stored.
+        size: Width and height of the clip as it is shown.
+        turns: Clockwise quarter turns from stored to shown.
+    """
+    if picture.format.name not in _LUMA_FIRST:
+        return None
+    scale = max(size) / WIDTH
+    width, height = (max(1, round(side / scale)) for side in size)
+    plane = picture.planes[0]
+    pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    how = cv2.INTER_AREA if scale >= 1 else cv2.INTER_LINEAR
+    stored = shown_size(width, height, turns)
+    small = np.asarray(cv2.resize(pixels[:, : plane.width], stored, interpolation=how), np.uint8)
+    return Look(number, np.ascontiguousarray(np.rot90(small, -turns)) if turns else small, scale)
+
+
+def with_looks(pictures: Iterator[Frame | Look]) -> Iterator[Frame]:
+    """Samples with the looks before them; those behind the last sample are dropped."""
+    before: list[Look] = []
+    for picture in pictures:
+        if isinstance(picture, Look):
+            before.append(picture)
+        else:
+            yield replace(picture, looks=(*before, *picture.looks)) if before else picture
+            before = []
