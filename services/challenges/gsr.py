@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +26,9 @@ _NO_FRAMES = b'"frames":[]'
 def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     """Which frames are looked at, and at what size."""
     profile, stride = settings.frame_profile, settings.frame_stride
+    made = make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride)
     return (
-        make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride),
+        replace(made, looks=settings.closer_look),
         Letterbox.fit(clip.width, clip.height, settings.img_size),
     )
 

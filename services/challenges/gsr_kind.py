@@ -11,6 +11,7 @@ from services.contracts.challenge import Challenge
 from services.contracts.results import FrameResult
 from services.inference.plugged import LoadedPredictor
 from services.settings import Settings
+from services.tracking.ball_search import BallFinder, BallSearch
 from services.tracking.fill import Filled
 from services.video.decode import Clip
 from services.video.picture import Letterbox
@@ -39,13 +40,21 @@ class GsrKind:
         predictor: Predictor[FrameResult] | None = None,
     ) -> GsrAssembly:
         """See `Kind`."""
-        return GsrAssembly(challenge, clip, plan, settings)
+        return GsrAssembly(challenge, clip, plan, settings, getattr(predictor, "ball", None))
 
 
 class GsrAssembly:
     """A `gsr` answer being put together."""
 
-    def __init__(self, challenge: Challenge, clip: Clip, plan: FramePlan, settings: Settings) -> None:
+    def __init__(
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        settings: Settings,
+        finder: BallFinder | None = None,
+    ) -> None:
+        self._search = None if finder is None else BallSearch(finder, clip.width)
         self._challenge = challenge
         self._clip = clip
         self._tracks = gsr.tracks(clip, plan, settings)
@@ -54,7 +63,7 @@ class GsrAssembly:
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
         for result in results:  # cameras and tracks go on while later samples are inferred
-            self._tracks.add(result)
+            self._tracks.add(result if self._search is None else self._search.add(result))
 
     def fill(self) -> Mapping[str, Any]:
         """See `Assembly`."""

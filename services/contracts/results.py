@@ -25,6 +25,14 @@ class Detections:
     scores: Floats
     classes: Ints
 
+    def some(self, which: npt.NDArray[np.bool_]) -> Detections:
+        """Some of them.
+
+        Args:
+            which: (n,) those.
+        """
+        return Detections(self.boxes[which], self.scores[which], self.classes[which])
+
     @classmethod
     def empty(cls) -> Detections:
         """No boxes."""
@@ -69,6 +77,7 @@ class FrameResult:
         keypoints: None when they were not asked for.
         thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None.
         looks: Where the ball may be looked for once more: in frames since the last sample, and in this one.
+        hints: Balls of too little confidence to be among the detections, where there are looks.
         between: The ball in frames since the last sample, nothing else.
     """
 
@@ -77,4 +86,5 @@ class FrameResult:
     keypoints: Keypoints | None
     thumbnail: npt.NDArray[np.uint8] | None = None
     looks: tuple[Look, ...] = ()
+    hints: Detections | None = None
     between: tuple[FrameResult, ...] = ()

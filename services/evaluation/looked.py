@@ -16,7 +16,7 @@ import msgspec
 from services.challenges.gsr_kind import GsrKind
 from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
-from services.contracts.results import FrameResult
+from services.contracts.results import FrameResult, Look
 from services.settings import Settings
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame
@@ -87,7 +87,7 @@ def look_at(
     return Looked(data, clip, results, spent / max(1, len(results)))
 
 
-def give(looked: Looked, settings: Settings) -> Given:
+def give(looked: Looked, models: Predictor[FrameResult], settings: Settings) -> Given:
     """The answer that these settings would give, from the frames that were looked at.
 
     The time is that of decoding what the plan wants, measured, of its share of the inference, and of fill and
@@ -95,12 +95,16 @@ def give(looked: Looked, settings: Settings) -> Given:
     """
     clip, kind = looked.clip, GsrKind()
     before = time.process_time()
-    plan = _decode_only(looked.data, settings)
+    plan, looks = _decode_only(looked.data, settings)
     decoded = time.process_time() - before
     known = replace(plan, count=clip.stats.count)
-    chosen = [_seen(result, known) for result in looked.results if known.wants(result.index)]
+    chosen = [
+        replace(_seen(result, known), looks=looks.get(result.index, ()))
+        for result in looked.results
+        if known.wants(result.index)
+    ]
     before = time.process_time()
-    assembly = kind.assemble(CHALLENGE, clip, known, settings)
+    assembly = kind.assemble(CHALLENGE, clip, known, settings, models)
     assembly.add(chosen)
     assembly.fill()
     body = assembly.encode(0.0)
@@ -113,7 +117,7 @@ def walk(data: bytes, models: Predictor[FrameResult], settings: Settings) -> byt
     """The answer by the whole way: only the plan's frames are decoded and inferred, in their own batches."""
     clip, kind = _open(data, settings), GsrKind()
     plan, box = kind.plan(clip, settings)
-    assembly = kind.assemble(CHALLENGE, clip, plan, settings)
+    assembly = kind.assemble(CHALLENGE, clip, plan, settings, models)
     for batch in _batches(clip.frames(plan, box), settings.batch_size):
         assembly.add(models.predict(batch, box))
     assembly.fill()
@@ -124,13 +128,11 @@ def _seen(result: FrameResult, plan: FramePlan) -> FrameResult:
     return result if plan.wants_keypoints(result.index) else replace(result, keypoints=None)
 
 
-def _decode_only(data: bytes, settings: Settings) -> FramePlan:
-    """Decode what a plan wants, for its time alone."""
+def _decode_only(data: bytes, settings: Settings) -> tuple[FramePlan, dict[int, tuple[Look, ...]]]:
+    """Decode what a plan wants, for its time and for the looks at each of its frames."""
     clip = _open(data, settings)
     plan, box = GsrKind().plan(clip, settings)
-    for _ in clip.frames(plan, box):
-        pass
-    return plan
+    return plan, {frame.index: frame.looks for frame in clip.frames(plan, box)}
 
 
 def _open(data: bytes, settings: Settings) -> Clip:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import av
@@ -17,7 +17,7 @@ from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats, rising
 from services.video.groups import Groups, Mask
 from services.video.in_order import in_order
-from services.video.look import LOOK_BYTES, look_at, with_looks
+from services.video.look import LOOK_BYTES, Looking, with_looks
 from services.video.mp4_index import Mp4Index
 from services.video.nal import NalReader
 from services.video.orientation import shown_size
@@ -31,17 +31,22 @@ AHEAD_BYTES = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """What is asked of the clip: a plan, the same as a mask by position in decoding order, and the size."""
+    """What is asked of the clip: a plan, the same as a mask by position in decoding order, size and looks."""
 
     plan: FramePlan
     wanted: Mask
     box: Letterbox
+    looking: Looking
 
     def without(self, position: int) -> _Ask:
         """The same, but for one frame."""
         wanted = self.wanted.copy()
         wanted[position] = False
-        return _Ask(self.plan, wanted, self.box)
+        return replace(self, wanted=wanted)
+
+    def anew(self) -> _Ask:
+        """The same, for a group of its own."""
+        return replace(self, looking=self.looking.anew())
 
 
 class IndexedClip:
@@ -66,7 +71,8 @@ class IndexedClip:
 
     def _pictures(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame | Look]:
         wanted = np.array([plan.wants(int(number)) for number in self._index.display], np.bool_)
-        ask = _Ask(plan, wanted, box)
+        looking = Looking(plan, (box.source_width, box.source_height), self._index.turns)
+        ask = _Ask(plan, wanted, box, looking)
         if self._groups.many:
             room = AHEAD_BYTES // (box.net_width * box.net_height * 3 + (LOOK_BYTES if plan.looks else 0))
             threads = self._limits.thread_count
@@ -91,6 +97,7 @@ class IndexedClip:
 
     def _group(self, start: int, ask: _Ask, *, threads: int = 1, on: bool = False) -> Iterator[Frame | Look]:
         """Decode a group, or with `on` everything from a group on."""
+        ask = ask.anew()
         codec: av.VideoCodecContext | None = None
         held: bytes | None = None
         for position in self._groups.needed(start, ask.wanted, on=on):
@@ -181,15 +188,10 @@ class IndexedClip:
         if position is None or not 0 <= position < len(ask.wanted):
             return None
         number, turns = int(self._index.display[position]), self._index.turns
-        size = ask.box.source_width, ask.box.source_height
-        if ask.wanted[position]:
-            look = look_at(number, picture, size, turns) if ask.plan.looks else None
-            image, keypoints = to_network(picture, ask.box, turns), ask.plan.wants_keypoints(number)
-            return Frame(number, image, keypoints, () if look is None else (look,))
-        # one that came out by itself before comes out again when others refer to it
-        if not ask.plan.looks or ask.plan.wants(number):
-            return None
-        return look_at(number, picture, size, turns)
+        if not ask.wanted[position]:
+            return ask.looking.between(number, picture)
+        image, keypoints = to_network(picture, ask.box, turns), ask.plan.wants_keypoints(number)
+        return Frame(number, image, keypoints, ask.looking.sample(number, picture))
 
     def _open(self, threads: int) -> av.VideoCodecContext:
         name = self._index.codec

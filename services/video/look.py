@@ -13,16 +13,54 @@ import numpy as np
 from services.contracts.results import Look
 from services.video.orientation import shown_size
 from services.video.picture import Frame
+from services.video.plan import FramePlan
 
-__all__ = ["LOOK_BYTES", "WIDTH", "look_at", "with_looks"]
+__all__ = ["LOOK_BYTES", "WIDTH", "Looking", "look_at", "with_looks"]
 
 WIDTH: Final = 640
 """Pixels of a look's longer side: half of an ordinary broadcast, where a ball is some six pixels wide."""
+
+NEAREST: Final = 2
+"""Frames from one look to the next."""
 
 LOOK_BYTES: Final = WIDTH * WIDTH * 9 // 16
 """Of an ordinary one."""
 
 _LUMA_FIRST: Final = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p")
+
+
+class Looking:
+    """Takes the looks of frames that come out of one decoder, in order.
+
+    Frames beside a sample or beside another look are left out: a ball does not get far in one frame.
+
+    Args:
+        plan: Which frames are samples, and whether there are looks at all.
+        size: Width and height of the clip as it is shown.
+        turns: Clockwise quarter turns from stored to shown.
+    """
+
+    def __init__(self, plan: FramePlan, size: tuple[int, int], turns: int = 0) -> None:
+        self._plan, self._size, self._turns = plan, size, turns
+        self._last = -NEAREST
+
+    def anew(self) -> Looking:
+        """The same for another decoder."""
+        return Looking(self._plan, self._size, self._turns)
+
+    def sample(self, number: int, picture: av.VideoFrame) -> tuple[Look, ...]:
+        """The look at a sample, none where there are no looks."""
+        look = look_at(number, picture, self._size, self._turns) if self._plan.looks else None
+        return () if look is None else (look,)
+
+    def between(self, number: int, picture: av.VideoFrame) -> Look | None:
+        """The look at a frame that is not asked for, if it is one to look at."""
+        plan = self._plan
+        near = range(number - NEAREST + 1, number + NEAREST)
+        if not plan.looks or number - self._last < NEAREST or any(plan.wants(n) for n in near):
+            return None
+        self._last = number
+        return look_at(number, picture, self._size, self._turns)
 
 
 def look_at(number: int, picture: av.VideoFrame, size: tuple[int, int], turns: int = 0) -> Look | None:
