@@ -5,10 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-__all__ = ["STEP", "BallNet"]
-
-STEP = 4
-"""Pixels of the look from one cell of the output to the next."""
+__all__ = ["BallNet"]
 
 
 class BallNet(nn.Module):

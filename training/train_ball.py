@@ -19,11 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from training.ball_net import STEP, BallNet
+from services.inference.ball_net import HIGH, STEP, WIDE
+from training.ball_net import BallNet
 
-SIDE = 96
-"""Pixels of a look that a training crop is wide and high."""
-BATCH = 96
+BATCH = 128
 SHARE_WITH = 0.7
 """Of the crops are around a ball; the others are anywhere."""
 NEAR = 0.7
@@ -43,13 +42,13 @@ class Crops:
         self._balls: Balls = np.concatenate([shard["balls"] for shard in shards])
         self._with = np.argwhere(self._balls[..., 2] > 0)
         self._random = np.random.default_rng(seed)
-        self._cells = np.mgrid[: SIDE // STEP, : SIDE // STEP][::-1].transpose(1, 2, 0) + 0.5
+        self._cells = np.mgrid[: HIGH // STEP, : WIDE // STEP][::-1].transpose(1, 2, 0) + 0.5
 
     def __len__(self) -> int:
         return len(self._looks)
 
     def batch(self, count: int, varied: bool = True) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Luma (N, 1, S, S), hills (N, S / 4, S / 4), and offsets and size with a weight (N, 4, S / 4, S / 4)."""
+        """Luma (N, 1, H, W), hills (N, H / 4, W / 4), and offsets and size with a weight (N, 4, H / 4, W / 4)."""
         samples = [self._sample(varied) for _ in range(count)]
         luma, hills, places = (np.stack(part) for part in zip(*samples, strict=True))
         return torch.from_numpy(luma[:, None]), torch.from_numpy(hills), torch.from_numpy(places)
@@ -57,24 +56,28 @@ class Crops:
     def _sample(self, varied: bool) -> tuple[npt.NDArray[np.float32], ...]:
         random = self._random
         scale = math.exp(random.uniform(-0.35, 0.35)) if varied and random.random() < 0.5 else 1.0
-        side = round(SIDE * scale)
+        size = np.round(np.array([WIDE, HIGH]) * scale)
         if random.random() < SHARE_WITH:
             number, ball = self._with[int(random.integers(len(self._with)))]
-            middle = self._balls[number, ball, :2] + random.uniform(-0.46, 0.46, 2) * side
+            middle = self._balls[number, ball, :2] + random.uniform(-0.46, 0.46, 2) * size
         else:
             number = int(random.integers(len(self._looks)))
             middle = random.uniform((0, 0.2 * self._looks.shape[1]), self._looks.shape[2:0:-1])
         height, width = self._looks.shape[1:]
-        x, y = (int(np.clip(round(c - side / 2), 0, most - side)) for c, most in zip(middle, (width, height), strict=True))
-        crop = self._looks[number, y : y + side, x : x + side]
-        if side != SIDE:
-            crop = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA if side > SIDE else cv2.INTER_LINEAR)
+        x, y = np.clip(np.round(middle - size / 2), 0, (width, height) - size).astype(int)
+        crop = self._looks[number, y : y + int(size[1]), x : x + int(size[0])]
+        if scale != 1.0:
+            how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+            crop = cv2.resize(crop, (WIDE, HIGH), interpolation=how)
         luma = crop.astype(np.float32)
         balls = self._balls[number][self._balls[number, :, 2] > 0]
-        balls = (balls - np.array([x, y, 0], np.float32)) * (SIDE / side)
+        # a width like the two distances: on average, since both sides were rounded
+        times = np.array([WIDE, HIGH, 0.0]) / [*size, 1.0]
+        times[2] = times[:2].mean()
+        balls = (balls - np.array([x, y, 0], np.float32)) * times
         if varied:
             if random.random() < 0.5:
-                luma, balls = luma[:, ::-1].copy(), balls * [-1, 1, 1] + [SIDE, 0, 0]
+                luma, balls = luma[:, ::-1].copy(), balls * [-1, 1, 1] + [WIDE, 0, 0]
             luma = luma * random.uniform(0.6, 1.4) + random.uniform(-30, 30)
             if random.random() < 0.5:
                 luma += random.standard_normal(luma.shape, np.float32) * random.uniform(0, 5)
@@ -146,7 +149,7 @@ def write(network: BallNet, name: Path) -> None:
     import openvino
 
     network.eval()
-    example = torch.zeros(1, 1, 64, 96)
+    example = torch.zeros(1, 1, HIGH, WIDE)
     with torch.inference_mode():
         traced = torch.jit.freeze(torch.jit.trace(network, example))
     traced.save(str(name.with_suffix(".pt")))

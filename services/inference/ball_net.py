@@ -15,13 +15,14 @@ from services.errors import InferenceError, ModelNotReady
 from services.inference.registry import WEIGHTS
 from services.inference.runtimes import has_openvino
 
-__all__ = ["SIDE", "BallNet", "load_ball_net"]
+__all__ = ["HIGH", "STEP", "WIDE", "BallNet", "load_ball_net"]
 
 Floats = npt.NDArray[np.float32]
 Crops = npt.NDArray[np.uint8]
 
-SIDE: Final = 96
-"""Pixels of a look that a crop is wide and high."""
+WIDE: Final = 96
+HIGH: Final = 64
+"""Pixels of a look that a crop has."""
 STEP: Final = 4
 """Pixels of the look from one cell of the output to the next."""
 LEAST: Final = 0.25
@@ -36,7 +37,7 @@ class BallNet:
     """Finds balls near given places.
 
     Args:
-        run: Takes crops (n, 1, SIDE, SIDE) uint8, n one of SIZES; gives (n, 4, cells, cells): a logit, how far right
+        run: Takes crops (n, 1, HIGH, WIDE) uint8, n one of SIZES; gives (n, 4, cells, cells): a logit, how far right
             of and below the middle of its cell the ball is, in cells, and the logarithm of its width in cells.
     """
 
@@ -59,7 +60,7 @@ class BallNet:
         for first in range(0, len(asks), SIZES[-1]):
             some = asks[first : first + SIZES[-1]]
             size = next(size for size in SIZES if size >= len(some))
-            crops = np.zeros((size, 1, SIDE, SIDE), np.uint8)
+            crops = np.zeros((size, 1, HIGH, WIDE), np.uint8)
             corners = [_crop(look, place, crop[0]) for (look, place), crop in zip(some, crops, strict=False)]
             raw = self._run(crops)
             found += [
@@ -70,17 +71,17 @@ class BallNet:
     def warm(self) -> None:
         """Run every number of crops once."""
         for size in SIZES:
-            self._run(np.zeros((size, 1, SIDE, SIDE), np.uint8))
+            self._run(np.zeros((size, 1, HIGH, WIDE), np.uint8))
 
 
 def _crop(look: Look, place: npt.NDArray[np.float64], crop: Crops) -> tuple[int, int]:
     """Cut a crop out, moved into the picture where it is near the edge; its left upper corner."""
     height, width = look.luma.shape
     x, y = (
-        int(np.clip(np.round(at / look.scale - SIDE / 2), 0, max(0, most - SIDE)))
-        for at, most in zip(place, (width, height), strict=True)
+        int(np.clip(np.round(at / look.scale - side / 2), 0, max(0, most - side)))
+        for at, side, most in zip(place, (WIDE, HIGH), (width, height), strict=True)
     )
-    part = look.luma[y : y + SIDE, x : x + SIDE]
+    part = look.luma[y : y + HIGH, x : x + WIDE]
     crop[: part.shape[0], : part.shape[1]] = part
     return x, y
 
@@ -131,7 +132,7 @@ def _openvino(path: Path) -> Callable[[Crops], Floats]:
     requests: dict[int, Any] = {}
     for size in SIZES:
         sized = model.clone()
-        sized.reshape([size, 1, SIDE, SIDE])
+        sized.reshape([size, 1, HIGH, WIDE])
         steps = PrePostProcessor(sized)
         steps.input().tensor().set_element_type(Type.u8)
         steps.input().preprocess().convert_element_type(Type.f32)
