@@ -39,6 +39,7 @@ def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracks:
         PictureSize(clip.width, clip.height),
         plan.stride,
         tracking=not settings.disable_tracking,
+        key_frames=[] if clip.index is None else sorted(clip.index.display[clip.index.sync].tolist()),
     )
 
 

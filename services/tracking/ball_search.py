@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from services.contracts.results import Detections, FrameResult, Look
 from services.tracking.track import BALL
+from services.video.thumbnail import thumbnail
 
 __all__ = ["BallFinder", "BallSearch"]
 
@@ -76,7 +77,7 @@ class BallSearch:
         between = looks if own is None else looks[:-1]
         here = _given(result) if own is None else self._look_at_sample(own, result)
         pair = self._pair(result.index, here)
-        found: list[Boxes]
+        found: Sequence[Boxes]
         if pair is not None:
             found = self._on_the_way(between, *pair)
         elif self._last:
@@ -86,13 +87,17 @@ class BallSearch:
                 here = _united([here, more], own.scale)
         else:
             first = _best(result.index, here)
-            found = [] if not first else self._follow(between[::-1], first[0], np.zeros(2))[0][::-1]
+            nothing = [np.zeros((0, 5), np.float32)] * len(between)
+            found = self._follow(between[::-1], first[0], np.zeros(2))[0][::-1] if first else nothing
         self._remember(result.index, between, found, here)
-        seen_between = zip(between, found, strict=False)
+        seen_between = zip(between, found, strict=True)
         return replace(
             bare,
             detections=bare.detections if own is None else _with_balls(result.detections, here),
-            between=tuple(FrameResult(look.index, _balls(boxes), None) for look, boxes in seen_between),
+            between=tuple(
+                FrameResult(look.index, _balls(boxes), None, thumbnail(look.luma))
+                for look, boxes in seen_between
+            ),
         )
 
     def _look_at_sample(self, look: Look, result: FrameResult) -> Boxes:
@@ -140,7 +145,7 @@ class BallSearch:
         return found, seen, speed
 
     def _remember(self, index: int, between: Sequence[Look], found: Sequence[Boxes], here: Boxes) -> None:
-        steps = [(look.index, boxes) for look, boxes in zip(between, found, strict=False)]
+        steps = [(look.index, boxes) for look, boxes in zip(between, found, strict=True)]
         for number, boxes in [*steps, (index, here)]:
             best = _best(number, boxes)
             if not best:
