@@ -265,9 +265,9 @@ class Settings(BaseSettings):
     )
     ball_search: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Look for the ball once more, in the samples and in frames between them that are decoded in "
-        "any case, with a small network of our own (kind gsr). auto: with the bundled detector, since that "
-        "network has seen rendered pictures only.",
+        description="Kind gsr: look for the ball once more with a small network, in inferred frames and in those "
+        "between that are decoded in any case. auto: with the bundled detector only, since the network "
+        "has seen rendered pictures alone.",
     )
     class_map: CsvList = Field(
         (),

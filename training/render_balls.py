@@ -85,7 +85,11 @@ def _coded(pictures: list[Rendered], size: tuple[int, int], bits: float) -> list
 
 
 def render_clip(seed: int) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArray[np.float32]]]:
-    """One scene's looks and the balls in each: (6, 3), middle and width in pixels of the look, width 0 for none."""
+    """One scene's looks and the balls in each.
+
+    Returns:
+        Looks, and for each (6, 3): middle and width in pixels of the look; width 0 for none.
+    """
     random = np.random.default_rng([seed, 8])
     pictures, size = _rendered(seed, random)
     looks, balls = [], []

@@ -48,7 +48,10 @@ class Crops:
         return len(self._looks)
 
     def batch(self, count: int, varied: bool = True) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Luma (N, 1, H, W), hills (N, H / 4, W / 4), and offsets and size with a weight (N, 4, H / 4, W / 4)."""
+        """Luma (N, 1, H, W), and on a quarter of its size hills (N, h, w) and places (N, 4, h, w).
+
+        Places are offsets right and down in cells, the logarithm of the width in cells, and their weight.
+        """
         samples = [self._sample(varied) for _ in range(count)]
         luma, hills, places = (np.stack(part) for part in zip(*samples, strict=True))
         return torch.from_numpy(luma[:, None]), torch.from_numpy(hills), torch.from_numpy(places)
@@ -97,7 +100,9 @@ class Crops:
             hill[int(y), int(x)] = 1.0
             near = hill > np.maximum(hills, 0.2)
             hills = np.maximum(hills, hill).astype(np.float32)
-            for channel, value in enumerate((apart[..., 0], apart[..., 1], np.full(hill.shape, math.log(size)))):
+            for channel, value in enumerate(
+                (apart[..., 0], apart[..., 1], np.full(hill.shape, math.log(size)))
+            ):
                 places[channel][near] = value[near]
             places[3][near] = hill[near]
         return hills, places
@@ -193,7 +198,9 @@ def main() -> None:
         if done >= 1:
             break
         for group in optimiser.param_groups:
-            group["lr"] = options.rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+            group["lr"] = (
+                options.rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+            )
         value = loss(network(luma), hills, places)
         optimiser.zero_grad()
         value.backward()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.contracts.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
+from services.inference.plugged import BUNDLED
 from services.settings import Settings
 from services.tracking.camera import PictureSize
 from services.tracking.clip import ClipTracks
@@ -28,7 +29,7 @@ def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     profile, stride = settings.frame_profile, settings.frame_stride
     made = make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride)
     return (
-        replace(made, looks=settings.closer_look),
+        replace(made, looks=settings.closer_look and settings.predictor_for("gsr") == BUNDLED),
         Letterbox.fit(clip.width, clip.height, settings.img_size),
     )
 

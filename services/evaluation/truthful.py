@@ -64,4 +64,4 @@ class _TrueBall:
         table = np.array(boxes, np.float32).reshape(-1, 4)
         apart = np.abs((table[:, :2] + table[:, 2:]) / 2 - place).max(axis=1, initial=0.0)
         near = table[apart <= NEAR / 2 * look.scale]
-        return np.c_[near, np.full(len(near), SURE)].astype(np.float32)
+        return np.asarray(np.c_[near, np.full(len(near), SURE)], np.float32)

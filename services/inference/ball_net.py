@@ -158,7 +158,7 @@ def _torch(path: Path) -> Callable[[Crops], Floats]:
     import torch
 
     try:
-        network = torch.jit.load(str(path), map_location="cpu").eval()
+        network = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         raise ModelNotReady(f"{path}: not a TorchScript model: {error}") from error
 

@@ -25,7 +25,6 @@ from services.video.picture import Frame, Image, Letterbox
 from services.video.plan import batch_sizes
 from services.video.thumbnail import thumbnail
 
-
 HINT_CONFIDENCE = 0.05
 """Least confidence of a ball that is looked at once more."""
 

@@ -13,14 +13,14 @@ Rows = npt.NDArray[np.float32]
 
 
 def suppress(
-    raw: Rows, *, classes: npt.NDArray[np.int64], confidence: Rows, iou: float, most: int
+    raw: Rows, *, classes: npt.NDArray[np.int64], confidence: float | Rows, iou: float, most: int
 ) -> list[Rows]:
     """Boxes of each picture.
 
     Args:
         raw: (pictures, 4 + classes, anchors): centre, width, height in input pixels, then class scores.
         classes: The model's own class ids that are wanted.
-        confidence: (classes,) least score of each of the model's own classes.
+        confidence: Least score, one for all or (classes,) one for each of the model's own.
         iou: Boxes that overlap a better one by more than this are dropped.
         most: Most boxes of a picture.
 
@@ -29,22 +29,23 @@ def suppress(
     """
     scores = raw[:, 4:]
     best = scores.max(axis=1)
-    least = confidence.min()
-    return [_one(raw[i], best[i] > least, classes, confidence, iou, most) for i in range(len(raw))]
+    limits = np.broadcast_to(np.asarray(confidence, np.float32), scores.shape[1])
+    above = best > limits.min()
+    return [_one(raw[i], above[i], classes, limits, iou, most) for i in range(len(raw))]
 
 
 def _one(
     raw: Rows,
     kept: npt.NDArray[np.bool_],
     classes: npt.NDArray[np.int64],
-    confidence: Rows,
+    limits: Rows,
     iou: float,
     most: int,
 ) -> Rows:
     found = raw[:, kept]
     own = found[4:].argmax(axis=0)
     score = found[4:].max(axis=0) if found.shape[1] else np.zeros(0, np.float32)
-    wanted = np.isin(own, classes) & (score > confidence[own])
+    wanted = np.isin(own, classes) & (score > limits[own])
     found, own, score = found[:, wanted], own[wanted], score[wanted]
     order = np.argsort(-score, kind="stable")
     rows = np.empty((len(order), 6), np.float32)

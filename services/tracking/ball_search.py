@@ -1,4 +1,4 @@
-"""Looking for the ball once more: in the samples, where the detector hints at it, and in frames between them."""
+"""Looking for the ball once more: in samples, where the detector hints at it, and in frames between them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class BallSearch:
         self._speed: Point = np.zeros(2)  # source pixels per frame
 
     def add(self, result: FrameResult) -> FrameResult:
-        """The same sample; its own balls, and those in frames since the last one, are those of the closer look."""
+        """The same sample with the balls of the closer look, also in frames since the last sample."""
         looks = result.looks
         bare = replace(result, looks=(), hints=None)
         if not looks:
@@ -130,9 +130,7 @@ class BallSearch:
             asks.append((look, before.place + share * (now.place - before.place)))
         return self._finder.find(asks)
 
-    def _follow(
-        self, looks: Sequence[Look], seen: _Seen, speed: Point
-    ) -> tuple[list[Boxes], _Seen, Point]:
+    def _follow(self, looks: Sequence[Look], seen: _Seen, speed: Point) -> tuple[list[Boxes], _Seen, Point]:
         """From a sighting on through looks, in time or against it."""
         found = []
         for look in looks:

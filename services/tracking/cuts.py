@@ -64,8 +64,8 @@ def first_after(before: FrameResult, after: FrameResult, key_frames: Sequence[in
     """The first frame behind a cut between two samples.
 
     Frames between the samples that were looked at belong to the sample whose picture theirs is more like, by
-    their brightness, which is all that is known of them. Of the others, a key frame is taken for the first one,
-    since encoders put one there; where there is none, they belong to the nearer side.
+    their brightness, which is all that is known of them. Of the others, a key frame is taken for the first
+    one, since encoders put one there; where there is none, they belong to the nearer side.
 
     Args:
         before: The sample before the cut.

@@ -21,7 +21,9 @@ WIDTH: Final = 640
 """Pixels of a look's longer side: half of an ordinary broadcast, where a ball is some six pixels wide."""
 
 NEAREST: Final = 2
-"""Frames from one look to the next."""
+"""Least frames from one look to the next: a ball does not get far in one."""
+MOST: Final = 5
+"""About the most looks between two samples; a coarse plan's lie further apart."""
 
 LOOK_BYTES: Final = WIDTH * WIDTH * 9 // 16
 """Of an ordinary one."""
@@ -32,7 +34,8 @@ _LUMA_FIRST: Final = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p")
 class Looking:
     """Takes the looks of frames that come out of one decoder, in order.
 
-    Frames beside a sample or beside another look are left out: a ball does not get far in one frame.
+    Which they are depends on the file and the plan alone. Frames close to a sample or to another look are
+    left out.
 
     Args:
         plan: Which frames are samples, and whether there are looks at all.
@@ -42,7 +45,8 @@ class Looking:
 
     def __init__(self, plan: FramePlan, size: tuple[int, int], turns: int = 0) -> None:
         self._plan, self._size, self._turns = plan, size, turns
-        self._last = -NEAREST
+        self._apart = max(NEAREST, plan.stride // MOST)
+        self._last = -self._apart
 
     def anew(self) -> Looking:
         """The same for another decoder."""
@@ -56,8 +60,9 @@ class Looking:
     def between(self, number: int, picture: av.VideoFrame) -> Look | None:
         """The look at a frame that is not asked for, if it is one to look at."""
         plan = self._plan
-        near = range(number - NEAREST + 1, number + NEAREST)
-        if not plan.looks or number - self._last < NEAREST or any(plan.wants(n) for n in near):
+        if not plan.looks or number - self._last < self._apart:
+            return None
+        if any(plan.wants(near) for near in range(number - NEAREST + 1, number + NEAREST)):
             return None
         self._last = number
         return look_at(number, picture, self._size, self._turns)
@@ -90,6 +95,8 @@ def with_looks(pictures: Iterator[Frame | Look]) -> Iterator[Frame]:
     for picture in pictures:
         if isinstance(picture, Look):
             before.append(picture)
-        else:
-            yield replace(picture, looks=(*before, *picture.looks)) if before else picture
-            before = []
+            continue
+        # a clip's last frame may have been looked at before it was known to be a sample
+        looks = [look for look in before if look.index < picture.index]
+        yield replace(picture, looks=(*looks, *picture.looks)) if looks else picture
+        before = []

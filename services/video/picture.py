@@ -71,8 +71,8 @@ class Frame:
         index: Frame number in the source video, from 0.
         image: (net_height, net_width, 3) uint8, RGB.
         keypoints: Whether the pitch is looked for in it, too.
-        looks: Where the ball may be looked for: frames since the last sampled one, as far as they were decoded
-            in any case, and this one; rising.
+        looks: Where the ball may be looked for: frames since the last sampled one that were decoded in any
+            case, and this one; rising.
     """
 
     index: int

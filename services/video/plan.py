@@ -18,7 +18,7 @@ class FramePlan:
         chosen: Numbers of the sampled frames, rising, where a profile has chosen them; None: by the stride.
         decoded: About how many frames have to be decoded for it, for estimates; None where that is not known.
         name: How the timeline calls it; empty: after the stride.
-        looks: Whether the ball is looked for in frames that are decoded in any case, and once more in samples.
+        looks: Whether the ball is looked for once more, also in frames that are decoded in any case.
     """
 
     stride: int
