@@ -2,7 +2,7 @@
 
     python -m training.train_ball DATA touchline-ball --minutes 20
 
-writes touchline-ball.pt (TorchScript) and touchline-ball.xml with its .bin (OpenVINO).
+writes touchline-ball.npz (torch) and touchline-ball.xml with its .bin (OpenVINO).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from services.inference.ball_net import HIGH, STEP, WIDE
-from training.ball_net import BallNet
+from services.inference.ball_torch import BallModule
 
 BATCH = 128
 SHARE_WITH = 0.7
@@ -120,7 +120,7 @@ def loss(found: torch.Tensor, hills: torch.Tensor, places: torch.Tensor) -> torc
     return focal.sum() / top.sum().clamp(min=1) + 2 * off.sum() / weight.sum().clamp(min=1)
 
 
-def validate(network: BallNet, crops: Crops) -> str:
+def validate(network: BallModule, crops: Crops) -> str:
     """Recall, precision and errors over crops that are not changed."""
     network.eval()
     hits = missed = wrong = 0
@@ -149,15 +149,13 @@ def validate(network: BallNet, crops: Crops) -> str:
     )
 
 
-def write(network: BallNet, name: Path) -> None:
-    """TorchScript, and OpenVINO in half precision on disk."""
+def write(network: BallModule, name: Path) -> None:
+    """The weights for torch, and the network for OpenVINO; both in half precision."""
     import openvino
 
     network.eval()
+    network.save(name.with_suffix(".npz"))
     example = torch.zeros(1, 1, HIGH, WIDE)
-    with torch.inference_mode():
-        traced = torch.jit.freeze(torch.jit.trace(network, example))
-    traced.save(str(name.with_suffix(".pt")))
     model = openvino.convert_model(network, example_input=example, input=[-1, 1, -1, -1])
     model.set_rt_info(json.dumps({"names": {0: "ball"}, "task": "ball"}), ["touchline", "facts"])
     openvino.save_model(model, name.with_suffix(".xml"))
@@ -188,7 +186,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     training = Crops(sorted((options.data / "train").glob("*.npz")), options.seed)
     validation = Crops(sorted((options.data / "val").glob("*.npz")), 0)
-    network = BallNet(options.first, options.width)
+    network = BallModule(options.first, options.width)
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
     print(len(training), "looks,", sum(p.numel() for p in network.parameters()), "parameters", flush=True)
     begun = told = time.monotonic()

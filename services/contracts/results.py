@@ -75,8 +75,8 @@ class FrameResult:
         index: Source frame number, from 0.
         detections: Its boxes.
         keypoints: None when they were not asked for.
-        thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None. Of frames between
-            samples (18, 32), the brightness alone.
+        thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None. Of frames
+            between samples (18, 32), the brightness alone.
         looks: Where the ball may be looked for once more: in frames since the last sample, and in this one.
         hints: Balls of too little confidence to be among the detections, where there are looks.
         between: Frames since the last sample in which nothing but the ball was looked for, rising.

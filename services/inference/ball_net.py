@@ -1,4 +1,4 @@
-"""The network that looks for the ball in a small part of a frame, on the CPU whatever runs the other models."""
+"""The network that looks for the ball in a small part of a frame; always on the CPU."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ class BallNet:
     """Finds balls near given places.
 
     Args:
-        run: Takes crops (n, 1, HIGH, WIDE) uint8, n one of SIZES; gives (n, 4, cells, cells): a logit, how far right
-            of and below the middle of its cell the ball is, in cells, and the logarithm of its width in cells.
+        run: Takes crops (n, 1, HIGH, WIDE) uint8, n one of SIZES; gives (n, 4, HIGH / 4, WIDE / 4): a logit,
+            how far right of and below the middle of its cell a ball is, and the logarithm of its width, in
+            cells.
     """
 
     def __init__(self, run: Callable[[Crops], Floats]) -> None:
@@ -103,12 +104,12 @@ def _boxes(raw: Floats, corner: tuple[int, int], look: Look) -> Floats:
     return np.array(rows, np.float32).reshape(-1, 5)
 
 
-def load_ball_net(runtime: str, path: Path = WEIGHTS / "touchline-ball.torchscript") -> BallNet:
+def load_ball_net(runtime: str, path: Path = WEIGHTS / "touchline-ball.npz") -> BallNet:
     """Load the network.
 
     Args:
         runtime: RUNTIME: OpenVINO runs it where it is installed, unless that asks for torch.
-        path: Its TorchScript file; the OpenVINO file lies beside it.
+        path: Its weights for torch; the OpenVINO file lies beside them.
 
     Raises:
         ModelNotReady: It cannot be loaded.
@@ -157,10 +158,12 @@ def _openvino(path: Path) -> Callable[[Crops], Floats]:
 def _torch(path: Path) -> Callable[[Crops], Floats]:
     import torch
 
+    from services.inference.ball_torch import BallModule
+
     try:
-        network = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError) as error:
-        raise ModelNotReady(f"{path}: not a TorchScript model: {error}") from error
+        network = BallModule.load(path)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelNotReady(f"{path}: not the weights of a ball network: {error}") from error
 
     def run(crops: Crops) -> Floats:
         try:

@@ -28,6 +28,7 @@ JUMP: Final = 0.6
 """Share of the width that no camera turns within `JUMP_FRAMES`."""
 JUMP_FRAMES: Final = 12
 JUMP_PICTURE: Final = 6.5
+LUMA: Final = np.array([0.299, 0.587, 0.114]) * 219 / 255
 _BINS: Final = 16
 
 
@@ -79,7 +80,7 @@ def first_after(before: FrameResult, after: FrameResult, key_frames: Sequence[in
             if between.thumbnail is None:
                 continue
             own = _brightness(between.thumbnail)
-            if picture_changed(own, other) < picture_changed(own, one):
+            if _apart(own, other) < _apart(own, one):
                 first = between.index
                 break
             last = between.index
@@ -89,9 +90,14 @@ def first_after(before: FrameResult, after: FrameResult, key_frames: Sequence[in
     return (last + first + 1) // 2
 
 
+def _apart(one: Thumbnail, other: Thumbnail) -> float:
+    """Mean difference as they are or moved onto each other, whichever is less."""
+    return min(float(np.abs(one.astype(np.int16) - other).mean()), picture_changed(one, other))
+
+
 def _brightness(picture: Thumbnail) -> Thumbnail:
-    """(height, width), 128 in the mean: two ways of storing it differ by an offset and little else."""
-    grey = picture.astype(np.float64).mean(2) if picture.ndim == 3 else picture.astype(np.float64)
+    """(height, width), 128 in the mean; of RGB as BT.601 has it, in the range in which luma is stored."""
+    grey = picture @ LUMA if picture.ndim == 3 else picture.astype(np.float64)
     return np.asarray(np.clip(grey - grey.mean() + 128, 0, 255), np.uint8)
 
 
