@@ -25,6 +25,8 @@ APART: Final = 24.0
 """Pixels of a look; places nearer to each other than this lie in one crop."""
 SURE: Final = 0.5
 """A sighting of this score says where the ball is looked for next."""
+SPARSE: Final = 4
+"""Of the pixels of a look every so many in a row and in a column make its thumbnail."""
 LOST: Final = 25
 """Frames after which nobody knows where a ball may have gone."""
 REACH: Final = 0.25
@@ -95,7 +97,7 @@ class BallSearch:
             bare,
             detections=bare.detections if own is None else _with_balls(result.detections, here),
             between=tuple(
-                FrameResult(look.index, _balls(boxes), None, thumbnail(look.luma))
+                FrameResult(look.index, _balls(boxes), None, thumbnail(look.luma[::SPARSE, ::SPARSE]))
                 for look, boxes in seen_between
             ),
         )
