@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from services.challenges.closer_look import key_frames, wants_looks
 from services.contracts.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
-from services.inference.plugged import BUNDLED
 from services.settings import Settings
 from services.tracking.camera import PictureSize
 from services.tracking.clip import ClipTracks
@@ -29,7 +29,7 @@ def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     profile, stride = settings.frame_profile, settings.frame_stride
     made = make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride)
     return (
-        replace(made, looks=settings.closer_look and settings.predictor_for("gsr") == BUNDLED),
+        replace(made, looks=wants_looks("gsr", settings)),
         Letterbox.fit(clip.width, clip.height, settings.img_size),
     )
 
@@ -40,7 +40,7 @@ def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracks:
         PictureSize(clip.width, clip.height),
         plan.stride,
         tracking=not settings.disable_tracking,
-        key_frames=[] if clip.index is None else sorted(clip.index.display[clip.index.sync].tolist()),
+        key_frames=key_frames(clip),
     )
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.challenges import gsr
+from services.challenges.closer_look import closer_look
 from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
 from services.contracts.results import FrameResult
 from services.inference.plugged import LoadedPredictor
 from services.settings import Settings
-from services.tracking.ball_search import BallFinder, BallSearch
 from services.tracking.fill import Filled
 from services.video.decode import Clip
 from services.video.picture import Letterbox
@@ -40,7 +40,7 @@ class GsrKind:
         predictor: Predictor[FrameResult] | None = None,
     ) -> GsrAssembly:
         """See `Kind`."""
-        return GsrAssembly(challenge, clip, plan, settings, getattr(predictor, "ball", None))
+        return GsrAssembly(challenge, clip, plan, settings, predictor)
 
 
 class GsrAssembly:
@@ -52,9 +52,9 @@ class GsrAssembly:
         clip: Clip,
         plan: FramePlan,
         settings: Settings,
-        finder: BallFinder | None = None,
+        predictor: Predictor[FrameResult] | None = None,
     ) -> None:
-        self._search = None if finder is None else BallSearch(finder, clip.width)
+        self._closer_look = closer_look(predictor, clip)
         self._challenge = challenge
         self._clip = clip
         self._tracks = gsr.tracks(clip, plan, settings)
@@ -63,7 +63,7 @@ class GsrAssembly:
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
         for result in results:  # cameras and tracks go on while later samples are inferred
-            self._tracks.add(result if self._search is None else self._search.add(result))
+            self._tracks.add(self._closer_look(result))
 
     def fill(self) -> Mapping[str, Any]:
         """See `Assembly`."""

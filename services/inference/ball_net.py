@@ -25,7 +25,7 @@ HIGH: Final = 64
 """Pixels of a look that a crop has."""
 STEP: Final = 4
 """Pixels of the look from one cell of the output to the next."""
-LEAST: Final = 0.25
+LEAST: Final = 0.3
 """Least score of what is given."""
 MOST: Final = 2
 """Balls given for one crop."""
