@@ -22,6 +22,8 @@ WIDTH: Final = 640
 
 NEAREST: Final = 2
 """Least frames from one look to the next: a ball does not get far in one."""
+CLOSE: Final = 3
+"""Up to this distance of the samples, their neighbours are looked at: there are no others."""
 MOST: Final = 5
 """About the most looks between two samples; a coarse plan's lie further apart."""
 
@@ -34,8 +36,8 @@ _LUMA_FIRST: Final = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p")
 class Looking:
     """Takes the looks of frames that come out of one decoder, in order.
 
-    Which they are depends on the file and the plan alone. Frames close to a sample or to another look are
-    left out.
+    Which they are depends on the file and the plan alone. Frames close to another look, and in most plans to
+    a sample, are left out.
 
     Args:
         plan: Which frames are samples, and whether there are looks at all.
@@ -46,6 +48,7 @@ class Looking:
     def __init__(self, plan: FramePlan, size: tuple[int, int], turns: int = 0) -> None:
         self._plan, self._size, self._turns = plan, size, turns
         self._apart = max(NEAREST, plan.stride // MOST)
+        self._beside = 1 if plan.stride <= CLOSE else NEAREST
         self._last = -self._apart
 
     def anew(self) -> Looking:
@@ -62,7 +65,7 @@ class Looking:
         plan = self._plan
         if not plan.looks or number - self._last < self._apart:
             return None
-        if any(plan.wants(near) for near in range(number - NEAREST + 1, number + NEAREST)):
+        if any(plan.wants(near) for near in range(number - self._beside + 1, number + self._beside)):
             return None
         self._last = number
         return look_at(number, picture, self._size, self._turns)
