@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from services.inference.registry import WEIGHTS
 from services.inference.runtimes import has_openvino
 
 __all__ = ["HIGH", "STEP", "WIDE", "BallNet", "load_ball_net"]
+
+log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
 Crops = npt.NDArray[np.uint8]
@@ -115,9 +118,9 @@ def load_ball_net(runtime: str, path: Path = WEIGHTS / "touchline-ball.npz") -> 
         ModelNotReady: It cannot be loaded.
     """
     own = path.with_suffix(".xml")
-    if runtime != "torch" and has_openvino() and own.is_file():
-        return BallNet(_openvino(own))
-    return BallNet(_torch(path))
+    by_openvino = runtime != "torch" and has_openvino() and own.is_file()
+    log.info("%s: %s runs it, on the CPU", path.name, "openvino" if by_openvino else "torch")
+    return BallNet(_openvino(own) if by_openvino else _torch(path))
 
 
 def _openvino(path: Path) -> Callable[[Crops], Floats]:
