@@ -23,6 +23,7 @@ import av
 import msgspec
 
 from services.challenges import gsr
+from services.challenges.closer_look import closer_look
 from services.contracts.results import FrameResult
 from services.demo.clip import GroundTruth
 from services.demo.clip_store import stored_clip
@@ -31,8 +32,6 @@ from services.demo.seeds import DEMO_SEED
 from services.inference.models import Models, load_models
 from services.pipeline.batching import BatchSchedule, Lanes
 from services.settings import Settings, load_settings
-from services.tracking.camera import PictureSize
-from services.tracking.clip import ClipTracks
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
 from services.video.plan import FramePlan
@@ -89,12 +88,16 @@ def infer(
 
 
 def answer(
-    results: Sequence[FrameResult], clip: Clip, settings: Settings, truth: GroundTruth, stride: int
+    results: Sequence[FrameResult],
+    clip: Clip,
+    plan: FramePlan,
+    settings: Settings,
+    models: Models,
+    truth: GroundTruth,
 ) -> str:
-    """Fill, encode and compare with the truth; one line."""
-    size = PictureSize(clip.width, clip.height)
-    tracks = ClipTracks(size, stride, tracking=not settings.disable_tracking)
-    for result in results:
+    """Look for the ball, fill, encode and compare with the truth; one line."""
+    tracks = gsr.tracks(clip, plan, settings)
+    for result in map(closer_look(models, clip), results):
         tracks.add(result)
     started = time.process_time()
     filled = tracks.fill(clip.stats.count)
@@ -159,7 +162,7 @@ def main() -> None:
                 loaded[settings.runtime].warm(settings)
             frames, clip, plan, box, decoding = decode(data, settings)
             results, spent = infer(frames, box, settings, loaded[settings.runtime])
-            line = answer(results, clip, settings, stored.truth, plan.stride)
+            line = answer(results, clip, plan, settings, loaded[settings.runtime], stored.truth)
             name = ", ".join(f"{key.partition('_')[2] or key} {value}" for key, value in choice.items())
             decode_ms = decoding / clip.stats.count * 1000
             print(

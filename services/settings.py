@@ -263,6 +263,12 @@ class Settings(BaseSettings):
         min_length=1,
         description="A detector, named like DETECTOR_MODEL, whose balls replace those of DETECTOR_MODEL.",
     )
+    ball_search: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Kinds gsr and tv_predict: look for the ball once more with a small network, in inferred "
+        "frames and in those between that are decoded in any case. auto: with the bundled detector only, "
+        "since the network has seen rendered pictures alone.",
+    )
     class_map: CsvList = Field(
         (),
         description="What the detector's classes are, where their names do not say it: "
@@ -330,6 +336,13 @@ class Settings(BaseSettings):
         if len(set(self.listed_gpus)) != len(self.listed_gpus):
             raise ValueError(f"GPUS={self.gpus} names a device twice")
         return self
+
+    @property
+    def closer_look(self) -> bool:
+        """Whether BALL_SEARCH comes to on."""
+        bundled = type(self).model_fields["detector_model"].default
+        own = self.detector_model == bundled and self.ball_model is None
+        return self.ball_search == "on" or (self.ball_search == "auto" and own)
 
     @property
     def listed_gpus(self) -> tuple[int, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from services.challenges.closer_look import key_frames, wants_looks
 from services.contracts.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
 from services.settings import Settings
 from services.tracking.camera import PictureSize
@@ -24,8 +27,9 @@ _NO_FRAMES = b'"frames":[]'
 def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
     """Which frames are looked at, and at what size."""
     profile, stride = settings.frame_profile, settings.frame_stride
+    made = make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride)
     return (
-        make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride),
+        replace(made, looks=wants_looks("gsr", settings)),
         Letterbox.fit(clip.width, clip.height, settings.img_size),
     )
 
@@ -36,6 +40,7 @@ def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracks:
         PictureSize(clip.width, clip.height),
         plan.stride,
         tracking=not settings.disable_tracking,
+        key_frames=key_frames(clip),
     )
 
 

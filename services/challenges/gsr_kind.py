@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.challenges import gsr
+from services.challenges.closer_look import closer_look
 from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
 from services.contracts.results import FrameResult
@@ -39,13 +40,21 @@ class GsrKind:
         predictor: Predictor[FrameResult] | None = None,
     ) -> GsrAssembly:
         """See `Kind`."""
-        return GsrAssembly(challenge, clip, plan, settings)
+        return GsrAssembly(challenge, clip, plan, settings, predictor)
 
 
 class GsrAssembly:
     """A `gsr` answer being put together."""
 
-    def __init__(self, challenge: Challenge, clip: Clip, plan: FramePlan, settings: Settings) -> None:
+    def __init__(
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        settings: Settings,
+        predictor: Predictor[FrameResult] | None = None,
+    ) -> None:
+        self._closer_look = closer_look(predictor, clip)
         self._challenge = challenge
         self._clip = clip
         self._tracks = gsr.tracks(clip, plan, settings)
@@ -54,7 +63,7 @@ class GsrAssembly:
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
         for result in results:  # cameras and tracks go on while later samples are inferred
-            self._tracks.add(result)
+            self._tracks.add(self._closer_look(result))
 
     def fill(self) -> Mapping[str, Any]:
         """See `Assembly`."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.challenges.closer_look import closer_look, key_frames, wants_looks
 from services.challenges.concluding import plan_of
 from services.challenges.confidence import confidences
 from services.challenges.kind import Predictor
@@ -36,7 +37,8 @@ class TvPredictKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        return plan_of(clip, settings)
+        plan, box = plan_of(clip, settings)
+        return replace(plan, looks=wants_looks(self.name, settings)), box
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
         """Detector and keypoint model, or a plug-in that gives what they give."""
@@ -51,7 +53,7 @@ class TvPredictKind:
         predictor: Predictor[FrameResult],
     ) -> TvAssembly:
         """See `Kind`."""
-        return TvAssembly(challenge, clip, plan, settings)
+        return TvAssembly(challenge, clip, plan, settings, predictor)
 
 
 class TvAssembly:
@@ -61,20 +63,30 @@ class TvAssembly:
     nothing to do with each other, so that each is answered by itself.
     """
 
-    def __init__(self, challenge: Challenge, clip: Clip, plan: FramePlan, settings: Settings) -> None:
+    def __init__(
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        settings: Settings,
+        predictor: Predictor[FrameResult],
+    ) -> None:
+        self._closer_look = closer_look(predictor, clip)
         self._clip = clip
         self._plan = plan
         self._settings = settings
         self._size = PictureSize(clip.width, clip.height)
         self._numbers = [frame.frame_id for frame in challenge.pictures]
         self._results: list[FrameResult] = []
-        self._tracks = ClipTracks(self._size, plan.stride, tracking=not settings.disable_tracking)
+        self._tracks = ClipTracks(
+            self._size, plan.stride, tracking=not settings.disable_tracking, key_frames=key_frames(clip)
+        )
         self._frames: list[TvFrame] = []
 
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
-        self._results += results
-        for result in results:
+        for result in map(self._closer_look, results):
+            self._results.append(result)
             self._tracks.add(result)
 
     def fill(self) -> Mapping[str, Any]:

@@ -25,6 +25,14 @@ class Detections:
     scores: Floats
     classes: Ints
 
+    def some(self, which: npt.NDArray[np.bool_]) -> Detections:
+        """Some of them.
+
+        Args:
+            which: (n,) those.
+        """
+        return Detections(self.boxes[which], self.scores[which], self.classes[which])
+
     @classmethod
     def empty(cls) -> Detections:
         """No boxes."""
@@ -45,6 +53,21 @@ class Keypoints:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """The luma of a frame, in which nothing but the ball is looked for.
+
+    Attributes:
+        index: Source frame number, from 0.
+        luma: (height, width) uint8.
+        scale: Source pixels per pixel of it.
+    """
+
+    index: int
+    luma: npt.NDArray[np.uint8]
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
     """Everything inferred from one sampled frame.
 
@@ -52,10 +75,17 @@ class FrameResult:
         index: Source frame number, from 0.
         detections: Its boxes.
         keypoints: None when they were not asked for.
-        thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None.
+        thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None. Of frames
+            between samples (18, 32), the brightness alone.
+        looks: Where the ball may be looked for once more: in frames since the last sample, and in this one.
+        hints: Balls of too little confidence to be among the detections, where there are looks.
+        between: Frames since the last sample in which nothing but the ball was looked for, rising.
     """
 
     index: int
     detections: Detections
     keypoints: Keypoints | None
     thumbnail: npt.NDArray[np.uint8] | None = None
+    looks: tuple[Look, ...] = ()
+    hints: Detections | None = None
+    between: tuple[FrameResult, ...] = ()

@@ -1,7 +1,7 @@
 """A clip of which every frame has been looked at, and the answers that coarser plans would give to it.
 
 Frames are inferred once. An answer at a stride takes those of the frames that its plan wants and goes on as
-the pipeline does, through the same fill and the same encoder.
+the pipeline does, through the same search for the ball, the same fill and the same encoder.
 """
 
 from __future__ import annotations
@@ -80,40 +80,43 @@ def look_at(
     spent = 0.0
     for batch in _batches(clip.frames(plan, box), settings.batch_size):
         before = time.process_time()
-        results += models.predict(batch, box)
+        # a clip's looks are many times the rest
+        results += [replace(result, looks=()) for result in models.predict(batch, box)]
         spent += time.process_time() - before
         if progress is not None:
             progress(len(results), max(len(results), clip.count or 0))
     return Looked(data, clip, results, spent / max(1, len(results)))
 
 
-def give(looked: Looked, settings: Settings) -> Given:
+def give(looked: Looked, models: Predictor[FrameResult], settings: Settings) -> Given:
     """The answer that these settings would give, from the frames that were looked at.
 
-    The time is that of decoding what the plan wants, measured, of its share of the inference, and of fill and
-    encoding, measured; the network has no part in it.
+    What the plan wants is decoded anew, for the looks at the ball that this brings and for its time; that of
+    the inference is a share of what was measured, and the network has no part in it.
     """
-    clip, kind = looked.clip, GsrKind()
+    known = {result.index: result for result in looked.results}
     before = time.process_time()
-    plan = _decode_only(looked.data, settings)
-    decoded = time.process_time() - before
-    known = replace(plan, count=clip.stats.count)
-    chosen = [_seen(result, known) for result in looked.results if known.wants(result.index)]
-    before = time.process_time()
-    assembly = kind.assemble(CHALLENGE, clip, known, settings)
-    assembly.add(chosen)
+    clip, kind = _open(looked.data, settings), GsrKind()
+    plan, box = kind.plan(clip, settings)
+    counted = replace(plan, count=looked.clip.stats.count)
+    assembly = kind.assemble(CHALLENGE, looked.clip, counted, settings, models)
+    samples = 0
+    for frame in clip.frames(plan, box):
+        result = known.get(frame.index)
+        if result is not None:  # damage may cost other frames when all are decoded
+            assembly.add([replace(_seen(result, counted), looks=frame.looks)])
+            samples += 1
     assembly.fill()
     body = assembly.encode(0.0)
-    put_together = time.process_time() - before
-    spent = decoded + looked.inference_s * len(chosen) + put_together
-    return Given(body, msgspec.json.decode(body)["frames"], len(chosen), spent)
+    spent = time.process_time() - before + looked.inference_s * samples
+    return Given(body, msgspec.json.decode(body)["frames"], samples, spent)
 
 
 def walk(data: bytes, models: Predictor[FrameResult], settings: Settings) -> bytes:
     """The answer by the whole way: only the plan's frames are decoded and inferred, in their own batches."""
     clip, kind = _open(data, settings), GsrKind()
     plan, box = kind.plan(clip, settings)
-    assembly = kind.assemble(CHALLENGE, clip, plan, settings)
+    assembly = kind.assemble(CHALLENGE, clip, plan, settings, models)
     for batch in _batches(clip.frames(plan, box), settings.batch_size):
         assembly.add(models.predict(batch, box))
     assembly.fill()
@@ -122,15 +125,6 @@ def walk(data: bytes, models: Predictor[FrameResult], settings: Settings) -> byt
 
 def _seen(result: FrameResult, plan: FramePlan) -> FrameResult:
     return result if plan.wants_keypoints(result.index) else replace(result, keypoints=None)
-
-
-def _decode_only(data: bytes, settings: Settings) -> FramePlan:
-    """Decode what a plan wants, for its time alone."""
-    clip = _open(data, settings)
-    plan, box = GsrKind().plan(clip, settings)
-    for _ in clip.frames(plan, box):
-        pass
-    return plan
 
 
 def _open(data: bytes, settings: Settings) -> Clip:

@@ -145,7 +145,7 @@ def evaluate(
         _check(material, looked)
         raw[material.name] = raw_ap50(looked.results, material.truth)
         for stride in strides:
-            given = give(looked, settings.model_copy(update={"frame_stride": stride}))
+            given = give(looked, predictor, settings.model_copy(update={"frame_stride": stride}))
             scale = CLIP_FRAMES / max(1, len(material.truth.frames)) / (os.cpu_count() or 1)
             seconds = given.cpu_s * scale
             found = measure(given.frames, material.truth, material.ids, seconds)

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from services.contracts.results import Detections, FrameResult, Keypoints
+from services.contracts.pitch import BALL
+from services.contracts.results import Detections, FrameResult, Keypoints, Look
 from services.demo.clip import GroundTruth
 from services.video.picture import Frame, Letterbox
 from services.video.thumbnail import thumbnail
 
 __all__ = ["Truthful"]
 
+Floats = npt.NDArray[np.float64]
+
 SURE = 0.9
+NEAR = 96.0
+"""Pixels of a look in which a ball is found, as the ball network looks at them."""
 
 
 class Truthful:
@@ -22,6 +28,7 @@ class Truthful:
     def __init__(self, truth: GroundTruth) -> None:
         """Take a clip's truth."""
         self._truth = truth
+        self.ball = _TrueBall(truth)
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
         """The truth of each frame; the pictures tell the cuts and nothing else."""
@@ -38,4 +45,23 @@ class Truthful:
             Detections(table[:, 1:], scores, table[:, 0].astype(np.int64)),
             found if frame.keypoints else None,
             thumbnail(frame.image),
+            frame.looks,
         )
+
+
+class _TrueBall:
+    """Finds true balls near places."""
+
+    def __init__(self, truth: GroundTruth) -> None:
+        self._truth = truth
+
+    def find(self, asks: Sequence[tuple[Look, Floats]]) -> list[npt.NDArray[np.float32]]:
+        """True boxes near each place, with a score: see `BallFinder`."""
+        return [self._near(look, place) for look, place in asks]
+
+    def _near(self, look: Look, place: Floats) -> npt.NDArray[np.float32]:
+        boxes = [box[1:] for box in self._truth.frames[look.index].boxes if box[0] == BALL]
+        table = np.array(boxes, np.float32).reshape(-1, 4)
+        apart = np.abs((table[:, :2] + table[:, 2:]) / 2 - place).max(axis=1, initial=0.0)
+        near = table[apart <= NEAR / 2 * look.scale]
+        return np.asarray(np.c_[near, np.full(len(near), SURE)], np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 from services.contracts.results import Detections
 from services.errors import ModelNotReady
 from services.inference.backend import AnyBackend, mapped_errors
-from services.inference.class_map import listed, map_classes
+from services.inference.class_map import BALL, listed, map_classes
 from services.inference.suppression import Rows, suppress
 from services.video.picture import Image, Letterbox
 
@@ -54,6 +54,7 @@ class Detector:
         most: Most boxes kept per frame.
         classes: What the model's classes are where their names do not say it, as in CLASS_MAP.
         wire_classes: The wire's class of each of the model's own ids that has one, instead of by name.
+        ball_confidence: Least confidence of a ball, where it is another one.
 
     Attributes:
         wire_classes: The wire's class of each of the model's own ids that has one.
@@ -69,6 +70,7 @@ class Detector:
         most: int,
         classes: Iterable[str] = (),
         wire_classes: Mapping[int, int] | None = None,
+        ball_confidence: float | None = None,
     ) -> None:
         if backend.task not in (None, "detect"):
             raise ModelNotReady(
@@ -76,12 +78,15 @@ class Detector:
                 "one for 'detect' is needed"
             )
         self._backend = backend
-        self._confidence = confidence
         self._most = most
         self.wire_classes = (
             map_classes(backend.names, classes) if wire_classes is None else dict(wire_classes)
         )
         self._classes = np.array(sorted(self.wire_classes), np.int64)
+        self._confidence = np.full(len(backend.names), confidence, np.float32)
+        if ball_confidence is not None:
+            balls = [own for own, wire in self.wire_classes.items() if wire == BALL]
+            self._confidence[balls] = ball_confidence
 
     def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
         """Detect in one batch; boxes come back in source pixels.
@@ -114,7 +119,7 @@ class Detector:
 
         kept = non_max_suppression(
             torch.as_tensor(raw),
-            conf_thres=self._confidence,
+            conf_thres=float(self._confidence.min()),
             iou_thres=IOU_THRESHOLD,
             classes=self._classes.tolist(),
             agnostic=True,
@@ -123,7 +128,8 @@ class Detector:
             nc=len(self._backend.names),
             end2end=self._backend.end2end,
         )
-        return [found.float().cpu().numpy() for found in kept]
+        rows = [found.float().cpu().numpy() for found in kept]
+        return [found[found[:, 4] > self._confidence[found[:, 5].astype(np.int64)]] for found in rows]
 
     def _detections(self, rows: Rows, box: Letterbox) -> Detections:
         boxes = box.to_source(rows[:, :4].reshape(-1, 2, 2)).reshape(-1, 4)

@@ -14,6 +14,8 @@ import numpy as np
 from services.contracts.results import Detections, FrameResult, Keypoints
 from services.inference.backend import choose_device
 from services.inference.ball import WithBall, ball_detector
+from services.inference.ball_net import BallNet, load_ball_net
+from services.inference.class_map import BALL
 from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import resolve_model, wanted_models
@@ -22,6 +24,9 @@ from services.settings import Settings
 from services.video.picture import Frame, Image, Letterbox
 from services.video.plan import batch_sizes
 from services.video.thumbnail import thumbnail
+
+HINT_CONFIDENCE = 0.05
+"""Least confidence of a ball that is looked at once more."""
 
 
 class DetectorModel(Protocol):
@@ -48,9 +53,12 @@ class Models:
         sizes: Batch sizes to use, rising; a batch is padded to the next of them.
         beside: Runs the keypoint model beside the detector; without it they take turns.
         lanes: Batches that may run at once; further ones wait.
+        ball: Looks for the ball once more, or None.
+        confidence: Least confidence of a ball, where the detector gives less sure ones for `ball` to look at.
 
     Attributes:
         lanes: The same.
+        ball: The same.
     """
 
     def __init__(
@@ -61,10 +69,14 @@ class Models:
         sizes: Sequence[int] = (),
         beside: Executor | None = None,
         lanes: int = 1,
+        ball: BallNet | None = None,
+        confidence: float = 0.0,
     ) -> None:
         self._beside = beside
         self._sizes = tuple(sizes)
         self.lanes = lanes
+        self.ball = ball
+        self._confidence = confidence
         self.detector = detector
         self.pitch = pitch
         self.device = device
@@ -85,9 +97,20 @@ class Models:
             )
         by_frame = dict(zip(with_pitch, points, strict=False))
         return [
-            FrameResult(frame.index, boxes, by_frame.get(i), thumbnail(frame.image))
+            self._result(frame, boxes, by_frame.get(i))
             for i, (frame, boxes) in enumerate(zip(frames, found, strict=False))
         ]
+
+    def _result(self, frame: Frame, found: Detections, points: Keypoints | None) -> FrameResult:
+        unsure = (found.classes == BALL) & (found.scores < self._confidence)
+        return FrameResult(
+            frame.index,
+            found.some(~unsure) if unsure.any() else found,
+            points,
+            thumbnail(frame.image),
+            frame.looks,
+            found.some(unsure) if frame.looks else None,
+        )
 
     def _padded(self, images: list[Image]) -> list[Image]:
         """Runtimes prepare themselves per batch size: a short batch takes the next one that was warmed."""
@@ -116,6 +139,8 @@ class Models:
             Seconds it took.
         """
         started = time.perf_counter()
+        if self.ball is not None:
+            self.ball.warm()
         box = Letterbox.fit(1280, 720, settings.img_size)
         blank = Frame(0, np.full((box.net_height, box.net_width, 3), 114, np.uint8))
         for size in self._sizes:
@@ -157,14 +182,18 @@ def load_models(settings: Settings) -> Models:
         beside = ThreadPoolExecutor(1, "touchline-pitch", _set_threads, (threads,)) if apart else None
     loaded = {use: load_backend(choice, settings, lanes, threads) for use, choice in chosen.items()}
     limits = settings.conf_threshold, settings.max_detections
-    detector: DetectorModel = Detector(loaded["DETECTOR_MODEL"], *limits, settings.class_map)
+    ball = load_ball_net(settings.runtime) if settings.closer_look else None
+    hints = None if ball is None else min(HINT_CONFIDENCE, settings.conf_threshold)
+    detector: DetectorModel = Detector(
+        loaded["DETECTOR_MODEL"], *limits, settings.class_map, ball_confidence=hints
+    )
     if "BALL_MODEL" in loaded:
         detector = WithBall(detector, ball_detector(loaded["BALL_MODEL"], *limits))
     pitch = None
     if "PITCH_MODEL" in loaded:
         pitch = PitchModel(loaded["PITCH_MODEL"], settings.pitch_conf_threshold)
     sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
-    return Models(detector, pitch, device, sizes, beside, lanes)
+    return Models(detector, pitch, device, sizes, beside, lanes, ball, settings.conf_threshold)
 
 
 def _be_on(device: str) -> None:

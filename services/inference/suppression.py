@@ -13,14 +13,14 @@ Rows = npt.NDArray[np.float32]
 
 
 def suppress(
-    raw: Rows, *, classes: npt.NDArray[np.int64], confidence: float, iou: float, most: int
+    raw: Rows, *, classes: npt.NDArray[np.int64], confidence: float | Rows, iou: float, most: int
 ) -> list[Rows]:
     """Boxes of each picture.
 
     Args:
         raw: (pictures, 4 + classes, anchors): centre, width, height in input pixels, then class scores.
         classes: The model's own class ids that are wanted.
-        confidence: Least score.
+        confidence: Least score, one for all or (classes,) one for each of the model's own.
         iou: Boxes that overlap a better one by more than this are dropped.
         most: Most boxes of a picture.
 
@@ -29,17 +29,24 @@ def suppress(
     """
     scores = raw[:, 4:]
     best = scores.max(axis=1)
-    return [_one(raw[i], best[i] > confidence, classes, iou, most) for i in range(len(raw))]
+    limits = np.broadcast_to(np.asarray(confidence, np.float32), scores.shape[1])
+    above = best > limits.min()
+    return [_one(raw[i], above[i], classes, limits, iou, most) for i in range(len(raw))]
 
 
 def _one(
-    raw: Rows, kept: npt.NDArray[np.bool_], classes: npt.NDArray[np.int64], iou: float, most: int
+    raw: Rows,
+    kept: npt.NDArray[np.bool_],
+    classes: npt.NDArray[np.int64],
+    limits: Rows,
+    iou: float,
+    most: int,
 ) -> Rows:
     found = raw[:, kept]
     own = found[4:].argmax(axis=0)
-    wanted = np.isin(own, classes)
-    found, own = found[:, wanted], own[wanted]
     score = found[4:].max(axis=0) if found.shape[1] else np.zeros(0, np.float32)
+    wanted = np.isin(own, classes) & (score > limits[own])
+    found, own, score = found[:, wanted], own[wanted], score[wanted]
     order = np.argsort(-score, kind="stable")
     rows = np.empty((len(order), 6), np.float32)
     half = found[2:4, order] / 2

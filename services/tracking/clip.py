@@ -7,7 +7,7 @@ from typing import Final
 
 from services.contracts.results import FrameResult
 from services.tracking.camera import Matrix, PictureSize, fit_sample
-from services.tracking.cuts import is_cut
+from services.tracking.cuts import first_after, is_cut
 from services.tracking.fill import Filled, fill_shot, joined
 from services.tracking.shot import Shot
 from services.tracking.track import Track
@@ -23,9 +23,13 @@ class ClipTracks:
         size: The source picture.
         stride: Usual distance of the samples, frames; they need not be that far apart.
         tracking: False repeats the nearest sample's boxes, each with an id of its own.
+        key_frames: Frames that stand alone in the file, rising, as far as they are known.
     """
 
-    def __init__(self, size: PictureSize, stride: int, *, tracking: bool = True) -> None:
+    def __init__(
+        self, size: PictureSize, stride: int, *, tracking: bool = True, key_frames: Sequence[int] = ()
+    ) -> None:
+        self._key_frames = key_frames
         self._size = size
         self._stride = stride
         self._tracking = tracking
@@ -36,11 +40,13 @@ class ClipTracks:
     def add(self, result: FrameResult) -> None:
         """Take the next sample, by rising frame number."""
         fit = fit_sample(result, self._size)
+        first = 0
         if self._shot.results and self._cut(result, fit):
-            before = self._shot.results[-1].index
+            first = first_after(self._shot.results[-1], result, self._key_frames)
+            self._shot.see_ball([one for one in result.between if one.index < first])
             self._close()
-            # frames on the way belong to the nearer side
-            self._shot = Shot(self._size, self._stride, (before + result.index + 1) // 2, self._next_id)
+            self._shot = Shot(self._size, self._stride, first, self._next_id)
+        self._shot.see_ball([one for one in result.between if one.index >= first])
         self._shot.add(result, fit)
 
     def fill(self, count: int) -> Filled:

@@ -6,11 +6,14 @@ turning camera keeps, and the picture itself, moved so that both lie on each oth
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from services.contracts.results import FrameResult
 from services.tracking.camera import Matrix, PictureSize, inverse, project
 
 Thumbnail = npt.NDArray[np.uint8]
@@ -25,6 +28,7 @@ JUMP: Final = 0.6
 """Share of the width that no camera turns within `JUMP_FRAMES`."""
 JUMP_FRAMES: Final = 12
 JUMP_PICTURE: Final = 6.5
+LUMA: Final = np.array([0.299, 0.587, 0.114]) * 219 / 255
 _BINS: Final = 16
 
 
@@ -55,6 +59,46 @@ def is_cut(
     if changed <= SOME_COLOURS and not jumped:
         return False
     return picture_changed(before, after) > (JUMP_PICTURE if jumped else OTHER_PICTURE)
+
+
+def first_after(before: FrameResult, after: FrameResult, key_frames: Sequence[int]) -> int:
+    """The first frame behind a cut between two samples.
+
+    Frames between the samples that were looked at belong to the sample whose picture theirs is more like, by
+    their brightness, which is all that is known of them. Of the others, a key frame is taken for the first
+    one, since encoders put one there; where there is none, they belong to the nearer side.
+
+    Args:
+        before: The sample before the cut.
+        after: The one behind it.
+        key_frames: Frames of the clip that stand alone in its file, rising; as far as they are known.
+    """
+    last, first = before.index, after.index
+    if before.thumbnail is not None and after.thumbnail is not None:
+        one, other = _brightness(before.thumbnail), _brightness(after.thumbnail)
+        for between in after.between:
+            if between.thumbnail is None:
+                continue
+            own = _brightness(between.thumbnail)
+            if _apart(own, other) < _apart(own, one):
+                first = between.index
+                break
+            last = between.index
+    key = bisect_right(key_frames, last)
+    if key < len(key_frames) and key_frames[key] <= first:
+        return key_frames[key]
+    return (last + first + 1) // 2
+
+
+def _apart(one: Thumbnail, other: Thumbnail) -> float:
+    """Mean difference as they are or moved onto each other, whichever is less."""
+    return min(float(np.abs(one.astype(np.int16) - other).mean()), picture_changed(one, other))
+
+
+def _brightness(picture: Thumbnail) -> Thumbnail:
+    """(height, width), 128 in the mean; of RGB as BT.601 has it, in the range in which luma is stored."""
+    grey = picture @ LUMA if picture.ndim == 3 else picture.astype(np.float64)
+    return np.asarray(np.clip(grey - grey.mean() + 128, 0, 255), np.uint8)
 
 
 def colours_changed(before: Thumbnail, after: Thumbnail) -> float:

@@ -71,6 +71,11 @@ class Shot:
         while len(self._waiting) > MOST_WAITING:
             self._join(self._waiting.popleft(), None)
 
+    def see_ball(self, between: Sequence[FrameResult]) -> None:
+        """Take the ball in frames before the next sample."""
+        for one in between:
+            self.ball.add(one)
+
     def close(self) -> None:
         """There are no more samples."""
         if self._latest is not None:

@@ -51,7 +51,7 @@ def spans(
     ends = np.array([track.frames[-1] for track in tracks])
     at_first, at_last = begins == samples[0], ends == samples[-1]
     before = samples[np.maximum(np.searchsorted(samples, begins) - 1, 0)]
-    after = samples[np.minimum(np.searchsorted(samples, ends) + 1, len(samples) - 1)]
+    after = samples[np.minimum(np.searchsorted(samples, ends, side="right"), len(samples) - 1)]
     numbers = np.arange(len(tracks))
     inside_before = shown(curves.at(numbers, before), size)
     inside_after = shown(curves.at(numbers, after), size)

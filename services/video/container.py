@@ -10,8 +10,10 @@ from typing import Any, cast
 import av
 import av.error
 
+from services.contracts.results import Look
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats
+from services.video.look import Looking, with_looks
 from services.video.mp4_boxes import find_moov
 from services.video.mp4_index import Mp4Index
 from services.video.orientation import shown_size, turns_of_angle
@@ -66,6 +68,10 @@ class ContainerClip:
 
     def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """See `Clip`."""
+        return with_looks(self._wanted(plan, box))
+
+    def _wanted(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame | Look]:
+        looking = Looking(plan, (box.source_width, box.source_height), self._turns)
         number, last = 0, None
         for number, last in enumerate(self._pictures):  # noqa: B007 - the last one is looked at behind the loop
             if number >= self._limits.max_frames:
@@ -74,13 +80,15 @@ class ContainerClip:
             self.stats.decoded += 1
             if plan.wants(number):
                 begun = time.perf_counter()
-                image = to_network(last, box, self._turns)
+                image, looks = to_network(last, box, self._turns), looking.sample(number, last)
                 self.stats.add(busy_s=time.perf_counter() - begun)
-                yield Frame(number, image, plan.wants_keypoints(number))
+                yield Frame(number, image, plan.wants_keypoints(number), looks)
+            elif (look := looking.between(number, last)) is not None:
+                yield look
         self.stats.count = self.stats.decoded
         if last is not None and not plan.wants(number):
             # a plan wants the last frame of a clip, and only now it is known which that is
-            yield Frame(number, to_network(last, box, self._turns))
+            yield Frame(number, to_network(last, box, self._turns), looks=looking.sample(number, last))
 
     def _open(self, source: ByteSource) -> av.container.InputContainer:
         try:

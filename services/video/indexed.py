@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import av
 import av.error
 import numpy as np
 
+from services.contracts.results import Look
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats, rising
 from services.video.groups import Groups, Mask
 from services.video.in_order import in_order
+from services.video.look import LOOK_BYTES, Looking, with_looks
 from services.video.mp4_index import Mp4Index
 from services.video.nal import NalReader
 from services.video.orientation import shown_size
@@ -29,17 +31,22 @@ AHEAD_BYTES = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """What is asked of the clip: a plan, the same as a mask by position in decoding order, and the size."""
+    """What is asked of the clip: a plan, the same as a mask by position in decoding order, size and looks."""
 
     plan: FramePlan
     wanted: Mask
     box: Letterbox
+    looking: Looking
 
     def without(self, position: int) -> _Ask:
         """The same, but for one frame."""
         wanted = self.wanted.copy()
         wanted[position] = False
-        return _Ask(self.plan, wanted, self.box)
+        return replace(self, wanted=wanted)
+
+    def anew(self) -> _Ask:
+        """The same, for a group of its own."""
+        return replace(self, looking=self.looking.anew())
 
 
 class IndexedClip:
@@ -60,13 +67,14 @@ class IndexedClip:
 
     def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """See `Clip`."""
-        return rising(self._frames(plan, box))
+        return rising(with_looks(self._pictures(plan, box)))
 
-    def _frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
+    def _pictures(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame | Look]:
         wanted = np.array([plan.wants(int(number)) for number in self._index.display], np.bool_)
-        ask = _Ask(plan, wanted, box)
+        looking = Looking(plan, (box.source_width, box.source_height), self._index.turns)
+        ask = _Ask(plan, wanted, box, looking)
         if self._groups.many:
-            room = AHEAD_BYTES // (box.net_width * box.net_height * 3)
+            room = AHEAD_BYTES // (box.net_width * box.net_height * 3 + (LOOK_BYTES if plan.looks else 0))
             threads = self._limits.thread_count
             for frame in in_order(self._jobs(ask), threads, max(1, room), "touchline-group"):
                 self._groups.done_before(frame.index)  # those of earlier groups have all come
@@ -76,7 +84,7 @@ class IndexedClip:
         if not self.stats.decoded:
             raise CorruptVideo("no frame of the video can be decoded; check the file")
 
-    def _jobs(self, ask: _Ask) -> Iterator[Iterator[Frame]]:
+    def _jobs(self, ask: _Ask) -> Iterator[Iterator[Frame | Look]]:
         """One for each group. Others begin behind the first frame, which inference waits for."""
         begun = threading.Event()
         for start in self._groups.starts(ask.wanted):
@@ -87,8 +95,9 @@ class IndexedClip:
                 begun.wait()
             yield self._group(start, ask)
 
-    def _group(self, start: int, ask: _Ask, *, threads: int = 1, on: bool = False) -> Iterator[Frame]:
+    def _group(self, start: int, ask: _Ask, *, threads: int = 1, on: bool = False) -> Iterator[Frame | Look]:
         """Decode a group, or with `on` everything from a group on."""
+        ask = ask.anew()
         codec: av.VideoCodecContext | None = None
         held: bytes | None = None
         for position in self._groups.needed(start, ask.wanted, on=on):
@@ -127,7 +136,7 @@ class IndexedClip:
         late = threads > 1 or self._reordered
         return (start == 0 and late) or not ask.wanted[start + 1 : self._groups.next_mark(start)].any()
 
-    def _in_one_shot(self, position: int, data: bytes, ask: _Ask) -> Frame | None:
+    def _in_one_shot(self, position: int, data: bytes, ask: _Ask) -> Frame | Look | None:
         begun = time.perf_counter()
         codec = self._open(1)
         try:
@@ -140,7 +149,7 @@ class IndexedClip:
 
     def _decode(
         self, codec: av.VideoCodecContext, position: int | None, data: bytes | None, ask: _Ask
-    ) -> Iterator[Frame]:
+    ) -> Iterator[Frame | Look]:
         """Put a sample in, or the end; give the wanted frames that come out."""
         begun = time.perf_counter()
         packet = None if position is None or data is None else self._packet(position, data)
@@ -171,17 +180,18 @@ class IndexedClip:
         packet.pts = packet.dts = position
         return packet
 
-    def _frame(self, picture: av.VideoFrame, ask: _Ask) -> Frame | None:
+    def _frame(self, picture: av.VideoFrame, ask: _Ask) -> Frame | Look | None:
         if picture.width * picture.height > self._limits.max_pixels:
             size = f"{picture.width}x{picture.height}"
             raise TooLarge(f"pictures of {size}; MAX_PIXELS allows {self._limits.max_pixels}")
         position = picture.pts
-        if position is None or not 0 <= position < len(ask.wanted) or not ask.wanted[position]:
+        if position is None or not 0 <= position < len(ask.wanted):
             return None
-        number = int(self._index.display[position])
-        return Frame(
-            number, to_network(picture, ask.box, self._index.turns), ask.plan.wants_keypoints(number)
-        )
+        number, turns = int(self._index.display[position]), self._index.turns
+        if not ask.wanted[position]:
+            return ask.looking.between(number, picture)
+        image, keypoints = to_network(picture, ask.box, turns), ask.plan.wants_keypoints(number)
+        return Frame(number, image, keypoints, ask.looking.sample(number, picture))
 
     def _open(self, threads: int) -> av.VideoCodecContext:
         name = self._index.codec
@@ -199,7 +209,7 @@ class IndexedClip:
         return codec
 
 
-def _telling(frames: Iterator[Frame], begun: threading.Event) -> Iterator[Frame]:
+def _telling(frames: Iterator[Frame | Look], begun: threading.Event) -> Iterator[Frame | Look]:
     """The same frames; the event is set at the first, or at the end when there are none."""
     try:
         for frame in frames:

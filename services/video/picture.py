@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from services.contracts.results import Look
 from services.video.orientation import shown_size
 
 Image = npt.NDArray[np.uint8]
@@ -71,11 +72,14 @@ class Frame:
         index: Frame number in the source video, from 0.
         image: (net_height, net_width, 3) uint8, RGB.
         keypoints: Whether the pitch is looked for in it, too.
+        looks: Where the ball may be looked for: frames since the last sampled one that were decoded in any
+            case, and this one; rising.
     """
 
     index: int
     image: Image
     keypoints: bool = True
+    looks: tuple[Look, ...] = ()
 
 
 def to_network(picture: av.VideoFrame, box: Letterbox, turns: int = 0) -> Image:

@@ -18,6 +18,7 @@ class FramePlan:
         chosen: Numbers of the sampled frames, rising, where a profile has chosen them; None: by the stride.
         decoded: About how many frames have to be decoded for it, for estimates; None where that is not known.
         name: How the timeline calls it; empty: after the stride.
+        looks: Whether the ball is looked for once more, also in frames that are decoded in any case.
     """
 
     stride: int
@@ -26,6 +27,7 @@ class FramePlan:
     chosen: tuple[int, ...] | None = None
     decoded: int | None = None
     name: str = ""
+    looks: bool = False
 
     def __str__(self) -> str:
         return self.name or f"stride {self.stride}"

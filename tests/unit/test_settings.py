@@ -116,3 +116,17 @@ def test_a_predictor_for_each_kind() -> None:
     assert settings.uses_bundled
     assert not load_settings(predictor="mine").uses_bundled
     assert load_settings(predictor="mine").predictor_for("gsr") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, True),
+        ({"detector_model": "own.pt"}, False),
+        ({"ball_model": "own.pt"}, False),
+        ({"detector_model": "own.pt", "ball_search": "on"}, True),
+        ({"ball_search": "off"}, False),
+    ],
+)
+def test_the_closer_look_comes_with_the_bundled_detector(wanted: dict[str, str], expected: bool) -> None:
+    assert load_settings(**wanted).closer_look is expected

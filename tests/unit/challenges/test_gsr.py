@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 import numpy as np
 
-from services.challenges.gsr import encode
+from services.challenges.gsr import encode, plan
+from services.challenges.gsr_kind import GsrKind
+from services.contracts.challenge import Challenge
 from services.contracts.gsr import decode_response, frames_part
+from services.contracts.results import Detections, FrameResult, Look
+from services.settings import load_settings
 from services.tracking.fill import Filled
+from services.video.decode import DecodeLimits, open_clip
+from services.video.picture import Frame, Letterbox
+from services.video.source import MemorySource
+from tests.support.videos import make_video
 
 
 def make_filled() -> Filled:
@@ -68,3 +79,53 @@ def test_a_long_answer_is_the_same_as_if_encoded_at_once() -> None:
     found = [(frame.frame_number, thing.id) for frame in response.frames for thing in frame.objects]
     assert found == list(zip(filled.frame.tolist(), filled.ids.tolist(), strict=True))
     assert response.frames[-1].keypoints[31] == tuple(np.round(filled.keypoints[-1, 31], 2).tolist())
+
+
+def test_looks_are_taken_where_somebody_looks_at_them() -> None:
+    clip = open_clip(MemorySource(make_video(frames=12)), DecodeLimits(100, 1 << 20, 1))
+    assert plan(clip, load_settings())[0].looks
+    assert not plan(clip, load_settings(ball_search="off"))[0].looks
+    assert not plan(clip, load_settings(predictor=("other",)))[0].looks, "a plug-in has no ball network"
+
+
+CHALLENGE = Challenge(challenge_id="c", video_url="memory:", deadline=0.0, submitted_at=0.0)
+
+
+class Finds:
+    """A predictor with a ball network, which finds the ball where it is told."""
+
+    def __init__(self, way: dict[int, float]) -> None:
+        self.ball = self
+        self._way = way
+
+    def find(self, asks: Sequence[tuple[Look, Any]]) -> list[Any]:
+        return [np.array([[*around(self._way[look.index]), 0.9]], np.float32) for look, _ in asks]
+
+    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
+        raise NotImplementedError
+
+
+def around(x: float) -> list[float]:
+    return [x - 6, 94, x + 6, 106]
+
+
+def test_the_ball_goes_where_it_was_seen_between_the_samples() -> None:
+    way = {0: 100.0, 2: 120.0, 4: 140.0, 6: 120.0, 8: 100.0, 10: 120.0, 12: 140.0}
+    clip = open_clip(MemorySource(make_video(frames=13, size=(640, 360))), DecodeLimits(100, 1 << 20, 1))
+    clip.stats.count = 13
+    answers = []
+    for looks in (True, False):
+        settings = load_settings()
+        assembly = GsrKind().assemble(CHALLENGE, clip, plan(clip, settings)[0], settings, Finds(way))
+        for index in (0, 6, 12):
+            luma = np.full((360, 640), 80, np.uint8)
+            taken = tuple(Look(n, luma, 1.0) for n in range(max(0, index - 4), index + 1, 2))
+            boxes = np.array([around(way[index])], np.float32)
+            ball = Detections(boxes, np.ones(1, np.float32), np.zeros(1, np.int64))
+            assembly.add([FrameResult(index, ball, None, looks=taken if looks else ())])
+        assembly.fill()
+        frames = msgspec.json.decode(assembly.encode(0.0))["frames"]
+        answers.append([sum(frame["objects"][0]["bbox"][::2]) / 2 for frame in frames])
+    seen, guessed = answers
+    assert [seen[n] for n in (2, 4, 8, 10)] == [120.0, 140.0, 100.0, 120.0]
+    assert abs(guessed[4] - 140.0) > 12, "a turn between two samples, which only looks can tell"

@@ -18,7 +18,7 @@ def test_every_frame_is_inferred_once_whatever_the_strides(clip: tuple[bytes, Sc
     data, truth = clip
     models, told = Knowing(truth.truth), []
     looked = look_at(data, models, settings(6), lambda done, total: told.append((done, total)))
-    assert [give(looked, settings(stride)).samples for stride in (1, 3, 6)] == [15, 6, 4]
+    assert [give(looked, models, settings(stride)).samples for stride in (1, 3, 6)] == [15, 6, 4]
     assert models.seen == list(range(FRAMES))
     assert told[-1] == (FRAMES, FRAMES)
 
@@ -28,7 +28,7 @@ def test_the_answer_is_that_of_the_whole_way(clip: tuple[bytes, SceneTruth], str
     data, truth = clip
     models = Knowing(truth.truth)
     looked = look_at(data, models, settings())
-    given = give(looked, settings(stride))
+    given = give(looked, models, settings(stride))
     models.seen.clear()
     body = walk(data, models, settings(stride))
     assert frames_part(given.body) == frames_part(body)
@@ -38,7 +38,8 @@ def test_the_answer_is_that_of_the_whole_way(clip: tuple[bytes, SceneTruth], str
 
 def test_the_truth_given_back_measures_as_nearly_perfect(clip: tuple[bytes, SceneTruth]) -> None:
     data, truth = clip
-    given = give(look_at(data, Knowing(truth.truth), settings()), settings())
+    models = Knowing(truth.truth)
+    given = give(look_at(data, models, settings()), models, settings())
     found = measure(given.frames, truth.truth, truth.ids, 1.0)
     assert found.f1 > 0.97
     assert found.coverage == found.located == 1.0
@@ -51,7 +52,8 @@ def test_the_truth_given_back_measures_as_nearly_perfect(clip: tuple[bytes, Scen
 
 def test_keypoints_at_their_own_stride(clip: tuple[bytes, SceneTruth]) -> None:
     data, truth = clip
-    looked = look_at(data, Knowing(truth.truth), settings())
+    models = Knowing(truth.truth)
+    looked = look_at(data, models, settings())
     sparse = settings(2).model_copy(update={"pitch_stride": 3})
-    assert give(looked, sparse).body != give(looked, settings(2)).body
-    assert frames_part(give(looked, sparse).body) == frames_part(give(looked, sparse).body)
+    assert give(looked, models, sparse).body != give(looked, models, settings(2)).body
+    assert frames_part(give(looked, models, sparse).body) == frames_part(give(looked, models, sparse).body)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from services.contracts.results import Detections, Keypoints
+from services.contracts.results import Detections, Keypoints, Look
 from services.errors import DeviceLost, InferenceError, ModelNotReady, OutOfDeviceMemory
 from services.inference.backend import choose_device, mapped_errors
 from services.inference.detector import Detector
@@ -210,3 +210,41 @@ def test_boxes_of_an_openvino_model_with_built_in_suppression() -> None:
     backend.raw = listed  # type: ignore[assignment]
     found = Detector(backend, 0.35, 100).predict(blank(1), BOX)[0]
     np.testing.assert_allclose(found.boxes, [[300, 46 * 1280 / 384, 1100 / 3, 66 * 1280 / 384]], rtol=1e-5)
+
+
+BALLS = [
+    (100, 60, 8, 8, 0, 0.6),
+    (200, 60, 8, 8, 0, 0.2),
+    (300, 60, 8, 8, 0, 0.01),
+    (50, 150, 20, 40, 1, 0.2),
+]
+NAMES = {0: "ball", 1: "player"}
+
+
+def looked_at(index: int, looks: int) -> Frame:
+    look = Look(index, np.zeros((360, 640), np.uint8), 2.0)
+    return Frame(index, blank(1)[0], False, (look,) * looks)
+
+
+def test_unsure_balls_are_hints_where_there_is_a_closer_look_and_nothing_elsewhere() -> None:
+    backend = FakeBackend(raw_output(2, BALLS).repeat(2, 1, 1), NAMES)
+    detector = Detector(backend, 0.35, 100, ball_confidence=0.05)  # type: ignore[arg-type]
+    with_look, without = Models(detector, None, "cpu", confidence=0.35).predict(
+        [looked_at(0, 1), looked_at(6, 0)], BOX
+    )
+    for result in (with_look, without):
+        assert result.detections.scores.tolist() == pytest.approx([0.6])
+    assert with_look.hints is not None
+    assert with_look.hints.scores.tolist() == pytest.approx([0.2])
+    assert with_look.hints.classes.tolist() == [0]
+    assert [look.index for look in with_look.looks] == [0]
+    assert without.hints is None
+
+
+def test_hints_come_from_an_array_as_from_a_tensor() -> None:
+    raw = raw_output(2, BALLS)
+    by_torch = Detector(FakeBackend(raw, NAMES), 0.35, 100, ball_confidence=0.05)  # type: ignore[arg-type]
+    by_numpy = Detector(FakeBackend(raw.numpy(), NAMES), 0.35, 100, ball_confidence=0.05)  # type: ignore[arg-type]
+    (one,), (other,) = by_torch.predict(blank(1), BOX), by_numpy.predict(blank(1), BOX)
+    assert one.scores.tolist() == other.scores.tolist() == pytest.approx([0.6, 0.2])
+    np.testing.assert_allclose(one.boxes, other.boxes, rtol=1e-5)

@@ -4,12 +4,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from services.contracts.results import Detections, FrameResult
 from services.demo.looks import Look
 from services.demo.scene_clip import render_scene
 from services.evaluation.looked import look_at, walk
 from services.evaluation.truthful import Truthful
 from services.tracking.camera import PictureSize
-from services.tracking.cuts import is_cut
+from services.tracking.cuts import LUMA, first_after, is_cut
 from tests.unit.evaluation.clips import settings
 from tests.unit.tracking.test_camera import make_camera
 
@@ -36,6 +37,31 @@ def test_the_same_colours_from_another_side_are_a_cut_where_the_camera_jumped() 
     assert not is_cut(one, other, (near, far), 50, SIZE)  # time enough to turn
 
 
+def around(looks: dict[int, int]) -> tuple[FrameResult, FrameResult]:
+    """Samples 54 and 60 on both sides of a cut, and looks between them, each like sample 0 or 1."""
+    one, other = picture(1, 0, 140)[:, :32], picture(2, 60, 200)[:, :32]
+    grey = [np.asarray(side @ LUMA + 16, np.uint8) for side in (one, other)]  # as luma is stored
+    between = tuple(FrameResult(n, Detections.empty(), None, grey[side]) for n, side in looks.items())
+    return (
+        FrameResult(54, Detections.empty(), None, one),
+        FrameResult(60, Detections.empty(), None, other, between=between),
+    )
+
+
+def test_frames_that_were_looked_at_say_where_a_cut_is() -> None:
+    assert first_after(*around({}), ()) == 57, "the nearer side"
+    assert first_after(*around({56: 0, 58: 0}), ()) == 59
+    assert first_after(*around({56: 0, 58: 1}), ()) == 57
+    assert first_after(*around({56: 1, 58: 1}), ()) == 55
+
+
+def test_a_key_frame_is_taken_for_the_first_one_behind_a_cut() -> None:
+    assert first_after(*around({}), (50, 60, 100)) == 60
+    assert first_after(*around({}), (0, 55)) == 55
+    assert first_after(*around({56: 0, 58: 0}), (55, 100)) == 59, "where frames show that it is none"
+    assert first_after(*around({56: 0, 58: 1}), (58,)) == 58
+
+
 @pytest.fixture(scope="module")
 def two_shots(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Truthful]:
     path = tmp_path_factory.mktemp("cut") / "cut.mp4"
@@ -49,7 +75,7 @@ def test_a_cut_ends_all_tracks(two_shots: tuple[bytes, Truthful], stride: int) -
     data, models = two_shots
     frames = msgspec.json.decode(walk(data, models, settings(stride)))["frames"]
     ids = [{found["id"] for found in frame["objects"]} for frame in frames]
-    middle = 20 if stride == 1 else 21  # the frame that is nearer to the sample behind the cut
+    middle = 20  # at stride 6 the key frame behind the cut tells, which no sample is
     assert not set.union(*ids[:middle]) & set.union(*ids[middle:])
     assert all(ids)
     looked = look_at(data, models, settings())

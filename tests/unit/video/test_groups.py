@@ -53,6 +53,8 @@ class Picked:
     """A plan of any frames."""
 
     numbers: frozenset[int]
+    looks: bool = False
+    stride: int = 6
 
     def wants(self, index: int) -> bool:
         return index in self.numbers

@@ -1,0 +1,34 @@
+"""The closer look at the ball, for the kinds that answer with boxes in every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from services.contracts.results import FrameResult
+from services.inference.plugged import BUNDLED
+from services.settings import Settings
+from services.tracking.ball_search import BallSearch
+from services.video.clip import Clip
+
+__all__ = ["closer_look", "key_frames", "wants_looks"]
+
+
+def wants_looks(kind: str, settings: Settings) -> bool:
+    """Whether frames are to bring looks: a predictor that was plugged in has nothing to look at them with."""
+    return settings.closer_look and settings.predictor_for(kind) == BUNDLED
+
+
+def closer_look(predictor: Any, clip: Clip) -> Callable[[FrameResult], FrameResult]:
+    """What samples go through, in order; without a ball network they stay as they are."""
+    finder = getattr(predictor, "ball", None)
+    return _as_it_is if finder is None else BallSearch(finder, clip.width).add
+
+
+def key_frames(clip: Clip) -> list[int]:
+    """Frames that stand alone in the file, rising; none where there is no index."""
+    return [] if clip.index is None else sorted(clip.index.display[clip.index.sync].tolist())
+
+
+def _as_it_is(result: FrameResult) -> FrameResult:
+    return result

@@ -1,0 +1,138 @@
+"""Looks: which frames have one, what it shows, and that neither threads nor containers change it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from services.contracts.results import Look
+from services.video.clip import DecodeLimits
+from services.video.decode import open_clip
+from services.video.look import WIDTH, look_at, with_looks
+from services.video.picture import Frame, Letterbox
+from services.video.plan import FramePlan
+from services.video.source import MemorySource
+from tests.support.videos import make_video, read_number
+
+SIZE = (320, 192)
+BOX = Letterbox.fit(*SIZE, 160)
+WIDE_BOX = Letterbox.fit(1280, 720, 160)
+COUNT = 40
+PYRAMID = {"x264-params": "bframes=3:b-pyramid=normal:b-adapt=0:scenecut=0"}
+
+
+def decode(data: bytes, plan: FramePlan, threads: int = 1) -> list[Frame]:
+    return list(open_clip(MemorySource(data), DecodeLimits(1000, 1 << 22, threads)).frames(plan, BOX))
+
+
+def numbers(frames: list[Frame]) -> list[list[int]]:
+    return [[look.index for look in frame.looks] for frame in frames]
+
+
+def shown(look: Look) -> int:
+    """The number that a look shows."""
+    return read_number(np.repeat(look.luma[..., None], 3, axis=2))
+
+
+@pytest.fixture(scope="module")
+def pyramid() -> bytes:
+    return make_video(frames=COUNT, size=SIZE, gop=20, codec_options=PYRAMID)
+
+
+def test_frames_that_others_refer_to_are_looked_at_and_no_more_are_decoded(pyramid: bytes) -> None:
+    plan = FramePlan(6, COUNT)
+    without = open_clip(MemorySource(pyramid), DecodeLimits(1000, 1 << 22, 1))
+    with_them = open_clip(MemorySource(pyramid), DecodeLimits(1000, 1 << 22, 1))
+    plain = list(without.frames(plan, BOX))
+    found = list(with_them.frames(replace(plan, looks=True), BOX))
+    assert numbers(plain) == [[]] * len(plain)
+    # every second frame is one that others refer to; behind 18 nothing more of its group is decoded
+    assert numbers(found) == [
+        [0],
+        [2, 4, 6],
+        [8, 10, 12],
+        [14, 16, 18],
+        [20, 22, 24],
+        [26, 28, 30],
+        [32, 34, 36],
+        [39],
+    ]
+    assert with_them.stats.decoded == without.stats.decoded
+    assert with_them.stats.packets == without.stats.packets
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(plain, found, strict=True))
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_threads_do_not_change_them(pyramid: bytes, threads: int) -> None:
+    plan = FramePlan(6, COUNT, looks=True)
+    one, several = decode(pyramid, plan), decode(pyramid, plan, threads)
+    assert numbers(one) == numbers(several)
+    for frame, other in zip(one, several, strict=True):
+        assert all(np.array_equal(a.luma, b.luma) for a, b in zip(frame.looks, other.looks, strict=True))
+
+
+def test_a_look_shows_its_own_frame_at_half_the_size() -> None:
+    data = make_video(frames=21, size=(1280, 720), gop=1000, codec_options=PYRAMID)
+    with av.open(io.BytesIO(data)) as container:
+        lumas = [picture.to_ndarray()[:720] for picture in container.decode(video=0)]
+    clip = open_clip(MemorySource(data), DecodeLimits(1000, 1 << 22, 1))
+    looks = [look for frame in clip.frames(FramePlan(6, 21, looks=True), WIDE_BOX) for look in frame.looks]
+    assert [look.index for look in looks][:7] == [0, 2, 4, 6, 8, 10, 12]
+    for look in looks:
+        assert look.luma.shape == (360, WIDTH)
+        assert look.scale == 2.0
+        assert shown(look) == look.index
+        expected = cv2.resize(lumas[look.index], (640, 360), interpolation=cv2.INTER_AREA)
+        assert np.array_equal(look.luma, expected)
+
+
+def test_frames_beside_others_are_left_out_and_coarse_plans_have_few() -> None:
+    data = make_video(frames=COUNT, size=SIZE, gop=1000, codec_options={"x264-params": "bframes=0"})
+    assert numbers(decode(data, FramePlan(6, COUNT, looks=True)))[:3] == [[0], [2, 4, 6], [8, 10, 12]]
+    assert numbers(decode(data, FramePlan(3, COUNT, looks=True)))[:3] == [[0], [1, 3], [4, 6]]
+    assert numbers(decode(data, FramePlan(30, COUNT, looks=True)))[:2] == [[0], [2, 8, 14, 20, 26, 30]]
+
+
+def test_a_file_without_our_index_has_them_too() -> None:
+    data = make_video(frames=21, size=SIZE, container="matroska")
+    found = decode(data, FramePlan(6, None, looks=True))
+    assert numbers(found) == [[0], [2, 4, 6], [8, 10, 12], [14, 16, 18], [20]]
+    for frame in found:
+        for look in frame.looks:
+            assert shown(look) == look.index
+
+
+def test_the_last_frame_has_one_look_though_it_was_looked_at_before_it_was_known_as_the_last() -> None:
+    data = make_video(frames=21, size=SIZE, container="matroska")
+    found = decode(data, FramePlan(9, None, looks=True))
+    assert numbers(found)[-1] == [20]
+    assert found[-1].looks[0].luma.shape == (384, 640)
+
+
+def test_other_formats_and_turned_pictures() -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (90, 160), np.uint8)
+    picture = av.VideoFrame.from_ndarray(np.repeat(grey[..., None], 3, axis=2), format="rgb24")
+    assert look_at(0, picture, (160, 90)) is None, "its first plane is no luma"
+    stored = picture.reformat(format="yuv420p")
+    upright = look_at(0, stored, (160, 90))
+    turned = look_at(0, stored, (90, 160), turns=1)
+    assert upright is not None
+    assert turned is not None
+    assert turned.luma.shape == (640, 360)
+    assert np.array_equal(turned.luma, np.rot90(upright.luma, -1))
+    assert upright.scale == turned.scale == 0.25
+
+
+def test_looks_behind_the_last_sample_are_dropped() -> None:
+    def pictures() -> Iterator[Frame | Look]:
+        for index in range(5):
+            luma = np.zeros((1, 1), np.uint8)
+            yield Frame(index, np.zeros((1, 1, 3), np.uint8)) if index % 3 == 0 else Look(index, luma, 1.0)
+
+    assert numbers(list(with_looks(pictures()))) == [[], [1, 2]]

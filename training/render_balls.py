@@ -1,0 +1,141 @@
+"""Render short clips for the ball network: their luma as it comes out of H.264, and where the balls are.
+
+A few pictures of one scene follow each other and go through the encoder that rendered clips go through, so
+that the network learns what is left of a moving ball behind it.
+
+    python -m training.render_balls DATA --split train --scenes 500
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from services.contracts import pitch
+from services.demo.scene import Rendered, Scene
+from services.demo.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+from services.video.look import look_at
+from training.light import change_light
+from training.looks import VariedScene
+
+FRAMES_A_SCENE = 12
+SHARD_SCENES = 20
+MAX_BALLS = 6
+SIZES = ((1280, 720), (1280, 720), (1280, 720), (960, 540), (1920, 1080))
+BITS_PER_PIXEL = 1_600_000 / (1280 * 720)
+FIRST = 400_000
+"""Where the seeds begin within their range: the other networks' begin at its beginning."""
+
+
+class _SizedVariedScene(VariedScene):
+    """A varied scene of any picture size."""
+
+    def __init__(self, seed: int, size: tuple[int, int]) -> None:
+        super().__init__(seed)
+        self._size = size
+
+
+def _scene(seed: int, random: np.random.Generator) -> tuple[Scene, tuple[int, int]]:
+    size = SIZES[int(random.integers(len(SIZES)))]
+    if random.random() < 0.75:
+        varied = _SizedVariedScene(seed, size)
+        varied.change_looks()
+        return varied, size
+    return Scene(seed, size), size
+
+
+def _rendered(seed: int, random: np.random.Generator) -> tuple[list[Rendered], tuple[int, int]]:
+    scene, size = _scene(seed, random)
+    start = int(random.integers(400))
+    pictures = []
+    for index in range(FRAMES_A_SCENE):
+        scene.advance(start + index)
+        rendered = scene.render()
+        # the same light in all pictures of a clip: everything is drawn from the same seed
+        lit = change_light(np.random.default_rng([seed, 9]), rendered.image)
+        pictures.append(Rendered(lit, rendered.boxes, rendered.keypoints, rendered.homography))
+    return pictures, size
+
+
+def _coded(pictures: list[Rendered], size: tuple[int, int], bits: float) -> list[av.VideoFrame]:
+    """The pictures as a decoder gives them, in order."""
+    memory = io.BytesIO()
+    with av.open(memory, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.bit_rate = int(bits * size[0] * size[1])
+        stream.gop_size = 50
+        stream.thread_count = 1
+        for index, rendered in enumerate(pictures):
+            planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    memory.seek(0)
+    with av.open(memory) as container:
+        return list(container.decode(video=0))
+
+
+def render_clip(seed: int) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArray[np.float32]]]:
+    """One scene's looks and the balls in each.
+
+    Returns:
+        Looks, and for each (6, 3): middle and width in pixels of the look; width 0 for none.
+    """
+    random = np.random.default_rng([seed, 8])
+    pictures, size = _rendered(seed, random)
+    looks, balls = [], []
+    for number, (frame, rendered) in enumerate(
+        zip(_coded(pictures, size, BITS_PER_PIXEL * random.uniform(0.7, 1.6)), pictures, strict=True)
+    ):
+        look = look_at(number, frame, size)
+        assert look is not None
+        rows = np.zeros((MAX_BALLS, 3), np.float32)
+        found = [box for box in rendered.boxes if box[0] == pitch.BALL]
+        for row, (_, x1, y1, x2, y2) in zip(rows, found, strict=False):
+            row[:] = np.array([(x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1)]) / look.scale
+        looks.append(look.luma)
+        balls.append(rows)
+    return looks, balls
+
+
+def main() -> None:
+    """Render shards until there are enough scenes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--split", choices=("train", "val"), default="train")
+    parser.add_argument("--scenes", type=int, default=500)
+    parser.add_argument("--first-shard", type=int, default=0, help="lets two processes share the work")
+    parser.add_argument("--step", type=int, default=1, help="render every Nth shard")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    seeds = TRAINING_SEEDS[FIRST:] if options.split == "train" else VALIDATION_SEEDS[500:]
+    for shard in range(options.first_shard, options.scenes // SHARD_SCENES, options.step):
+        path = options.data / options.split / f"{shard:04d}.npz"
+        if path.exists():
+            continue
+        clips = [render_clip(seed) for seed in seeds[shard * SHARD_SCENES : (shard + 1) * SHARD_SCENES]]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}")
+        with unfinished.open("wb") as file:
+            np.savez(
+                file,
+                looks=np.stack([look for looks, _ in clips for look in looks]),
+                balls=np.stack([rows for _, balls in clips for rows in balls]),
+            )
+        unfinished.rename(path)
+        print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()

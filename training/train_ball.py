@@ -1,0 +1,217 @@
+"""Train the ball network on rendered looks, and write what the workers load.
+
+    python -m training.train_ball DATA touchline-ball --minutes 20
+
+writes touchline-ball.npz (torch) and touchline-ball.xml with its .bin (OpenVINO).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from services.inference.ball_net import HIGH, STEP, WIDE
+from services.inference.ball_torch import BallModule
+
+BATCH = 128
+SHARE_WITH = 0.7
+"""Of the crops are around a ball; the others are anywhere."""
+NEAR = 0.7
+"""Cells that the target's hill is wide (standard deviation)."""
+SURE = 0.4
+
+Looks = npt.NDArray[np.uint8]
+Balls = npt.NDArray[np.float32]
+
+
+class Crops:
+    """Crops of rendered looks with their targets."""
+
+    def __init__(self, files: list[Path], seed: int) -> None:
+        shards = [np.load(file) for file in files]
+        self._looks: Looks = np.concatenate([shard["looks"] for shard in shards])
+        self._balls: Balls = np.concatenate([shard["balls"] for shard in shards])
+        self._with = np.argwhere(self._balls[..., 2] > 0)
+        self._random = np.random.default_rng(seed)
+        self._cells = np.mgrid[: HIGH // STEP, : WIDE // STEP][::-1].transpose(1, 2, 0) + 0.5
+
+    def __len__(self) -> int:
+        return len(self._looks)
+
+    def batch(self, count: int, varied: bool = True) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Luma (N, 1, H, W), and on a quarter of its size hills (N, h, w) and places (N, 4, h, w).
+
+        Places are offsets right and down in cells, the logarithm of the width in cells, and their weight.
+        """
+        samples = [self._sample(varied) for _ in range(count)]
+        luma, hills, places = (np.stack(part) for part in zip(*samples, strict=True))
+        return torch.from_numpy(luma[:, None]), torch.from_numpy(hills), torch.from_numpy(places)
+
+    def _sample(self, varied: bool) -> tuple[npt.NDArray[np.float32], ...]:
+        random = self._random
+        scale = math.exp(random.uniform(-0.35, 0.35)) if varied and random.random() < 0.5 else 1.0
+        size = np.round(np.array([WIDE, HIGH]) * scale)
+        if random.random() < SHARE_WITH:
+            number, ball = self._with[int(random.integers(len(self._with)))]
+            middle = self._balls[number, ball, :2] + random.uniform(-0.46, 0.46, 2) * size
+        else:
+            number = int(random.integers(len(self._looks)))
+            middle = random.uniform((0, 0.2 * self._looks.shape[1]), self._looks.shape[2:0:-1])
+        height, width = self._looks.shape[1:]
+        x, y = np.clip(np.round(middle - size / 2), 0, (width, height) - size).astype(int)
+        crop = self._looks[number, y : y + int(size[1]), x : x + int(size[0])]
+        if scale != 1.0:
+            how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+            crop = cv2.resize(crop, (WIDE, HIGH), interpolation=how)
+        luma = crop.astype(np.float32)
+        balls = self._balls[number][self._balls[number, :, 2] > 0]
+        # a width like the two distances: on average, since both sides were rounded
+        times = np.array([WIDE, HIGH, 0.0]) / [*size, 1.0]
+        times[2] = times[:2].mean()
+        balls = (balls - np.array([x, y, 0], np.float32)) * times
+        if varied:
+            if random.random() < 0.5:
+                luma, balls = luma[:, ::-1].copy(), balls * [-1, 1, 1] + [WIDE, 0, 0]
+            luma = luma * random.uniform(0.6, 1.4) + random.uniform(-30, 30)
+            if random.random() < 0.5:
+                luma += random.standard_normal(luma.shape, np.float32) * random.uniform(0, 5)
+            luma = np.clip(luma, 0, 255)
+        return (luma.astype(np.float32), *self._targets(balls / STEP))
+
+    def _targets(self, balls: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float32], ...]:
+        """Of balls in cells."""
+        cells = self._cells
+        hills = np.zeros(cells.shape[:2], np.float32)
+        places = np.zeros((4, *cells.shape[:2]), np.float32)
+        for x, y, size in balls:
+            if not (0 <= x < cells.shape[1] and 0 <= y < cells.shape[0]):
+                continue
+            apart = np.array([x, y]) - cells
+            hill = np.exp(-(apart**2).sum(2) / (2 * NEAR**2))
+            hill[int(y), int(x)] = 1.0
+            near = hill > np.maximum(hills, 0.2)
+            hills = np.maximum(hills, hill).astype(np.float32)
+            for channel, value in enumerate(
+                (apart[..., 0], apart[..., 1], np.full(hill.shape, math.log(size)))
+            ):
+                places[channel][near] = value[near]
+            places[3][near] = hill[near]
+        return hills, places
+
+
+def loss(found: torch.Tensor, hills: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Focal loss of the hills (Zhou et al., Objects as Points, 2019) and absolute errors of the rest."""
+    logit = found[:, 0]
+    sure, unsure = torch.nn.functional.logsigmoid(logit), torch.nn.functional.logsigmoid(-logit)
+    chance = logit.sigmoid()
+    top = (hills >= 1).float()
+    focal = -(top * (1 - chance) ** 2 * sure + (1 - top) * (1 - hills) ** 4 * chance**2 * unsure)
+    weight = places[:, 3:]
+    off = (found[:, 1:] - places[:, :3]).abs() * weight
+    return focal.sum() / top.sum().clamp(min=1) + 2 * off.sum() / weight.sum().clamp(min=1)
+
+
+def validate(network: BallModule, crops: Crops) -> str:
+    """Recall, precision and errors over crops that are not changed."""
+    network.eval()
+    hits = missed = wrong = 0
+    errors: list[float] = []
+    with torch.inference_mode():
+        for _ in range(8):
+            luma, hills, places = crops.batch(128, varied=False)
+            found = network(luma)
+            chance = found[:, 0].sigmoid().flatten(1)
+            for i in range(len(luma)):
+                best = int(chance[i].argmax())
+                said = float(chance[i, best]) >= SURE
+                true = bool((hills[i] >= 1).any())
+                weight = places[i, 3].flatten()[best]
+                if said and weight > 0:
+                    hits += 1
+                    apart = (found[i, 1:3].flatten(1)[:, best] - places[i, :2].flatten(1)[:, best]) * STEP
+                    errors.append(float(apart.norm()))
+                else:
+                    missed += true
+                    wrong += said
+    network.train()
+    return (
+        f"recall {hits / max(1, hits + missed):.3f} precision {hits / max(1, hits + wrong):.3f} "
+        f"error {np.median(errors):.2f}, {np.percentile(errors, 90):.2f} px of the look"
+    )
+
+
+def write(network: BallModule, name: Path) -> None:
+    """The weights for torch, and the network for OpenVINO; both in half precision."""
+    import openvino
+
+    network.eval()
+    network.save(name.with_suffix(".npz"))
+    example = torch.zeros(1, 1, HIGH, WIDE)
+    model = openvino.convert_model(network, example_input=example, input=[-1, 1, -1, -1])
+    model.set_rt_info(json.dumps({"names": {0: "ball"}, "task": "ball"}), ["touchline", "facts"])
+    openvino.save_model(model, name.with_suffix(".xml"))
+    network.train()
+
+
+def batches(crops: Crops) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Without end."""
+    while True:
+        yield crops.batch(BATCH)
+
+
+def main() -> None:
+    """Train for a given time."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path, help="without a suffix")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--first", type=int, default=16)
+    parser.add_argument("--width", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    torch.manual_seed(options.seed)
+    training = Crops(sorted((options.data / "train").glob("*.npz")), options.seed)
+    validation = Crops(sorted((options.data / "val").glob("*.npz")), 0)
+    network = BallModule(options.first, options.width)
+    optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
+    print(len(training), "looks,", sum(p.numel() for p in network.parameters()), "parameters", flush=True)
+    begun = told = time.monotonic()
+    step, sums = 0, 0.0
+    for luma, hills, places in batches(training):
+        done = (time.monotonic() - begun) / (60 * options.minutes)
+        if done >= 1:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = (
+                options.rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+            )
+        value = loss(network(luma), hills, places)
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        step, sums = step + 1, 0.98 * sums + 0.02 * float(value.detach())
+        if time.monotonic() - told > 60:
+            told = time.monotonic()
+            print(f"{step} steps, loss {sums:.3f}, {validate(network, validation)}", flush=True)
+            write(network, options.out)
+    write(network, options.out)
+    print(f"{step} steps, {validate(network, validation)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
