@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     own = load_settings().model_copy(
-        update={"frame_profile": "every", "frame_stride": options.every, "pitch_stride": options.every}
+        update={"frame_profile": "every", "frame_stride": options.every, "pitch_stride": 1}
     )
     other = own.model_copy(
         update={

@@ -82,7 +82,7 @@ def test_a_model_agrees_with_itself_and_sees_nobody_off_the_pitch(
     assert found["people"]["recall"] == found["people"]["precision"] == 1.0
     assert found["people"]["given"] > 6 * 5
     assert found["steadiness_detector"] == found["steadiness_reference"]
-    assert found["pitch"]["located"] > 0
+    assert found["pitch"]["located"] == 6
     assert found["pitch"]["outside"] == 0
     assert len(list((tmp_path / "drawn").iterdir())) == 6
     assert len(real_pictures.lines(found)) == 3 + 4 + 3
