@@ -1,7 +1,7 @@
 """Scenes that nothing was tuned on, which tell whether the eleven of `services.demo.looks` flatter.
 
-Their matches, kits, light, grass and camera are neither the training's nor those of the eleven. Whoever
-changes a constant because of a number that these give has to put other scenes in their place.
+Their matches, kits, light, grass and camera are neither those of any match in the training nor those of the
+eleven. Whoever changes a constant because of a number that these give has to put others in their place.
 """
 
 from __future__ import annotations
