@@ -12,7 +12,7 @@ Picture = npt.NDArray[np.uint8]
 
 
 def change_light(random: np.random.Generator, picture: Picture) -> Picture:
-    """A third at night, a sixth in rain, a sixth in another balance of colours, the rest as it is.
+    """A third at night, a sixth in rain, a sixth in another balance of colours, some grey, the rest as it is.
 
     Args:
         random: Where all choices come from.
@@ -25,6 +25,8 @@ def change_light(random: np.random.Generator, picture: Picture) -> Picture:
         return _rain(random, picture)
     if kind < 0.66:
         return _balance(random, picture)
+    if kind < 0.72:
+        return np.repeat(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
     return picture
 
 

@@ -1,5 +1,9 @@
 """Scenes as varied as the renderer allows, for training only: any kit, grass, crowd, camera, and more balls.
 
+A quarter of the scenes leave the pitch as it looks: ground of any colour, seen from nearer, on half of which
+everybody is dressed for themselves and therefore a player. They are what the detector knows of people who
+play no match.
+
 Weather and light are left to `training.augment`, which draws them anew for every sample.
 """
 
@@ -8,6 +12,7 @@ from __future__ import annotations
 import colorsys
 from typing import Final
 
+import cv2
 import numpy as np
 
 from services.contracts import pitch
@@ -15,17 +20,17 @@ from services.demo.camera import Camera
 from services.demo.figures import Colour, Figure, Kit, Layers, draw_ball
 from services.demo.match import BALL_RADIUS, LENGTH, WIDTH
 from services.demo.scene import Box, Scene
-from services.demo.variants import _OTHER_KITS
+from services.demo.variants import UNSEEN_KITS
 
-__all__ = ["VariedScene", "draw_kits", "hue_and_saturation"]
+__all__ = ["VariedScene", "draw_kits", "draw_street_clothes", "hue_and_saturation"]
 
 _ORDINARY_SHARE: Final = 0.4  # scenes left as the demonstration has them
+_ANYWHERE_SHARE: Final = 0.25
 _DISTINCT: Final = 190  # least difference between the shirts of two sides, summed over the channels
 _RESERVED_NEAR: Final = 45  # least difference to an evaluated shirt of the same role, in some channel
 _RESERVED: Final = {
-    pitch.PLAYER: (_OTHER_KITS[0][0], _OTHER_KITS[1][0]),
-    pitch.GOALKEEPER: (_OTHER_KITS[2][0], _OTHER_KITS[3][0]),
-    pitch.REFEREE: (_OTHER_KITS[4][0],),
+    role: tuple(kits[place][0] for kits in UNSEEN_KITS.values() for place in places)
+    for role, places in ((pitch.PLAYER, (0, 1)), (pitch.GOALKEEPER, (2, 3)), (pitch.REFEREE, (4,)))
 }
 _FIRST_EXTRA_BALL: Final = 230  # labels of balls that no match has
 _REFEREES: Final[tuple[Colour, ...]] = (
@@ -108,14 +113,26 @@ def draw_kits(random: np.random.Generator) -> tuple[list[Kit], list[Kit], Kit]:
     )
 
 
+def draw_street_clothes(random: np.random.Generator) -> Kit:
+    """What one person wears, like nobody else; never the colours of an evaluated team."""
+    shirt, trousers = _any_colour(random, pitch.PLAYER), _any_colour(random, pitch.PLAYER)
+    if random.random() < 0.4:
+        dark = int(random.integers(10, 60))
+        trousers = (dark, dark, dark)
+    return Kit(shirt, trousers, trousers, None)
+
+
 class VariedScene(Scene):
-    """A scene whose looks change with every picture; two in five stay as they are."""
+    """A scene whose looks change with every picture; two in five stay as they are, a quarter is no pitch."""
 
     def __init__(self, seed: int) -> None:
         """As `Scene`."""
         super().__init__(seed)
         self._looks = np.random.default_rng([seed, 5])
-        self._varied = bool(self._looks.random() >= _ORDINARY_SHARE)
+        kind = self._looks.random()
+        self._varied = bool(kind >= _ORDINARY_SHARE)
+        self._anywhere = bool(kind >= 1 - _ANYWHERE_SHARE)
+        self._street = False
         if self._varied:
             self._repaint()
 
@@ -138,6 +155,14 @@ class VariedScene(Scene):
         if not self._varied:
             return
         random, match = self._looks, self._match
+        if self._anywhere:
+            self._go_anywhere()
+            if self._street:
+                self._figures = [
+                    Figure(draw_street_clothes(random), figure.skin, figure.hair, figure.height)
+                    for figure in self._figures
+                ]
+                return
         teams, keepers, referee = draw_kits(random)
         people = zip(self._figures, match.class_ids, match.teams, strict=True)
         kits = {pitch.PLAYER: teams, pitch.GOALKEEPER: keepers, pitch.REFEREE: [referee] * 3}
@@ -145,12 +170,46 @@ class VariedScene(Scene):
             Figure(kits[int(kind)][int(team)], figure.skin, figure.hair, figure.height)
             for figure, kind, team in people
         ]
-        if random.random() < 0.5:
+        if not self._anywhere and random.random() < 0.5:
             match._hfov = match._hfov_target = random.uniform(26, 46)
             match._aim = match._aim + random.normal(0, (5, 2))
             match._camera_position = np.array(
                 [LENGTH / 2 + random.uniform(-5, 5), WIDTH + random.uniform(24, 38), random.uniform(13, 21)]
             )
+
+    def _go_anywhere(self) -> None:
+        """Lay another ground, move the camera to somebody, and people closer together."""
+        random, match, stadium = self._looks, self._match, self._stadium
+        self._street = bool(random.random() < 0.5)
+        colour = 255 * np.array(
+            colorsys.hsv_to_rgb(random.random(), random.uniform(0, 1) ** 2, random.uniform(0.15, 1.0))
+        )
+        texture = cv2.cvtColor(stadium._grass, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        texture = (texture - texture.mean()) * np.float32(random.uniform(0, 1.5))
+        stadium._grass = np.asarray(np.clip(texture[..., None] + colour, 0, 255), np.uint8)
+        blue, green, red = (int(channel) for channel in colour * random.uniform(0.4, 0.95))
+        stadium.shadow = (blue, green, red)
+        line = colour * random.uniform(0.5, 1.5) if random.random() < 0.6 else random.uniform(0, 255, 3)
+        blue, green, red = (int(channel) for channel in np.clip(line, 0, 255))
+        stadium._white = (blue, green, red)
+        centre = match.position[int(random.integers(len(match.position)))].copy()
+        match.position = centre + (match.position - centre) * random.uniform(0.15, 0.8)
+        match._hfov = match._hfov_target = random.uniform(10, 32)
+        match._aim = centre + random.normal(0, 3, 2)
+        match._camera_position = np.array(
+            [centre[0] + random.uniform(-25, 25), WIDTH + random.uniform(8, 38), random.uniform(9, 32)]
+        )
+
+    def _draw_person(
+        self, layers: Layers, camera: Camera, index: int, depth: float
+    ) -> tuple[Box, int] | None:
+        """Everybody in clothes of their own is a player."""
+        drawn = super()._draw_person(layers, camera, index, depth)
+        if drawn is None or not self._street:
+            return drawn
+        (_, *corners), area = drawn
+        x1, y1, x2, y2 = corners
+        return (pitch.PLAYER, x1, y1, x2, y2), area
 
     def _draw_objects(self, layers: Layers, camera: Camera) -> list[Box]:
         """Everybody, the ball, and up to three balls more: one a picture is little to learn from."""

@@ -75,11 +75,12 @@ def build(task: str) -> DetectionModel:
     return model
 
 
-def save(model: torch.nn.Module, path: Path, task: str, notes: dict[str, Any]) -> None:
+def save(model: DetectionModel, path: Path, task: str, notes: dict[str, Any]) -> None:
     """Write a checkpoint that ``ultralytics.YOLO(path)`` loads, atomically and in half precision."""
     weights = deepcopy(model).half().eval()
     for parameter in weights.parameters():
         parameter.requires_grad = False
+    weights.yaml["yaml_file"] = f"touchline-{task}.yaml"  # not where it lay on the machine that trained it
     arguments = {"task": "detect", "imgsz": INPUT_SIZE[0], "data": None, "model": f"touchline-{task}.yaml"}
     checkpoint = {
         "epoch": -1,

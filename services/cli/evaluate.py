@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,13 @@ WIDE = 130
 """Columns that the table needs."""
 
 
+class SceneSet(StrEnum):
+    """Which rendered scenes."""
+
+    ELEVEN = "eleven"
+    HELD_OUT = "held-out"
+
+
 def evaluate(
     clip: Annotated[
         Path | None, typer.Argument(exists=True, dir_okay=False, help="A clip of your own, with --truth.")
@@ -28,6 +36,9 @@ def evaluate(
         Path | None, typer.Option(exists=True, dir_okay=False, help="What is true in it, as JSON.")
     ] = None,
     scenes: Annotated[str, typer.Option(help="Rendered scenes: all, or names separated by commas.")] = "all",
+    scene_set: Annotated[
+        SceneSet, typer.Option("--set", help="The eleven that constants were tuned on, or the held-out ones.")
+    ] = SceneSet.ELEVEN,
     strides: Annotated[str, typer.Option(help="Distances of the inferred frames.")] = "1,2,3,6,10",
     budgets: Annotated[
         str, typer.Option(help="Seconds for a 30 s clip; the finest plan within each is reported.")
@@ -56,7 +67,7 @@ def evaluate(
         raise typer.BadParameter("a clip and its --truth go together")
     plans = [int(stride) for stride in numbers(strides, "--strides", least=1, whole=True)]
     limits = numbers(budgets, "--budgets", least=0)
-    looks = [] if clip is not None else chosen(scenes, seconds)
+    looks = [] if clip is not None else chosen(scenes, seconds, scene_set)
     own = [own_material(clip, truth)] if clip is not None and truth is not None else []
     settings = get_settings()
     models = None
@@ -92,15 +103,16 @@ def numbers(text: str, option: str, *, least: float, whole: bool = False) -> lis
     return sorted(set(values))
 
 
-def chosen(names: str, seconds: float | None) -> list[Look]:
+def chosen(names: str, seconds: float | None, scene_set: SceneSet = SceneSet.ELEVEN) -> list[Look]:
     """The rendered scenes that are asked for.
 
     Raises:
         typer.BadParameter: There is no scene of that name.
     """
+    from services.demo.held_out import HELD_OUT
     from services.demo.looks import SCENES, short
 
-    known = {look.name: look for look in SCENES}
+    known = {look.name: look for look in (SCENES if scene_set is SceneSet.ELEVEN else HELD_OUT)}
     wanted = list(known) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:

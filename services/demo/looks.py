@@ -25,21 +25,26 @@ class Look:
         seconds: Length of the whole clip, shared out evenly among the shots.
         size: Width and height in pixels, both even.
         weather: The colours of the picture.
-        other_kits: Dress everybody in colours that no training scene has.
+        kits: The wardrobe; all but the ordinary one have colours that no training scene has.
         crowding: 0 is ordinary play; towards 1 people gather around the ball and cover each other.
         pan: How fast the camera turns after the ball; 1 is ordinary.
         zoom: How far and fast it zooms; 0 is ordinary, 1 from half to one and a half times the angle.
+        stand: Where the camera stands: metres along the pitch from its middle, behind the line, and above the
+            grass; None is ordinary.
+        grass: Gain of the grass in blue, green and red.
     """
 
     name: str
     seeds: tuple[int, ...]
     seconds: float = 6.0
     size: tuple[int, int] = (1280, 720)
-    weather: Literal["day", "night", "rain"] = "day"
-    other_kits: bool = False
+    weather: Literal["day", "night", "rain", "dusk", "downpour"] = "day"
+    kits: Literal["ordinary", "other", "held-out"] = "ordinary"
     crowding: float = 0.0
     pan: float = 1.0
     zoom: float = 0.0
+    stand: tuple[float, float, float] | None = None
+    grass: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     @property
     def key(self) -> str:
@@ -56,7 +61,7 @@ SCENES: Final[tuple[Look, ...]] = (
     Look("crowd", (_FIRST + 7,), crowding=0.6),
     Look("night", (_FIRST + 8,), weather="night"),
     Look("rain", (_FIRST + 9,), weather="rain"),
-    Look("kits", (_FIRST + 10,), other_kits=True),
+    Look("kits", (_FIRST + 10,), kits="other"),
     Look("540p", (_FIRST + 11,), size=(960, 540)),
     Look("1080p", (_FIRST + 12,), size=(1920, 1080)),
 )

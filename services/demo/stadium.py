@@ -118,6 +118,14 @@ class Stadium:
             boards.append(board)
         return np.concatenate(boards, axis=1)
 
+    def tint_grass(self, gain: tuple[float, float, float]) -> None:
+        """Multiply the grass and the shadows on it; ``gain`` is of blue, green and red."""
+        self._grass = np.asarray(np.clip(self._grass * np.array(gain), 0, 255), np.uint8)
+        blue, green, red = (
+            int(min(255, channel * factor)) for channel, factor in zip(self.shadow, gain, strict=True)
+        )
+        self.shadow = (blue, green, red)
+
     def draw(self, camera: Camera, size: tuple[int, int]) -> Image:
         """Draw everything that stands still.
 

@@ -19,19 +19,30 @@ from services.demo.match import LENGTH, WIDTH, Match
 from services.demo.scene import Box, Rendered, Scene
 from services.demo.weather import apply_weather
 
-__all__ = ["VariantMatch", "VariantScene"]
+__all__ = ["UNSEEN_KITS", "VariantMatch", "VariantScene"]
 
 _HFOV: Final = 35.5  # degrees, the middle of the ordinary range
 _PULL: Final = 0.25  # how much of their formation people in a crowd keep
 
-# home, away, two goalkeepers, referee: far from every colour of an ordinary scene
-_OTHER_KITS: Final[tuple[tuple[Colour, Colour], ...]] = (
-    ((60, 150, 20), (240, 240, 240)),
-    ((190, 225, 250), (90, 40, 30)),
-    ((20, 20, 20), (60, 190, 240)),
-    ((150, 150, 150), (150, 150, 150)),
-    ((80, 235, 250), (20, 20, 20)),
-)
+UNSEEN_KITS: Final[dict[str, tuple[tuple[Colour, Colour], ...]]] = {
+    "other": (
+        ((60, 150, 20), (240, 240, 240)),
+        ((190, 225, 250), (90, 40, 30)),
+        ((20, 20, 20), (60, 190, 240)),
+        ((150, 150, 150), (150, 150, 150)),
+        ((80, 235, 250), (20, 20, 20)),
+    ),
+    "held-out": (
+        ((150, 200, 60), (60, 60, 40)),
+        ((215, 170, 200), (215, 170, 200)),
+        ((70, 75, 85), (70, 75, 85)),
+        ((30, 50, 100), (30, 50, 100)),
+        ((40, 140, 150), (40, 140, 150)),
+    ),
+}
+"""Shirt and shorts of home, away, both goalkeepers and the referee, by the name of the wardrobe.
+
+Far from every colour of the same role in an ordinary scene, and kept from the training (`training.looks`)."""
 
 
 class VariantMatch(Match):
@@ -47,6 +58,9 @@ class VariantMatch(Match):
         """
         self._look = look  # the play runs in during the set-up of the base class
         super().__init__(seed, fps)
+        if look.stand is not None:
+            along, behind, above = look.stand
+            self._camera_position = np.array([LENGTH / 2 + along, WIDTH + behind, above])
 
     def _shape_shift(self) -> FloatArray:
         shift = super()._shape_shift()
@@ -87,9 +101,12 @@ class VariantScene(Scene):
         super().__init__(seed, look.size, fps)
         self._look = look
         self._match = VariantMatch(seed, fps, look)
-        if look.other_kits:
+        if look.grass != (1.0, 1.0, 1.0):
+            self._stadium.tint_grass(look.grass)
+        if look.kits != "ordinary":
+            kits = UNSEEN_KITS[look.kits]
             people = zip(self._figures, self._match.class_ids, self._match.teams, strict=True)
-            self._figures = [_redressed(figure, int(kind), int(team)) for figure, kind, team in people]
+            self._figures = [_redressed(kits, figure, int(kind), int(team)) for figure, kind, team in people]
         self._who: dict[Box, int] = {}
         self.ids: list[int] = []
 
@@ -115,10 +132,10 @@ class VariantScene(Scene):
         return drawn
 
 
-def _redressed(figure: Figure, class_id: int, team: int) -> Figure:
+def _redressed(kits: tuple[tuple[Colour, Colour], ...], figure: Figure, class_id: int, team: int) -> Figure:
     """The same person in another kit."""
     place = {pitch.PLAYER: team, pitch.GOALKEEPER: 2 + team, pitch.REFEREE: 4}[class_id]
-    shirt, shorts = _OTHER_KITS[place]
+    shirt, shorts = kits[place]
     hoop = np.array(shirt) // 2
     stripe = (int(hoop[0]), int(hoop[1]), int(hoop[2])) if class_id == pitch.PLAYER and team == 0 else None
     return replace(figure, kit=Kit(shirt, shorts, shorts, stripe))

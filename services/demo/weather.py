@@ -1,7 +1,8 @@
-"""Night and rain over a finished picture. Geometry stays as it is, and with it the truth."""
+"""Night, rain and other light over a finished picture. Geometry stays as it is, and with it the truth."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import cv2
@@ -16,6 +17,11 @@ _NIGHT_NOISE: Final = 5.0
 _VEIL: Final = (150, 148, 145)
 _VEIL_SHARE: Final = 0.3
 _STREAKS_PER_PIXEL: Final = 1 / 2500
+_DUSK: Final = (0.34, 0.44, 0.54)  # a low sun: warmer than any light of the training
+_DUSK_FALLOFF: Final = 0.35  # from the side of the sun to the other
+_DUSK_NOISE: Final = 4.0
+_DOWNPOUR_VEIL: Final = (125, 128, 130)
+_DOWNPOUR_SHARE: Final = 0.5
 
 
 def apply_weather(image: Image, weather: str, seed: int, frame: int) -> Image:
@@ -23,14 +29,14 @@ def apply_weather(image: Image, weather: str, seed: int, frame: int) -> Image:
 
     Args:
         image: Shape (height, width, 3), BGR; left as it is.
-        weather: ``day``, ``night`` or ``rain``.
+        weather: ``day``, ``night``, ``rain``, or, in held-out scenes, ``dusk`` or ``downpour``.
         seed: Decides, together with ``frame``, where grain and drops are.
         frame: Number of the frame.
     """
     if weather == "day":
         return image
     random = np.random.default_rng([seed, 4, frame])
-    return _night(image, random) if weather == "night" else _rain(image, random)
+    return _WEATHER[weather](image, random)
 
 
 def _night(image: Image, random: np.random.Generator) -> Image:
@@ -45,14 +51,48 @@ def _night(image: Image, random: np.random.Generator) -> Image:
 
 def _rain(image: Image, random: np.random.Generator) -> Image:
     """A grey veil, softened outlines and slanting streaks."""
+    return _pour(image, random, _VEIL, _VEIL_SHARE, _STREAKS_PER_PIXEL, 0.15)
+
+
+def _downpour(image: Image, random: np.random.Generator) -> Image:
+    """More of a darker veil, twice the streaks, blown aside."""
+    return _pour(image, random, _DOWNPOUR_VEIL, _DOWNPOUR_SHARE, 2 * _STREAKS_PER_PIXEL, -0.6)
+
+
+def _dusk(image: Image, random: np.random.Generator) -> Image:
+    """Dim and warm, darker towards one side, with a sensor's grain."""
+    height, width = image.shape[:2]
+    falloff = 1 - _DUSK_FALLOFF * np.linspace(0, 1, width, dtype=np.float32)
+    grain = random.standard_normal((height // 2, width // 2), dtype=np.float32) * _DUSK_NOISE
+    dim = image * (falloff[None, :, None] * np.array(_DUSK, np.float32))
+    return np.asarray(np.clip(dim + cv2.resize(grain, (width, height))[..., None], 0, 255), np.uint8)
+
+
+def _pour(
+    image: Image,
+    random: np.random.Generator,
+    veil: tuple[int, int, int],
+    share: float,
+    streaks_per_pixel: float,
+    slant: float,
+) -> Image:
+    """Rain: ``share`` of a veil, and streaks that lean by ``slant`` of their height."""
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (0, 0), 0.8)
-    veiled = cv2.addWeighted(soft, 1 - _VEIL_SHARE, np.full_like(image, _VEIL), _VEIL_SHARE, 0)
+    veiled = cv2.addWeighted(soft, 1 - share, np.full_like(image, veil), share, 0)
     streaks = veiled.copy()
-    count = int(height * width * _STREAKS_PER_PIXEL)
+    count = int(height * width * streaks_per_pixel)
     starts = random.uniform((0, 0), (width, height), (count, 2))
     length = random.uniform(0.01, 0.03, (count, 1)) * height
-    ends = starts + length * (0.15, 1.0)
+    ends = starts + length * (slant, 1.0)
     lines = np.stack([starts, ends], axis=1).astype(np.int32)
     cv2.polylines(streaks, list(lines), False, (205, 205, 200), 1, cv2.LINE_AA)
     return np.asarray(cv2.addWeighted(streaks, 0.5, veiled, 0.5, 0), np.uint8)
+
+
+_WEATHER: Final[dict[str, Callable[[Image, np.random.Generator], Image]]] = {
+    "night": _night,
+    "rain": _rain,
+    "dusk": _dusk,
+    "downpour": _downpour,
+}

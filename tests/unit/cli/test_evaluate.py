@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from services.cli import evaluate as command
 from services.cli.main import app
 from services.demo.clip import GroundTruth
+from services.demo.held_out import HELD_OUT
 from services.demo.looks import SCENES
 from tests.unit.evaluation.clips import Knowing, tiny
 
@@ -29,6 +30,13 @@ def test_scenes_by_name() -> None:
     assert (night.name, night.seconds) == ("night", 2.0)
     with pytest.raises(typer.BadParameter, match="dawn.*night"):
         command.chosen("night,dawn", None)
+
+
+def test_the_held_out_scenes_are_another_set() -> None:
+    held_out = command.SceneSet.HELD_OUT
+    assert [look.name for look in command.chosen("all", None, held_out)] == [look.name for look in HELD_OUT]
+    with pytest.raises(typer.BadParameter, match="night.*dusk"):
+        command.chosen("night", None, held_out)
 
 
 def test_a_clip_without_its_truth_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from services.demo.scene import Rendered, Scene
 from services.demo.seeds import (
     DEMO_SEED,
     EVALUATION_SEEDS,
+    HELD_OUT_SEEDS,
     TEST_SEED,
     TRAINING_SEEDS,
     VALIDATION_SEEDS,
@@ -24,7 +25,14 @@ def rendered() -> Rendered:
 
 
 def test_no_seed_is_both_trained_on_and_measured_on() -> None:
-    uses = [{DEMO_SEED}, {TEST_SEED}, set(EVALUATION_SEEDS), set(TRAINING_SEEDS), set(VALIDATION_SEEDS)]
+    uses = [
+        {DEMO_SEED},
+        {TEST_SEED},
+        set(EVALUATION_SEEDS),
+        set(HELD_OUT_SEEDS),
+        set(TRAINING_SEEDS),
+        set(VALIDATION_SEEDS),
+    ]
     assert len(set().union(*uses)) == sum(len(use) for use in uses)
 
 

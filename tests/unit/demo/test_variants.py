@@ -6,11 +6,13 @@ import av
 import numpy as np
 import pytest
 
+from services.demo.held_out import HELD_OUT
 from services.demo.looks import SCENES, Look
+from services.demo.match import LENGTH, WIDTH
 from services.demo.scene import Rendered, Scene
 from services.demo.scene_clip import ID_STEP, render_scene, shot_starts, stored_scene
-from services.demo.seeds import EVALUATION_SEEDS
-from services.demo.variants import VariantMatch, VariantScene
+from services.demo.seeds import EVALUATION_SEEDS, HELD_OUT_SEEDS
+from services.demo.variants import UNSEEN_KITS, VariantMatch, VariantScene
 from services.demo.weather import apply_weather
 
 SIZE = (640, 352)
@@ -31,8 +33,10 @@ def test_without_options_a_scene_is_the_ordinary_one() -> None:
     assert found.boxes == expected.boxes
 
 
-@pytest.mark.parametrize("weather", ["night", "rain"])
-def test_weather_changes_the_picture_and_not_the_truth(weather: Literal["night", "rain"]) -> None:
+@pytest.mark.parametrize("weather", ["night", "rain", "dusk", "downpour"])
+def test_weather_changes_the_picture_and_not_the_truth(
+    weather: Literal["night", "rain", "dusk", "downpour"],
+) -> None:
     day, _ = rendered(PLAIN)
     other, _ = rendered(replace(PLAIN, weather=weather))
     assert other.boxes == day.boxes
@@ -43,12 +47,30 @@ def test_weather_changes_the_picture_and_not_the_truth(weather: Literal["night",
     assert (apply_weather(day.image, weather, 1, 2) != apply_weather(day.image, weather, 1, 3)).any()
 
 
-def test_other_kits_change_the_people_only() -> None:
+@pytest.mark.parametrize("kits", ["other", "held-out"])
+def test_other_kits_change_the_people_only(kits: Literal["other", "held-out"]) -> None:
     day, _ = rendered(PLAIN)
-    other, _ = rendered(replace(PLAIN, other_kits=True))
+    other, _ = rendered(replace(PLAIN, kits=kits))
     changed = np.abs(other.image.astype(int) - day.image).max(axis=2) > 25
     assert other.boxes == day.boxes
     assert 100 < changed.sum() < 0.03 * changed.size
+
+
+def test_tinted_grass_leaves_the_stands_and_the_truth() -> None:
+    day, _ = rendered(PLAIN)
+    dry, _ = rendered(replace(PLAIN, grass=(0.8, 1.0, 1.7)))
+    assert dry.boxes == day.boxes
+    gained = dry.image.astype(float).mean((0, 1)) - day.image.astype(float).mean((0, 1))
+    assert gained[2] > 10
+    assert gained[0] < -2
+    assert np.abs(dry.image[:40].astype(int) - day.image[:40]).mean() < 0.1  # grass shows in the seams
+
+
+def test_another_stand_looks_from_elsewhere() -> None:
+    match = VariantMatch(3000, 25, replace(PLAIN, stand=(9.0, 41.0, 23.0)))
+    np.testing.assert_array_equal(match._camera_position, (LENGTH / 2 + 9, WIDTH + 41, 23.0))
+    moved, _ = rendered(replace(PLAIN, stand=(9.0, 41.0, 23.0)))
+    assert not np.allclose(moved.homography, rendered(PLAIN)[0].homography)
 
 
 def test_ids_stay_with_the_people() -> None:
@@ -125,3 +147,22 @@ def test_scenes_are_told_apart_and_use_seeds_that_no_training_saw() -> None:
     seeds = [seed for look in SCENES for seed in look.seeds]
     assert len(set(seeds)) == len(seeds)
     assert set(seeds) <= set(EVALUATION_SEEDS)
+
+
+def test_held_out_scenes_share_nothing_with_the_others() -> None:
+    assert len({look.name for look in HELD_OUT}) == len({look.key for look in HELD_OUT}) == len(HELD_OUT)
+    assert not {look.name for look in HELD_OUT} & {look.name for look in SCENES}
+    seeds = [seed for look in HELD_OUT for seed in look.seeds]
+    assert len(set(seeds)) == len(seeds)
+    assert set(seeds) <= set(HELD_OUT_SEEDS)
+    ordinary = Look("", ())
+    for option in ("weather", "kits", "crowding", "pan", "zoom", "stand", "grass"):
+        ours, theirs = ({getattr(look, option) for look in looks} for looks in (HELD_OUT, SCENES))
+        plain = getattr(ordinary, option)
+        assert ours - {plain}, f"no held-out scene varies {option}"
+        assert not (ours - {plain}) & (theirs - {plain}), option
+
+
+def test_wardrobes_differ_in_every_role() -> None:
+    for one, other in zip(UNSEEN_KITS["other"], UNSEEN_KITS["held-out"], strict=True):
+        assert np.abs(np.subtract(one[0], other[0])).max() >= 45

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 import numpy as np
 import pytest
 
@@ -11,17 +13,21 @@ from services.demo.looks import Look
 from services.demo.seeds import EVALUATION_SEEDS
 from services.demo.variants import VariantScene
 from training.light import change_light
-from training.looks import VariedScene, draw_kits
+from training.looks import VariedScene, draw_kits, draw_street_clothes
 
 LEAST_DISTANCE = 40
 """Between a shirt of training and the same role's in the evaluation, in any one channel."""
 
 
+WARDROBES: Final[tuple[Literal["other", "held-out"], ...]] = ("other", "held-out")
+
+
 def evaluated_shirts() -> dict[int, set[Colour]]:
-    scene = VariantScene(Look("kits", (EVALUATION_SEEDS[0],), other_kits=True), EVALUATION_SEEDS[0])
     shirts: dict[int, set[Colour]] = {}
-    for figure, class_id in zip(scene._figures, scene._match.class_ids, strict=True):
-        shirts.setdefault(int(class_id), set()).add(figure.kit.shirt)
+    for wardrobe in WARDROBES:
+        scene = VariantScene(Look("kits", (EVALUATION_SEEDS[0],), kits=wardrobe), EVALUATION_SEEDS[0])
+        for figure, class_id in zip(scene._figures, scene._match.class_ids, strict=True):
+            shirts.setdefault(int(class_id), set()).add(figure.kit.shirt)
     return shirts
 
 
@@ -29,9 +35,9 @@ def test_no_training_shirt_is_near_the_same_role_in_the_evaluation() -> None:
     random = np.random.default_rng(1)
     reserved = evaluated_shirts()
     assert {role: len(shirts) for role, shirts in reserved.items()} == {
-        pitch.PLAYER: 2,
-        pitch.GOALKEEPER: 2,
-        pitch.REFEREE: 1,
+        pitch.PLAYER: 4,
+        pitch.GOALKEEPER: 4,
+        pitch.REFEREE: 2,
     }
     worn: dict[int, list[Kit]] = {pitch.PLAYER: [], pitch.GOALKEEPER: [], pitch.REFEREE: []}
     for _ in range(1000):
@@ -39,6 +45,7 @@ def test_no_training_shirt_is_near_the_same_role_in_the_evaluation() -> None:
         worn[pitch.PLAYER] += teams
         worn[pitch.GOALKEEPER] += keepers
         worn[pitch.REFEREE].append(referee)
+        worn[pitch.PLAYER].append(draw_street_clothes(random))
     for role, kits in worn.items():
         ours, theirs = np.array([kit.shirt for kit in kits]), np.array(sorted(reserved[role]))
         distance = np.abs(ours[:, None] - theirs[None]).max(axis=2)
@@ -75,3 +82,25 @@ def test_light_keeps_the_shape_and_changes_most_pictures(seed: int) -> None:
     changed = [change_light(random, picture) for _ in range(30)]
     assert all(one.shape == picture.shape and one.dtype == np.uint8 for one in changed)
     assert 10 <= sum(not np.array_equal(one, picture) for one in changed) < 30
+
+
+def test_away_from_the_pitch_everybody_in_clothes_of_their_own_is_a_player() -> None:
+    kinds: set[bool] = set()
+    for seed in range(100_000, 100_040):
+        scene = VariedScene(seed)
+        if not scene._anywhere:
+            continue
+        scene.change_looks()
+        people = {box[0] for box in scene.render().boxes} - {pitch.BALL}
+        shirts = {figure.kit.shirt for figure in scene._figures}
+        assert (len(shirts) > 5) == scene._street
+        assert not scene._street or people <= {pitch.PLAYER}
+        kinds.add(scene._street)
+    assert kinds == {True, False}
+
+
+def test_some_pictures_lose_their_colours() -> None:
+    random = np.random.default_rng(3)
+    picture = np.full((216, 384, 3), (60, 120, 70), np.uint8)
+    changed = [change_light(random, picture) for _ in range(100)]
+    assert any((one == one[..., :1]).all() for one in changed)

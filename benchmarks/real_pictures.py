@@ -1,0 +1,226 @@
+"""The detector on a clip of your own, without labels: compared with a reference that sees more.
+
+    python -m benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --reference-size 1280
+    DETECTOR_MODEL=mine.pt python -m benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --json
+
+The detector is the one that the settings name, at their size and confidence; its goalkeepers, players and
+referees are people here. The reference is any detection model with people in it (classes are mapped by name,
+as the detector's are), usually a larger one at a larger size. It is not the truth: agreement with it is
+worth what the reference is worth on these pictures, so look at a few of them (`--draw FOLDER`).
+
+Printed: recall and precision of people and ball at an overlap of one half, recall by the height of people,
+how steady both are from picture to picture, and, where the pitch model finds a pitch, how many people stand
+outside it, with and without the reference's consent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from benchmarks.agreement import BANDS, Boxes, agreement, off_pitch, steadiness, unmatched
+from services.challenges.gsr_kind import GsrKind
+from services.contracts.pitch import BALL
+from services.contracts.results import FrameResult
+from services.inference.models import load_models
+from services.settings import Settings, load_settings
+from services.tracking.camera import PictureSize, fit_sample
+from services.video.decode import Clip, DecodeLimits, open_clip
+from services.video.picture import Frame
+from services.video.source import MemorySource
+
+DRAWN = 8
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A clip and what a detector says about its sampled pictures."""
+
+    size: PictureSize
+    results: list[FrameResult]
+
+    def people(self) -> list[Boxes]:
+        """Everybody's boxes, picture by picture."""
+        return [_boxes(result, result.detections.classes != BALL) for result in self.results]
+
+    def balls(self) -> list[Boxes]:
+        """The balls' boxes, picture by picture."""
+        return [_boxes(result, result.detections.classes == BALL) for result in self.results]
+
+
+def _boxes(result: FrameResult, chosen: Any) -> Boxes:
+    return np.asarray(result.detections.boxes[chosen], np.float64).reshape(-1, 4)
+
+
+def see(data: bytes, settings: Settings, most: int | None = None) -> Seen:
+    """Run the detector, and the pitch model unless it is left out, on every sampled picture."""
+    limits = DecodeLimits(settings.max_frames, settings.max_pixels, settings.decode_threads)
+    clip: Clip = open_clip(MemorySource(data), limits)
+    plan, box = GsrKind().plan(clip, settings)
+    models = load_models(settings)
+    results: list[FrameResult] = []
+    for batch in _batches(clip.frames(plan, box), settings.batch_size):
+        results += models.predict(batch, box)
+        if most is not None and len(results) >= most:
+            break
+    return Seen(PictureSize(clip.width, clip.height), results[:most])
+
+
+def _batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def compare(ours: Seen, theirs: Seen) -> dict[str, Any]:
+    """Everything that is told, as JSON data."""
+    height = float(ours.size.height)
+    people, ball = (
+        agreement(mine, other, height)
+        for mine, other in ((ours.people(), theirs.people()), (ours.balls(), theirs.balls()))
+    )
+    found: dict[str, Any] = {"pictures": len(ours.results)}
+    for name, said in (("people", people), ("ball", ball)):
+        found[name] = {
+            "recall": said.recall,
+            "precision": said.precision,
+            "given": said.given,
+            "reference": said.expected,
+        }
+    found["people"]["recall_by_height"] = [
+        {"from": low, "to": high, "recall": hits / of if of else None, "reference": of}
+        for low, high, (hits, of) in zip(BANDS, BANDS[1:], people.by_height, strict=False)
+    ]
+    for name, seen in (("detector", ours), ("reference", theirs)):
+        steady = steadiness(seen.people())
+        counts = [len(boxes) for boxes in seen.people()]
+        found[f"steadiness_{name}"] = {
+            "gaps": steady.gaps,
+            "flashes": steady.flashing,
+            "people_a_picture": float(np.mean(counts)) if counts else None,
+        }
+    found["pitch"] = _outside(ours, theirs.people())
+    return found
+
+
+def _outside(ours: Seen, reference: Sequence[Boxes]) -> dict[str, Any]:
+    """People outside the pitch, in the pictures whose pitch is found."""
+    located = outside = alone = people = 0
+    for result, boxes, theirs in zip(ours.results, ours.people(), reference, strict=True):
+        homography = fit_sample(result, ours.size)
+        if homography is None:
+            continue
+        located += 1
+        people += len(boxes)
+        off = off_pitch(boxes, homography)
+        outside += int(off.sum())
+        alone += int((off & unmatched(boxes, theirs)).sum())
+    return {"located": located, "people": people, "outside": outside, "outside_and_not_in_reference": alone}
+
+
+def draw(data: bytes, ours: Seen, theirs: Seen, folder: Path) -> None:
+    """Write a few pictures: the reference's people thin and white, the detector's red, its balls yellow."""
+    folder.mkdir(parents=True, exist_ok=True)
+    step = max(1, len(ours.results) // DRAWN)
+    wanted = {result.index: number for number, result in enumerate(ours.results) if number % step == 0}
+    people, balls, expected = ours.people(), ours.balls(), theirs.people()
+    with av.open(io.BytesIO(data)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            number = wanted.get(index)
+            if number is None:
+                continue
+            picture = np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
+            for boxes, colour, thickness in (
+                (expected[number], (255, 255, 255), 1),
+                (people[number], (40, 40, 230), 2),
+                (balls[number], (0, 220, 255), 2),
+            ):
+                for x1, y1, x2, y2 in boxes.round().astype(int).tolist():
+                    cv2.rectangle(picture, (x1, y1), (x2, y2), colour, thickness)
+            cv2.imwrite(str(folder / f"{index:06d}.jpg"), picture)
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The comparison as text."""
+    said = [f"{found['pictures']} pictures"]
+    for name in ("people", "ball"):
+        one = found[name]
+        said.append(
+            f"{name:9} recall {_share(one['recall'])}  precision {_share(one['precision'])}  "
+            f"({one['given']} given, {one['reference']} in the reference)"
+        )
+    for band in found["people"]["recall_by_height"]:
+        said.append(
+            f"  {100 * band['from']:3.0f} to {100 * band['to']:3.0f} % of the height: "
+            f"recall {_share(band['recall'])} of {band['reference']}"
+        )
+    for name in ("detector", "reference"):
+        one = found[f"steadiness_{name}"]
+        said.append(
+            f"{name:9} gaps {_share(one['gaps'])}  flashes {_share(one['flashes'])}  "
+            f"{one['people_a_picture']:.1f} people a picture"
+        )
+    pitch = found["pitch"]
+    said.append(
+        f"pitch found in {pitch['located']} pictures; of {pitch['people']} people there {pitch['outside']} "
+        f"stand outside it, {pitch['outside_and_not_in_reference']} of them not in the reference"
+    )
+    return said
+
+
+def _share(value: float | None) -> str:
+    return "  - " if value is None else f"{value:.3f}"
+
+
+def main() -> None:
+    """Compare and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--reference", required=True, help="a detection model, named like DETECTOR_MODEL")
+    parser.add_argument("--reference-size", type=int, default=1280, help="its IMG_SIZE")
+    parser.add_argument("--reference-confidence", type=float, default=0.35)
+    parser.add_argument("--reference-classes", default="", help="its CLASS_MAP, if its names do not say it")
+    parser.add_argument("--every", type=int, default=1, help="compare every Nth picture")
+    parser.add_argument("--pictures", type=int, help="no more than these")
+    parser.add_argument("--draw", type=Path, help="folder for a few pictures with both's boxes")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    own = load_settings().model_copy(
+        update={"frame_profile": "every", "frame_stride": options.every, "pitch_stride": 1}
+    )
+    other = own.model_copy(
+        update={
+            "detector_model": options.reference,
+            "img_size": options.reference_size,
+            "conf_threshold": options.reference_confidence,
+            "class_map": tuple(part for part in options.reference_classes.split(",") if part),
+            "skip_pitch": True,
+            "ball_model": None,
+        }
+    )
+    data = options.clip.read_bytes()
+    ours, theirs = see(data, own, options.pictures), see(data, other, options.pictures)
+    found = compare(ours, theirs)
+    print(json.dumps(found, indent=1) if options.json else "\n".join(lines(found)))
+    if options.draw is not None:
+        draw(data, ours, theirs, options.draw)
+
+
+if __name__ == "__main__":
+    main()
