@@ -265,9 +265,9 @@ class Settings(BaseSettings):
     )
     ball_search: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Kinds gsr and tv_predict: look for the ball once more with a small network, in inferred "
-        "frames and in those between that are decoded in any case. auto: with the bundled detector only, "
-        "since the network has seen rendered pictures alone.",
+        description="Kinds gsr, tv_predict and, by rule, soccer_action: look for the ball once more with a "
+        "small network, in inferred frames and in those between that are decoded in any case. auto: with the "
+        "bundled detector only, since the network has seen rendered pictures alone.",
     )
     class_map: CsvList = Field(
         (),

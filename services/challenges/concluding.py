@@ -104,6 +104,7 @@ class ConcludedAssembly:
         predictor: What `concluding` gave.
         accept: Makes a prediction of what the predictor concluded; a `ValueError` or `TypeError` says that it
             is none.
+        first: What each result goes through as it comes, in order.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class ConcludedAssembly:
         plan: FramePlan,
         predictor: Predictor[tuple[int, Any]],
         accept: Callable[[Any], SoccerPrediction | CricketPrediction],
+        first: Callable[[Any], Any] = lambda result: result,
     ) -> None:
         if not isinstance(predictor, Numbered):
             raise TypeError(f"{predictor!r} was not made by this kind's predictor()")
@@ -121,12 +123,13 @@ class ConcludedAssembly:
         self._plan = plan
         self._predictor = predictor
         self._accept = accept
+        self._first = first
         self._seen: list[tuple[int, Any]] = []
         self._prediction: SoccerPrediction | CricketPrediction
 
     def add(self, results: Sequence[tuple[int, Any]]) -> None:
         """See `Assembly`."""
-        self._seen += results
+        self._seen += [(number, self._first(result)) for number, result in results]
 
     def fill(self) -> Mapping[str, Any]:
         """See `Assembly`.

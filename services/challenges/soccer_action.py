@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from services.challenges.closer_look import closer_look, wants_looks
 from services.challenges.concluding import ClipFacts, ConcludedAssembly, Numbered, concluding, plan_of
 from services.challenges.kind import Predictor
 from services.challenges.soccer_play import play_of
@@ -30,13 +32,14 @@ class SoccerActionKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        return plan_of(clip, settings)
+        plan, box = plan_of(clip, settings)
+        return replace(plan, looks=wants_looks(self.name, settings)), box
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
         """What is plugged in; where that cannot conclude, the rules do."""
         if callable(getattr(loaded, "conclude", None)):
             return concluding(self.name, loaded)
-        return Numbered(ByRule(loaded))
+        return _Ruled(loaded)
 
     def assemble(
         self,
@@ -47,6 +50,9 @@ class SoccerActionKind:
         predictor: Predictor[tuple[int, Any]],
     ) -> ConcludedAssembly:
         """See `Kind`."""
+        if isinstance(predictor, _Ruled):
+            look = closer_look(predictor.eyes, clip)
+            return ConcludedAssembly(challenge, clip, plan, predictor, _accept, look)
         return ConcludedAssembly(challenge, clip, plan, predictor, _accept)
 
 
@@ -68,6 +74,14 @@ class ByRule:
         """What `services.challenges.soccer_rules` makes of the whole clip."""
         play = play_of(seen, PictureSize(clip.width, clip.height), clip.frames, clip.stride)
         return actions(play, clip.fps)
+
+
+class _Ruled(Numbered):
+    """The rules' results with the numbers of their frames, and what they see with."""
+
+    def __init__(self, eyes: Predictor[FrameResult]) -> None:
+        super().__init__(ByRule(eyes))
+        self.eyes = eyes
 
 
 def _accept(said: Any) -> SoccerPrediction:

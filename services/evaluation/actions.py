@@ -17,7 +17,9 @@ from services.demo.passing import PassingScene
 from services.demo.scene import Rendered
 from services.evaluation.action_score import ActionScore, action_score
 from services.inference.plugged import LoadedPredictor
+from services.tracking.ball_search import BallSearch
 from services.tracking.camera import PictureSize
+from services.video.look import look_at
 from services.video.picture import Frame, Letterbox, to_network
 from services.video.plan import FramePlan
 
@@ -57,13 +59,16 @@ def watch(seed: int, frames: int, stride: int, img_size: int, predictor: LoadedP
     scene = PassingScene(seed, SIZE, FPS)
     plan, box = FramePlan(stride, frames), Letterbox.fit(*SIZE, img_size)
     results: dict[str, list[FrameResult]] = {"truth": []}
+    finder = getattr(predictor, "ball", None)
+    # in the samples alone: no frames between them are rendered
+    search = None if finder is None else BallSearch(finder, SIZE[0])
     for index in filter(plan.wants, range(frames)):
         scene.advance(index)
         rendered = scene.render()
         results["truth"].append(_true_result(index, rendered))
         if predictor is not None:
             (result,) = predictor.predict([_frame(index, rendered, box)], box)
-            results.setdefault("models", []).append(result)
+            results.setdefault("models", []).append(search.add(result) if search else result)
     scene.advance(frames - 1)
     return Watched(scene.match.events, results, frames, stride)
 
@@ -88,7 +93,9 @@ def score(watched: Watched, eyes: str, kept: Sequence[str] | None = None) -> Act
 
 def _frame(index: int, rendered: Rendered, box: Letterbox) -> Frame:
     planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
-    return Frame(index, to_network(av.VideoFrame.from_ndarray(planes, format="yuv420p"), box))
+    picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    look = look_at(index, picture, SIZE)
+    return Frame(index, to_network(picture, box), looks=() if look is None else (look,))
 
 
 def _true_result(index: int, rendered: Rendered) -> FrameResult:
