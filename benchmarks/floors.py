@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ class ComputeFloor:
         limits = DecodeLimits(settings.max_frames, settings.max_pixels, threads=1)
         clip = open_clip(MemorySource(data), limits)
         plan, box = self._kinds.get("gsr").kind.plan(clip, settings)
-        return list(clip.frames(plan, box)), box
+        # what the closer look at the ball takes is no part of a floor either
+        return list(clip.frames(replace(plan, looks=False), box)), box
 
     def _infer(self, frames: list[Any], box: Any) -> Row:
         predictor = self._kinds.get("gsr").predictor

@@ -23,12 +23,11 @@ class Blocks:
 
     Args:
         lines: Lines that take part.
-        round_trip_s: The way's.
     """
 
-    def __init__(self, lines: int, round_trip_s: float) -> None:
+    def __init__(self, lines: int) -> None:
         self._lines = max(1, lines)
-        self._largest = max(LARGEST, int(ROUND_TRIP_RATE * round_trip_s))
+        self._largest = LARGEST
         self._wide = False
         self._end: int | None = None
         self._left: list[Span] = [Span(0, None)]
@@ -70,6 +69,10 @@ class Blocks:
         if not span.is_empty:
             self._left.insert(0, span)
             self._left.sort(key=lambda left: left.start)
+
+    def know_round_trip(self, seconds: float) -> None:
+        """Say how long the way is."""
+        self._largest = max(LARGEST, int(ROUND_TRIP_RATE * seconds))
 
     def widen(self) -> None:
         """Few large blocks from now on: each request costs the origin too much time."""

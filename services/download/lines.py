@@ -17,6 +17,9 @@ from services.download.network import GuardedBackend
 from services.errors import TransportError
 from services.settings import Settings
 
+MOST_FAILURES = 3
+"""Downloads one after the other that no line brought to its end."""
+
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +28,7 @@ class _Origin:
         self.lock = threading.Lock()
         self.lines: list[Line] = []
         self.refused = False
+        self.failures = 0
         self.round_trip_s = 0.0
 
 
@@ -87,6 +91,22 @@ class Lines:
             yield [line for line in origin.lines if line.is_open], origin.round_trip_s
         finally:
             origin.lock.release()
+
+    def learn(self, url: str, *, worked: bool) -> None:
+        """Take note of how a download ended: an origin may not understand requests ahead of answers.
+
+        Args:
+            url: What was fetched.
+            worked: Whether some of the lines lasted to the end.
+        """
+        origin = self._origin(url)
+        origin.failures = 0 if worked else origin.failures + 1
+        if origin.failures >= MOST_FAILURES:
+            log.warning(
+                "several requests at a time do not work with %s: one connection from now on",
+                urlsplit(url).netloc,
+            )
+            origin.refused = True
 
     def refuse(self, url: str) -> None:
         """Leave this origin's lines alone from now on: it does not answer ranges directly."""

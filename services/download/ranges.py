@@ -32,6 +32,8 @@ AHEAD = 4
 SUFFIX_PIECES = 2
 """Lines that begin with the end of the file, where an index may stand, when there are enough of them."""
 LEAST = 6
+UNKNOWN_ROUND_TRIP_S = 0.25
+"""Taken until the first answer tells: lines that were never touched since they were opened."""
 POLL_S = 0.05
 HOLD_POLL_S = 0.005
 BEYOND = 1 << 62
@@ -93,7 +95,8 @@ class RangeFetch:
         self._count = 0
         self._suffix = 0
         self._selector = selectors.DefaultSelector()
-        self._blocks = Blocks(1, 0.0)
+        self._blocks = Blocks(1)
+        self._measures = False
         self._hold = hold
         self._only: Sequence[Span] | None = None
         self._told = threading.Event()
@@ -119,9 +122,9 @@ class RangeFetch:
         for task in self._tasks:
             self._selector.register(task.line.socket, selectors.EVENT_READ, task)
         self._count = len(lines)
-        self._blocks = Blocks(len(lines), round_trip_s)
-        self.patience_s = max(SILENCE_S, SILENCE_ROUND_TRIPS * round_trip_s)
-        self._longest_pause_s = PAUSE_S + PAUSE_ROUND_TRIPS * round_trip_s
+        self._blocks = Blocks(len(lines))
+        self._know_round_trip(round_trip_s or UNKNOWN_ROUND_TRIP_S)
+        self._measures = not round_trip_s
         self._ask_for_head()
         if self._hold:
             # a reader that waits for more than the head has to say so
@@ -136,6 +139,11 @@ class RangeFetch:
         self._thread = threading.Thread(target=self._run, name="touchline-ranges", daemon=True)
         self._thread.start()
         return True
+
+    def _know_round_trip(self, seconds: float) -> None:
+        self._blocks.know_round_trip(seconds)
+        self.patience_s = max(SILENCE_S, SILENCE_ROUND_TRIPS * seconds)
+        self._longest_pause_s = PAUSE_S + PAUSE_ROUND_TRIPS * seconds
 
     @property
     def ended(self) -> bool:
@@ -255,6 +263,9 @@ class RangeFetch:
     def _serve(self, task: _Task) -> None:
         # also a part of a TLS record, which gives no bytes yet, is a sign of life
         now = time.monotonic()
+        if self._measures:
+            self._measures = False
+            self._know_round_trip(now - task.heard)
         # a silence that ended by itself was none of a connection that hangs
         self.patience_s = min(max(self.patience_s, 2 * (now - task.heard)), LONGEST_SILENCE_S)
         task.heard = self._heard = now
@@ -305,6 +316,8 @@ class RangeFetch:
         self._selector.close()
         if self._refused:
             self._lines.refuse(self._url)
+        elif self._stopped or not self._scope.cancelled:
+            self._lines.learn(self._url, worked=lasted > 0 and not self._stopped)
         self._held.close()
         self._stream.expect_no_more()
         now = self._timeline.now()

@@ -16,7 +16,7 @@ def taken(blocks: Blocks) -> list[Span]:
 @pytest.mark.parametrize("size", [1, PIECE, 2_000_000, 6_000_001])
 @pytest.mark.parametrize("lines", [1, 3, 10])
 def test_every_byte_is_handed_out_once_from_the_front(size: int, lines: int) -> None:
-    blocks = Blocks(lines, 0.04)
+    blocks = Blocks(lines)
     blocks.end_at(size)
     spans = taken(blocks)
     assert spans[0].start == 0
@@ -26,7 +26,7 @@ def test_every_byte_is_handed_out_once_from_the_front(size: int, lines: int) -> 
 
 
 def test_blocks_fit_the_first_round_trip_then_grow_and_shrink_again() -> None:
-    blocks = Blocks(10, 0.04)
+    blocks = Blocks(10)
     first = [blocks.take() for _ in range(10)]
     assert all(span is not None and span.stop == span.start + PIECE for span in first)
     blocks.end_at(6_000_000)
@@ -37,7 +37,9 @@ def test_blocks_fit_the_first_round_trip_then_grow_and_shrink_again() -> None:
 
 
 def test_a_long_way_has_larger_blocks() -> None:
-    near, far = Blocks(10, 0.04), Blocks(10, 0.6)
+    near, far = Blocks(10), Blocks(10)
+    near.know_round_trip(0.04)
+    far.know_round_trip(0.6)
     for blocks in (near, far):
         blocks.end_at(50_000_000)
     largest = [max((span.stop or 0) - span.start for span in taken(blocks)) for blocks in (near, far)]
@@ -46,7 +48,7 @@ def test_a_long_way_has_larger_blocks() -> None:
 
 
 def test_where_requests_cost_time_there_are_few() -> None:
-    blocks = Blocks(10, 0.04)
+    blocks = Blocks(10)
     blocks.end_at(6_000_000)
     few = [blocks.take() for _ in range(10)]
     assert all(few)
@@ -58,13 +60,13 @@ def test_where_requests_cost_time_there_are_few() -> None:
 
 
 def taken_anew(size: int) -> list[Span]:
-    blocks = Blocks(10, 0.04)
+    blocks = Blocks(10)
     blocks.end_at(size)
     return taken(blocks)
 
 
 def test_what_did_not_come_is_handed_out_next() -> None:
-    blocks = Blocks(2, 0.04)
+    blocks = Blocks(2)
     blocks.end_at(200_000)
     first, second = blocks.take(), blocks.take()
     assert first is not None
@@ -79,7 +81,7 @@ def test_what_did_not_come_is_handed_out_next() -> None:
 
 
 def test_only_what_is_needed_is_handed_out() -> None:
-    blocks = Blocks(1, 0.04)
+    blocks = Blocks(1)
     assert blocks.take() == Span(0, PIECE)
     blocks.keep([Span(0, 10), Span(PIECE + 5, PIECE + 25), Span(900_000, None)])
     assert blocks.take() == Span(PIECE + 5, PIECE + 25)
