@@ -39,26 +39,13 @@ Pictures = Iterator[tuple[int, Any]]
 
 @dataclass(frozen=True)
 class Clip:
-    """A file, its bytes, and which frames are wanted of it."""
+    """A file, its bytes, and which frames are wanted of it: by the stride, and its key frames alone."""
 
     path: str
     data: bytes
     plan: FramePlan
-    keys: frozenset[int]
+    keys: FramePlan
     box: Letterbox
-
-
-@dataclass(frozen=True)
-class Keys:
-    """A plan of key frames alone."""
-
-    numbers: frozenset[int]
-
-    def wants(self, index: int) -> bool:
-        return index in self.numbers
-
-    def wants_keypoints(self, index: int) -> bool:
-        return True
 
 
 def opencv(clip: Clip) -> Pictures:
@@ -131,7 +118,7 @@ WAYS: dict[str, Callable[[Clip], Pictures]] = {
     "the same, one thread": lambda clip: dropping(clip, 1),
     "ours": ours,
     "ours, one thread": lambda clip: ours(clip, 1),
-    "ours, key frames only": lambda clip: ours(clip, plan=Keys(clip.keys)),
+    "ours, key frames only": lambda clip: ours(clip, plan=clip.keys),
 }
 
 
@@ -208,7 +195,8 @@ def load(path: Path, stride: int) -> Clip:
     index = read_index(MemorySource(data))
     if index is None:
         raise SystemExit(f"{path}: no plain MP4 file")
-    keys = frozenset(int(index.display[position]) for position in index.sync)
+    numbers = tuple(sorted(int(index.display[position]) for position in index.sync))
+    keys = FramePlan(stride, index.count, chosen=numbers)
     box = Letterbox.fit(index.width, index.height, SIDE)
     return Clip(str(path), data, FramePlan(stride, index.count), keys, box)
 
