@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,11 @@ from benchmarks.agreement import BANDS, Boxes, agreement, off_pitch, steadiness,
 from services.challenges.gsr_kind import GsrKind
 from services.contracts.pitch import BALL
 from services.contracts.results import FrameResult
+from services.evaluation.looked import batches
 from services.inference.models import load_models
 from services.settings import Settings, load_settings
 from services.tracking.camera import PictureSize, fit_sample
 from services.video.decode import Clip, DecodeLimits, open_clip
-from services.video.picture import Frame
 from services.video.source import MemorySource
 
 DRAWN = 8
@@ -68,22 +68,11 @@ def see(data: bytes, settings: Settings, most: int | None = None) -> Seen:
     plan, box = GsrKind().plan(clip, settings)
     models = load_models(settings)
     results: list[FrameResult] = []
-    for batch in _batches(clip.frames(plan, box), settings.batch_size):
+    for batch in batches(clip.frames(plan, box), settings.batch_size):
         results += models.predict(batch, box)
         if most is not None and len(results) >= most:
             break
     return Seen(PictureSize(clip.width, clip.height), results[:most])
-
-
-def _batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
-    batch: list[Frame] = []
-    for frame in frames:
-        batch.append(frame)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def compare(ours: Seen, theirs: Seen) -> dict[str, Any]:

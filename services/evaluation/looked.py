@@ -23,7 +23,7 @@ from services.video.picture import Frame
 from services.video.plan import FramePlan
 from services.video.source import MemorySource
 
-__all__ = ["Given", "Looked", "give", "look_at", "walk"]
+__all__ = ["Given", "Looked", "batches", "give", "look_at", "walk"]
 
 CHALLENGE = Challenge(challenge_id="evaluation", video_url="memory:", deadline=0.0, submitted_at=0.0)
 
@@ -78,7 +78,7 @@ def look_at(
     plan, box = GsrKind().plan(clip, finest)
     results: list[FrameResult] = []
     spent = 0.0
-    for batch in _batches(clip.frames(plan, box), settings.batch_size):
+    for batch in batches(clip.frames(plan, box), settings.batch_size):
         before = time.process_time()
         # a clip's looks are many times the rest
         results += [replace(result, looks=()) for result in models.predict(batch, box)]
@@ -117,7 +117,7 @@ def walk(data: bytes, models: Predictor[FrameResult], settings: Settings) -> byt
     clip, kind = _open(data, settings), GsrKind()
     plan, box = kind.plan(clip, settings)
     assembly = kind.assemble(CHALLENGE, clip, plan, settings, models)
-    for batch in _batches(clip.frames(plan, box), settings.batch_size):
+    for batch in batches(clip.frames(plan, box), settings.batch_size):
         assembly.add(models.predict(batch, box))
     assembly.fill()
     return assembly.encode(0.0)
@@ -132,7 +132,8 @@ def _open(data: bytes, settings: Settings) -> Clip:
     return open_clip(MemorySource(data), limits)
 
 
-def _batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+def batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    """So many frames at a time, in the end what is left."""
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)
