@@ -12,6 +12,7 @@ import pytest
 
 from services.cli.worker_part import WorkerPart
 from services.contracts.gsr import decode_response
+from services.contracts.pitch import BALL
 from services.contracts.reply import Answer
 from services.demo.clip_store import StoredClip
 from services.demo.origin import DemoOrigin
@@ -41,12 +42,16 @@ def remuxed(data: bytes, container: str, options: dict[str, str]) -> bytes:
     return file.getvalue()
 
 
-def objects_and_keypoints(answer: Answer) -> object:
-    return msgspec.json.decode(answer.body)["frames"]
+def people_and_keypoints(answer: Answer) -> object:
+    """All but the ball, which is looked for in frames that another reader does not have to decode."""
+    frames = msgspec.json.decode(answer.body)["frames"]
+    for frame in frames:
+        frame["objects"] = [found for found in frame["objects"] if found["class_id"] != BALL]
+    return frames
 
 
 @pytest.mark.parametrize(("container", "options"), [("mp4", FRAGMENTED), ("matroska", {}), ("mpegts", {})])
-def test_the_container_does_not_change_the_answer(
+def test_the_container_does_not_change_people_and_keypoints(
     worker: WorkerPart,
     origin: DemoOrigin,
     origin_folder: Path,
@@ -59,7 +64,12 @@ def test_the_container_does_not_change_the_answer(
     other = ask(worker, origin, origin_folder, f"other.{container}", remuxed(data, container, options))
     assert plain.timeline["facts"]["reader"] == "index"
     assert other.timeline["facts"]["reader"] == "container"
-    assert objects_and_keypoints(other) == objects_and_keypoints(plain)
+    assert people_and_keypoints(other) == people_and_keypoints(plain)
+    scores = [
+        score_answer(msgspec.json.decode(answer.body)["frames"], clip_4s.truth).objects["ball"]
+        for answer in (plain, other)
+    ]
+    assert abs(scores[0].recall - scores[1].recall) < 0.1
 
 
 def test_a_turned_video_is_answered_as_it_is_shown(

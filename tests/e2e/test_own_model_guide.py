@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.demo.clip_store import StoredClip
 from services.demo.origin import DemoOrigin
 
 pytestmark = pytest.mark.e2e
@@ -21,8 +22,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the guide's model, a hub that has it too, and a `touchline` command."""
+def folder(tmp_path_factory: pytest.TempPathFactory, clip_4s: StoredClip) -> Path:
+    """A folder with the guide's model, a hub that has it too, a clip, and the commands of the environment."""
     folder = tmp_path_factory.mktemp("guide")
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     subprocess.run([sys.executable, "-c", block], cwd=folder, check=True, capture_output=True)
@@ -30,9 +31,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hub.mkdir(parents=True)
     shutil.copyfile(folder / "mine.pt", hub / "mine.pt")
     (folder / "bin").mkdir()
-    script = folder / "bin" / "touchline"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m services.cli.main "$@"\n')
-    script.chmod(0o755)
+    weights = ROOT / "services" / "inference" / "weights" / "touchline-detect.pt"
+    shutil.copyfile(weights, folder / "COCO_MODEL.pt")
+    shutil.copyfile(clip_4s.path, folder / "CLIP")
+    for name, words in (("touchline", "-m services.cli.main "), ("python", "")):
+        script = folder / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
+        script.chmod(0o755)
     return folder
 
 
@@ -71,7 +76,7 @@ def test_there_are_commands() -> None:
 
 
 def test_the_commands_do_what_the_guide_says(said: dict[str, str], folder: Path) -> None:
-    summed, checked, listed, fetched, in_torch = (said[command] for command in COMMANDS)
+    summed, checked, listed, fetched, in_torch, compared = (said[command] for command in COMMANDS)
     checksum = summed.split()[0]
     assert "classes  ball (32), player (0)" in checked
     assert "runtime  openvino: exported from it" in checked
@@ -81,4 +86,5 @@ def test_the_commands_do_what_the_guide_says(said: dict[str, str], folder: Path)
     kept = folder / "cache" / "hub" / "owner" / "repo" / COMMIT / "mine.pt.sha256"
     assert str(kept.with_suffix("")) in fetched
     assert kept.read_text().split()[0] == checksum
+    assert "recall" in compared
     assert "runtime  torch: RUNTIME=torch" in in_torch
