@@ -50,10 +50,8 @@ class SoccerActionKind:
         predictor: Predictor[tuple[int, Any]],
     ) -> ConcludedAssembly:
         """See `Kind`."""
-        if isinstance(predictor, _Ruled):
-            look = closer_look(predictor.eyes, clip)
-            return ConcludedAssembly(challenge, clip, plan, predictor, _accept, look)
-        return ConcludedAssembly(challenge, clip, plan, predictor, _accept)
+        eyes = predictor.eyes if isinstance(predictor, _Ruled) else None
+        return ConcludedAssembly(challenge, clip, plan, predictor, _accept, closer_look(eyes, clip))
 
 
 class ByRule:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from services.download.span import Span
 from services.video.mp4_index import Mp4Index
 from services.video.plan import FramePlan
-from services.video.profiles import needed_samples
+from services.video.profiles import needed_samples, read_positions
 
 WORTH = 0.7
 """Share of the frames' bytes from which on everything is fetched: ranges with small holes save nothing."""
@@ -24,7 +24,10 @@ def needed_bytes(index: Mp4Index | None, plan: FramePlan) -> Sequence[Span] | No
     """
     if index is None:
         return None
+    enough = WORTH * int(index.sizes.sum())
+    if int(index.sizes[read_positions(index, plan)].sum()) >= enough:
+        return None  # the usual case, on the way to the first frame: nothing is put together for it
     samples = needed_samples(index, plan, GAP)
-    if sum(size for _, size in samples) >= WORTH * int(index.sizes.sum()):
+    if sum(size for _, size in samples) >= enough:
         return None
     return [Span(offset, offset + size) for offset, size in samples]

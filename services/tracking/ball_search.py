@@ -77,7 +77,7 @@ class BallSearch:
             self._last = []
         own = looks[-1] if looks[-1].index == result.index else None
         between = looks if own is None else looks[:-1]
-        here = _given(result) if own is None else self._look_at_sample(own, result)
+        here = _table(result.detections) if own is None else self._look_at_sample(own, result)
         pair = self._pair(result.index, here)
         found: Sequence[Boxes]
         if pair is not None:
@@ -170,10 +170,6 @@ def _table(found: Detections) -> Boxes:
     balls = np.flatnonzero(found.classes == BALL)
     order = balls[np.argsort(-found.scores[balls], kind="stable")]
     return np.asarray(np.c_[found.boxes[order], found.scores[order]], np.float32).reshape(-1, 5)
-
-
-def _given(result: FrameResult) -> Boxes:
-    return _table(result.detections)
 
 
 def _united(parts: Sequence[Boxes], scale: float) -> Boxes:

@@ -61,10 +61,7 @@ def needed_samples(index: Mp4Index, plan: FramePlan, gap: int = 0) -> list[tuple
     Returns:
         (offset, size) by rising offset; none touches the next.
     """
-    needed = needed_positions(index, plan)
-    # whether a group ends before the next sync sample, that sample's bytes say
-    looked_at = index.sync[index.sync <= needed[-1]]
-    positions = np.union1d(needed, looked_at)
+    positions = read_positions(index, plan)
     ranges: list[tuple[int, int]] = []
     for at in positions[np.argsort(index.offsets[positions], kind="stable")]:
         offset, size = int(index.offsets[at]), int(index.sizes[at])
@@ -74,6 +71,12 @@ def needed_samples(index: Mp4Index, plan: FramePlan, gap: int = 0) -> list[tuple
         else:
             ranges.append((offset, size))
     return ranges
+
+
+def read_positions(index: Mp4Index, plan: FramePlan) -> Int64s:
+    """Those that are needed, and the sync samples before: whether a group ends there, their bytes say."""
+    needed = needed_positions(index, plan)
+    return np.union1d(needed, index.sync[index.sync <= needed[-1]])
 
 
 def needed_positions(index: Mp4Index, plan: FramePlan) -> Int64s:

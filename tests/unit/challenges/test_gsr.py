@@ -14,7 +14,6 @@ from services.contracts.results import Detections, FrameResult, Look
 from services.settings import load_settings
 from services.tracking.fill import Filled
 from services.video.decode import DecodeLimits, open_clip
-from services.video.picture import Frame, Letterbox
 from services.video.source import MemorySource
 from tests.support.videos import make_video
 
@@ -100,9 +99,6 @@ class Finds:
 
     def find(self, asks: Sequence[tuple[Look, Any]]) -> list[Any]:
         return [np.array([[*around(self._way[look.index]), 0.9]], np.float32) for look, _ in asks]
-
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
-        raise NotImplementedError
 
 
 def around(x: float) -> list[float]:
