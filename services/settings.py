@@ -195,7 +195,7 @@ class Settings(BaseSettings):
     )
     stall_timeout_s: float = Field(5.0, gt=0, le=120, description="Longest silence of an origin, in seconds.")
     range_connections: int = Field(
-        10,
+        24,
         ge=0,
         le=32,
         description="Extra connections, kept warm to each origin, over which a video comes in ranges; "

@@ -124,7 +124,10 @@ class FolderApp:
         query = scope["query_string"].decode("latin-1")
         fault = fault_from_query(query, self.faults.get(scope["path"], NO_FAULT))
         body = self._body(scope["path"])
+        connection = self._connections.number(scope["client"][1])
         status, start, stop = self._plan(scope["method"], fault, body, wanted)
+        if fault.room is not None and connection > fault.room:
+            status = 503
         self._log.request(
             OriginRequest(
                 method=scope["method"],
@@ -132,7 +135,7 @@ class FolderApp:
                 query=query,
                 range=wanted,
                 http_version=scope["http_version"],
-                connection=self._connections.number(scope["client"][1]),
+                connection=connection,
                 status=status,
             )
         )

@@ -23,6 +23,7 @@ class Fault:
         rate: Send at most this many bytes a second.
         delay: Wait this many seconds before the first byte of the answer.
         redirect: Answer 302 to this URL.
+        room: Answer 503 on all connections but so many first ones, as an origin that limits their number.
     """
 
     status: int | None = None
@@ -34,6 +35,7 @@ class Fault:
     rate: float | None = None
     delay: float = 0.0
     redirect: str | None = None
+    room: int | None = None
 
     @property
     def limit(self) -> int | None:
@@ -54,6 +56,7 @@ _CONVERTERS: dict[str, Callable[[str], Any]] = {
     "rate": float,
     "delay": float,
     "redirect": str,
+    "room": int,
 }
 
 

@@ -24,6 +24,8 @@ from services.errors import StreamStalled
 
 _CONTENT_RANGE = re.compile(rb"bytes (?:(\d+)-\d+|\*)/(\d+)")
 READ_SIZE = 64 * 1024
+BUSY = (429, 503)
+"""What an origin answers that allows fewer connections or requests at a time (RFC 6585, RFC 9110)."""
 
 
 class Line:
@@ -211,6 +213,8 @@ class Line:
         span = _CONTENT_RANGE.fullmatch(headers.get(b"content-range", b""))
         self._is_part = response.status_code == 206
         # 416: the resource ends before this range, which is as good an answer
+        if response.status_code in BUSY:
+            raise Busy(f"the origin answered {response.status_code} to a range")
         if span is None or response.status_code not in (206, 416) or self._is_part == (span[1] is None):
             raise NoRange(f"the origin answered {response.status_code} to a range")
         self.pause_s = 0.0 if self._ended is None else time.monotonic() - self._ended
@@ -221,3 +225,7 @@ class Line:
 
 class NoRange(OSError):  # noqa: N818 - an answer, only not the one that helps
     """The origin answered, but not with the range."""
+
+
+class Busy(OSError):  # noqa: N818 - as above
+    """The origin has no room for this request now."""

@@ -28,6 +28,7 @@ class _Origin:
         self.lock = threading.Lock()
         self.lines: list[Line] = []
         self.refused = False
+        self.most: int | None = None
         self.failures = 0
         self.round_trip_s = 0.0
 
@@ -64,6 +65,7 @@ class Lines:
         origin = self._origin(url)
         if origin.refused or not origin.lock.acquire(blocking=False):
             return 0
+        count = count if origin.most is None else min(count, origin.most)
         try:
             while len(origin.lines) < count:
                 origin.lines.append(Line(self._backend, self._context, url, self._settings.user_agent))
@@ -107,6 +109,18 @@ class Lines:
                 urlsplit(url).netloc,
             )
             origin.refused = True
+
+    def limit(self, url: str, most: int) -> None:
+        """Open no more lines than this from now on: the origin had no room for the others.
+
+        Args:
+            url: What was fetched, by the borrower of the lines.
+            most: Lines that lasted.
+        """
+        log.warning("%s has room for %d connections at a time", urlsplit(url).netloc, most)
+        origin = self._origin(url)
+        origin.most = most
+        origin.lines = [line for line in origin.lines if line.is_open][:most]
 
     def refuse(self, url: str) -> None:
         """Leave this origin's lines alone from now on: it does not answer ranges directly."""

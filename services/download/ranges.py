@@ -22,7 +22,7 @@ from services.cancel import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE, Blocks
 from services.download.byte_stream import ByteStream
-from services.download.line import Line, NoRange
+from services.download.line import Busy, Line, NoRange
 from services.download.lines import Lines
 from services.download.span import Span
 from services.timeline import Timeline
@@ -32,6 +32,8 @@ AHEAD = 4
 SUFFIX_PIECES = 2
 """Lines that begin with the end of the file, where an index may stand, when there are enough of them."""
 LEAST = 6
+HELD_PIECES = 8
+"""Pieces of the front that are enough to find the index in, where few bytes are wanted."""
 UNKNOWN_ROUND_TRIP_S = 0.25
 """Taken until the first answer tells: lines that were never touched since they were opened."""
 POLL_S = 0.05
@@ -103,6 +105,7 @@ class RangeFetch:
         self._identity: tuple[int, str] | None = None
         self._stopped = False
         self._refused = False
+        self._crowded = False
         self._begun = 0.0
         self._first: float | None = None
         self._heard = time.monotonic()
@@ -188,8 +191,10 @@ class RangeFetch:
         """One small piece from each line, of the front and of the end."""
         suffixes = SUFFIX_PIECES if len(self._tasks) >= LEAST else 0
         front = len(self._tasks) - suffixes
+        if self._hold:
+            front = min(front, HELD_PIECES)
         asked = 0
-        for task in list(self._tasks):
+        for task in self._tasks[: front + suffixes]:
             # a line that turns out to be dead leaves no gap: what it was to bring the next one is asked for
             if asked < front:
                 asked += self._ask_for_block(task)
@@ -277,6 +282,7 @@ class RangeFetch:
                     self._blocks.widen()
         except (OSError, h11.ProtocolError) as error:
             self._refused |= isinstance(error, NoRange)
+            self._crowded |= isinstance(error, Busy)
             self._lose(task)
 
     def _take(self, line: Line, offset: int, data: bytes) -> None:
@@ -316,6 +322,8 @@ class RangeFetch:
         self._selector.close()
         if self._refused:
             self._lines.refuse(self._url)
+        elif self._crowded and lasted:
+            self._lines.limit(self._url, lasted)
         elif self._stopped or not self._scope.cancelled:
             self._lines.learn(self._url, worked=lasted > 0 and not self._stopped)
         self._held.close()

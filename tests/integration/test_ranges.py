@@ -149,6 +149,24 @@ def test_origins_that_do_not_answer_ranges_lose_nothing(
         assert timeline.fact("lines") is None
 
 
+def test_an_origin_that_limits_connections_keeps_those_it_has_room_for(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    room = 5  # one of them is the pool's
+    server.set_fault("/body.bin", Fault(room=room))
+    url = server.url("body.bin")
+    body, timeline = fetch(pool, url, settings)
+    assert body == BODY
+    assert timeline.fact("lines") == f"{room - 1}/{COUNT}"
+    assert timeline.fact("takeovers") is None
+    # the others are not opened again
+    pool.warmup(server.base_url)
+    body, timeline = fetch(pool, url, settings)
+    assert body == BODY
+    assert timeline.fact("lines") == f"{room - 1}/{room - 1}"
+    assert server.stats().handshakes == COUNT + 1
+
+
 def test_what_a_line_that_hangs_was_asked_for_the_others_bring(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
