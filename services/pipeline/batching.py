@@ -54,9 +54,11 @@ class BatchSchedule:
 class Lanes(Generic[Batch, Result]):
     """Runs a function on several batches at once and hands the results on in order.
 
+    The results are taken in a thread of their own, so that no lane is idle meanwhile.
+
     Args:
         work: What is done with a batch, in a thread of its own.
-        then: Gets each batch's results in the caller's thread, in the order of submission.
+        then: Gets each batch's results in the order of submission, in one thread; none after an error.
         count: Batches that run at once.
     """
 
@@ -67,19 +69,21 @@ class Lanes(Generic[Batch, Result]):
         self._then = then
         self._free = threading.Semaphore(count)
         self._threads = ThreadPoolExecutor(count, "touchline-lane")
-        self._running: deque[Future[Sequence[Result]]] = deque()
+        self._taking = ThreadPoolExecutor(1, "touchline-take")
+        self._failed = False
+        self._taken: deque[Future[None]] = deque()
 
     def submit(self, batch: Batch) -> None:
         """Run one batch; waits while all lanes are busy.
 
         Raises:
-            BaseException: What the work on an earlier batch raised.
+            BaseException: What the work on an earlier batch, or taking its results, raised.
         """
         self._free.acquire()
-        self._settle(all_of_them=False)
+        self._check(all_of_them=False)
         running = self._threads.submit(self._work, batch)
         running.add_done_callback(lambda _: self._free.release())
-        self._running.append(running)
+        self._taken.append(self._taking.submit(self._take, running))
 
     def drain(self) -> None:
         """Wait for everything that runs.
@@ -87,13 +91,24 @@ class Lanes(Generic[Batch, Result]):
         Raises:
             BaseException: As `submit`.
         """
-        self._settle(all_of_them=True)
+        self._check(all_of_them=True)
 
     def close(self) -> None:
         """Forget what has not begun and wait for what runs: the next challenge finds the device free."""
+        self._failed = True
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._running.clear()
+        self._taking.shutdown(wait=True, cancel_futures=True)
+        self._taken.clear()
 
-    def _settle(self, *, all_of_them: bool) -> None:
-        while self._running and (all_of_them or self._running[0].done()):
-            self._then(self._running.popleft().result())
+    def _take(self, running: Future[Sequence[Result]]) -> None:
+        if self._failed:
+            return
+        try:
+            self._then(running.result())
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _check(self, *, all_of_them: bool) -> None:
+        while self._taken and (all_of_them or self._taken[0].done()):
+            self._taken.popleft().result()

@@ -89,3 +89,57 @@ def test_what_a_batch_raised_reaches_the_caller() -> None:
     with pytest.raises(ValueError, match="the device is gone"):
         lanes.drain()
     lanes.close()
+
+
+def test_lanes_go_on_while_results_are_being_taken() -> None:
+    taking, done = threading.Event(), threading.Event()
+    worked: list[int] = []
+
+    def work(batch: int) -> Sequence[int]:
+        worked.append(batch)
+        if batch == 3:
+            done.set()
+        return [batch]
+
+    def take(_: Sequence[int]) -> None:
+        taking.set()
+        assert done.wait(10)
+
+    lanes: Lanes[int, int] = Lanes(work, take, 1)
+    lanes.submit(0)
+    assert taking.wait(10)
+    for batch in range(1, 4):
+        lanes.submit(batch)
+    lanes.drain()
+    lanes.close()
+    assert worked == [0, 1, 2, 3]
+
+
+def test_nothing_is_taken_behind_an_error() -> None:
+    taken: list[int] = []
+    both = threading.Barrier(2, timeout=10)
+
+    def work(batch: int) -> Sequence[int]:
+        both.wait()
+        if batch == 0:
+            raise ValueError("the device is gone")
+        return [batch]
+
+    lanes: Lanes[int, int] = Lanes(work, taken.extend, 2)
+    lanes.submit(0)
+    lanes.submit(1)
+    with pytest.raises(ValueError, match="the device is gone"):
+        lanes.drain()
+    lanes.close()
+    assert taken == []
+
+
+def test_what_taking_results_raised_reaches_the_caller() -> None:
+    def take(_: Sequence[int]) -> None:
+        raise ValueError("no camera fits")
+
+    lanes: Lanes[int, int] = Lanes(lambda batch: [batch], take, 2)
+    lanes.submit(0)
+    with pytest.raises(ValueError, match="no camera fits"):
+        lanes.drain()
+    lanes.close()
