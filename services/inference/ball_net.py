@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ STEP: Final = 4
 """Pixels of the look from one cell of the output to the next."""
 LEAST: Final = 0.3
 """Least score of what is given."""
+LEAST_LOGIT: Final = math.log(LEAST / (1 - LEAST))
 MOST: Final = 2
 """Balls given for one crop."""
 SIZES: Final = (1, 2, 4)
@@ -82,7 +84,7 @@ def _crop(look: Look, place: npt.NDArray[np.float64], crop: Crops) -> tuple[int,
     """Cut a crop out, moved into the picture where it is near the edge; its left upper corner."""
     height, width = look.luma.shape
     x, y = (
-        int(np.clip(np.round(at / look.scale - side / 2), 0, max(0, most - side)))
+        max(0, min(round(float(at) / look.scale - side / 2), most - side))
         for at, side, most in zip(place, (WIDE, HIGH), (width, height), strict=True)
     )
     part = look.luma[y : y + HIGH, x : x + WIDE]
@@ -92,18 +94,18 @@ def _crop(look: Look, place: npt.NDArray[np.float64], crop: Crops) -> tuple[int,
 
 def _boxes(raw: Floats, corner: tuple[int, int], look: Look) -> Floats:
     """The highest cells, each the best one of those around it."""
-    chance = 1 / (1 + np.exp(-raw[0].astype(np.float64)))
     rows = []
+    logits = raw[0].copy()
     for _ in range(MOST):
-        row, column = divmod(int(chance.argmax()), chance.shape[1])
-        score = float(chance[row, column])
-        if score < LEAST:
+        row, column = divmod(int(logits.argmax()), logits.shape[1])
+        logit, right, down, size = raw[:, row, column].tolist()
+        if logits[row, column] < LEAST_LOGIT:
             break
-        _, right, down, size = raw[:, row, column].astype(np.float64)
         x, y = corner[0] + STEP * (column + 0.5 + right), corner[1] + STEP * (row + 0.5 + down)
-        half = STEP * np.exp(np.clip(size, -3, 3)) / 2
-        rows.append([*(look.scale * np.array([x - half, y - half, x + half, y + half])), score])
-        chance[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = 0.0
+        half = STEP * math.exp(max(-3.0, min(size, 3.0))) / 2
+        box = (x - half, y - half, x + half, y + half)
+        rows.append([*(look.scale * side for side in box), 1 / (1 + math.exp(-logit))])
+        logits[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = -np.inf
     return np.array(rows, np.float32).reshape(-1, 5)
 
 

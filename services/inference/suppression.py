@@ -31,13 +31,14 @@ def suppress(
     best = scores.max(axis=1)
     limits = np.broadcast_to(np.asarray(confidence, np.float32), scores.shape[1])
     above = best > limits.min()
-    return [_one(raw[i], above[i], classes, limits, iou, most) for i in range(len(raw))]
+    # no score is above that of a class that is not wanted
+    limits = np.where(np.isin(np.arange(len(limits)), classes), limits, np.inf).astype(np.float32)
+    return [_one(raw[i], above[i], limits, iou, most) for i in range(len(raw))]
 
 
 def _one(
     raw: Rows,
     kept: npt.NDArray[np.bool_],
-    classes: npt.NDArray[np.int64],
     limits: Rows,
     iou: float,
     most: int,
@@ -45,7 +46,7 @@ def _one(
     found = raw[:, kept]
     own = found[4:].argmax(axis=0)
     score = found[4:].max(axis=0) if found.shape[1] else np.zeros(0, np.float32)
-    wanted = np.isin(own, classes) & (score > limits[own])
+    wanted = score > limits[own]
     found, own, score = found[:, wanted], own[wanted], score[wanted]
     order = np.argsort(-score, kind="stable")
     rows = np.empty((len(order), 6), np.float32)
@@ -64,7 +65,8 @@ def _survivors(boxes: Rows, iou: float) -> npt.NDArray[np.int64]:
     area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     above = shared > iou * (area[:, None] + area[None] - shared)
     dead = np.zeros(len(boxes), bool)
-    for position in np.flatnonzero(np.triu(above, 1).any(axis=1)):
+    # a box is above itself; those that are above no other need no look
+    for position in np.flatnonzero(above.sum(axis=1) > 1):
         if not dead[position]:
             dead[position + 1 :] |= above[position, position + 1 :]
     return np.flatnonzero(~dead)

@@ -90,5 +90,6 @@ def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride
 def _best_balls(detections: Detections) -> npt.NDArray[np.float32]:
     balls = np.flatnonzero(detections.classes == BALL)
     order = balls[np.argsort(-detections.scores[balls], kind="stable")][:4]
-    table = np.c_[detections.boxes[order], detections.scores[order]]
-    return np.asarray(table, np.float32).reshape(-1, 5)
+    table = np.empty((len(order), 5), np.float32)
+    table[:, :4], table[:, 4] = detections.boxes[order], detections.scores[order]
+    return table

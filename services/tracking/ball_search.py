@@ -169,7 +169,9 @@ def _best(index: int, boxes: Boxes) -> list[_Seen]:
 def _table(found: Detections) -> Boxes:
     balls = np.flatnonzero(found.classes == BALL)
     order = balls[np.argsort(-found.scores[balls], kind="stable")]
-    return np.asarray(np.c_[found.boxes[order], found.scores[order]], np.float32).reshape(-1, 5)
+    table = np.empty((len(order), 5), np.float32)
+    table[:, :4], table[:, 4] = found.boxes[order], found.scores[order]
+    return table
 
 
 def _united(parts: Sequence[Boxes], scale: float) -> Boxes:

@@ -109,8 +109,14 @@ def strays(
     ground = project(inverse(middle), size.corners * [1, 0.5] + [0, size.height / 2])
     off = np.linalg.norm(project(expected, ground) - project(middle, ground), axis=1)
     apart = np.linalg.norm(project(last, ground) - project(first, ground), axis=1)
-    limit = MAX_JUMP * size.width + 0.5 * np.nanmedian(apart)
-    return not np.nanmedian(off) <= limit
+    limit = MAX_JUMP * size.width + 0.5 * _middle(apart)
+    return not _middle(off) <= limit
+
+
+def _middle(values: Matrix) -> float:
+    """The median of those that are numbers, NaN where none is."""
+    known = np.sort(values[~np.isnan(values)])
+    return float(known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2 if len(known) else np.nan
 
 
 def between(first: Matrix, last: Matrix, shares: Matrix, size: PictureSize) -> Matrix:

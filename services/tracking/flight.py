@@ -97,25 +97,22 @@ class Flight:
         n, longest = len(self._times), min(LONGEST, len(self._times))
         fits = [self._fit(length) for length in range(1, longest + 1)]
         apart = self._apart(fits)
-        best = np.full((n + 1, longest), np.inf)  # by the end and the length of the latest piece
-        back = np.zeros((n + 1, longest), np.int64)
-        for first in range(n):
-            some = min(longest, n - first)
-            starts = np.array([fits[k][0][first] for k in range(some)])
-            if first == 0:
-                price = np.zeros(some)
-            else:
-                known = min(longest, first)
-                through = best[first, :known, None] + apart[first, :known, :some] + PRICE
-                price, chosen = through.min(0), through.argmin(0)
-                back[first + 1 + np.arange(some), np.arange(some)] = chosen
-            best[first + 1 + np.arange(some), np.arange(some)] = price + starts
+        cost = np.full((n, longest), np.inf)  # by the first observation and the length of a piece
+        for k, (missed, _) in enumerate(fits):
+            cost[: len(missed), k] = missed
+        best, back = np.zeros((n, longest)), np.zeros((n, longest), np.int64)
+        best[0] = cost[0]
+        for first in range(1, n):
+            before = _ending(best, first)
+            through = before[:, None] + apart[first, : len(before)] + PRICE
+            back[first] = through.argmin(0)
+            best[first] = through.min(0) + cost[first]
         pieces = []
-        end, k = n, int(best[n].argmin())
+        end, k = n, int(_ending(best, n).argmin())
         while end > 0:
             first = end - k - 1
             pieces.append((first, k + 1, fits[k][1][first]))
-            end, k = first, int(back[end, k])
+            end, k = first, int(back[first, k])
         return pieces[::-1]
 
     def _fit(self, length: int) -> tuple[Matrix, Matrix]:
@@ -150,6 +147,14 @@ class Flight:
         noise = self._noise[:, None, None, :, None] * MEETING
         apart = (((before[:, :, None] - after[:, None]) / noise) ** 2).sum(3).min(3)
         return np.asarray(np.minimum(apart, 4 * PRICE), np.float64)
+
+
+def _ending(table: Matrix, end: int) -> Matrix:
+    """Of a table by first observation and length, the pieces that end before an observation, by length."""
+    longest = table.shape[1]
+    # one observation earlier and one longer
+    diagonal = table.ravel()[(end - 1) * longest :: -max(1, longest - 1)]
+    return diagonal[: min(longest, end)]
 
 
 def _along(ways: Matrix, t: Matrix) -> Matrix:

@@ -17,7 +17,7 @@ from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import DecodeLimits, DecodeStats, rising
 from services.video.groups import Groups, Mask
 from services.video.in_order import in_order
-from services.video.look import LOOK_BYTES, Looking, with_looks
+from services.video.look import Looking, gathered, look_bytes, with_looks
 from services.video.mp4_index import Mp4Index
 from services.video.nal import NalReader
 from services.video.orientation import shown_size
@@ -74,9 +74,10 @@ class IndexedClip:
         looking = Looking(plan, (box.source_width, box.source_height), self._index.turns)
         ask = _Ask(plan, wanted, box, looking)
         if self._groups.many:
-            room = AHEAD_BYTES // (box.net_width * box.net_height * 3 + (LOOK_BYTES if plan.looks else 0))
+            room = AHEAD_BYTES // (box.net_width * box.net_height * 3 + look_bytes(plan))
             threads = self._limits.thread_count
-            for frame in in_order(self._jobs(ask), threads, max(1, room), "touchline-group"):
+            jobs = (gathered(job) for job in self._jobs(ask))
+            for frame in in_order(jobs, threads, max(1, room), "touchline-group"):
                 self._groups.done_before(frame.index)  # those of earlier groups have all come
                 yield frame
         else:

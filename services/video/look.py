@@ -15,7 +15,7 @@ from services.video.orientation import shown_size
 from services.video.picture import Frame
 from services.video.plan import FramePlan
 
-__all__ = ["LOOK_BYTES", "WIDTH", "Looking", "look_at", "with_looks"]
+__all__ = ["WIDTH", "Looking", "gathered", "look_at", "look_bytes", "with_looks"]
 
 WIDTH: Final = 640
 """Pixels of a look's longer side: half of an ordinary broadcast, where a ball is some six pixels wide."""
@@ -47,7 +47,7 @@ class Looking:
 
     def __init__(self, plan: FramePlan, size: tuple[int, int], turns: int = 0) -> None:
         self._plan, self._size, self._turns = plan, size, turns
-        self._apart = max(NEAREST, plan.stride // MOST)
+        self._apart = _apart(plan.stride)
         self._beside = 1 if plan.stride <= CLOSE else NEAREST
         self._last = -self._apart
 
@@ -71,6 +71,15 @@ class Looking:
         return look_at(number, picture, self._size, self._turns)
 
 
+def look_bytes(plan: FramePlan) -> int:
+    """Of a sample's own look and those before it, at most, in an ordinary plan."""
+    return LOOK_BYTES * (1 + (plan.stride - 1) // _apart(plan.stride)) if plan.looks else 0
+
+
+def _apart(stride: int) -> int:
+    return max(NEAREST, stride // MOST)
+
+
 def look_at(number: int, picture: av.VideoFrame, size: tuple[int, int], turns: int = 0) -> Look | None:
     """Shrink the luma of a picture; None for a format whose first plane is something else.
 
@@ -92,8 +101,8 @@ def look_at(number: int, picture: av.VideoFrame, size: tuple[int, int], turns: i
     return Look(number, np.ascontiguousarray(np.rot90(small, -turns)) if turns else small, scale)
 
 
-def with_looks(pictures: Iterator[Frame | Look]) -> Iterator[Frame]:
-    """Samples with the looks before them; those behind the last sample are dropped."""
+def gathered(pictures: Iterator[Frame | Look]) -> Iterator[Frame | Look]:
+    """Samples with the looks before them, and then the looks behind the last sample."""
     before: list[Look] = []
     for picture in pictures:
         if isinstance(picture, Look):
@@ -103,3 +112,9 @@ def with_looks(pictures: Iterator[Frame | Look]) -> Iterator[Frame]:
         looks = [look for look in before if look.index < picture.index]
         yield replace(picture, looks=(*looks, *picture.looks)) if looks else picture
         before = []
+    yield from before
+
+
+def with_looks(pictures: Iterator[Frame | Look]) -> Iterator[Frame]:
+    """Samples with the looks before them; those behind the last sample are dropped."""
+    return (picture for picture in gathered(pictures) if isinstance(picture, Frame))

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from services.contracts.results import Look
 from services.video.orientation import shown_size
 
+# pictures are small, and a decoder works on each core: OpenCV's own threads would only turn beside them
+cv2.setNumThreads(1)
+
 Image = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.uint8]
 PAD = 114
@@ -132,16 +135,22 @@ def _fast(picture: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uin
 def _shrink(pixels: Plane, place: Plane) -> None:
     """Fill `place` with the mean of the pixels behind each of its own, or nearly so.
 
-    OpenCV averages quickly where a whole number of pixels becomes one. Elsewhere its mean takes five times as
-    long as a box of the nearest odd width and linear interpolation between the results do.
+    OpenCV averages quickly where a whole number of pixels becomes one. Elsewhere its mean takes ten times as
+    long as other ways to nearly the same: halving and linear interpolation where three to four become one,
+    as between 1280 pixels and 384, else a box of the nearest odd width and linear interpolation.
     """
     size = (place.shape[1], place.shape[0])
     across, down = pixels.shape[1] / size[0], pixels.shape[0] / size[1]
     if across.is_integer() and down.is_integer():
         cv2.resize(pixels, size, dst=place, interpolation=cv2.INTER_AREA)
         return
-    box = (_nearest_odd(across), _nearest_odd(down))
-    smooth = pixels if box == (1, 1) else cv2.blur(pixels, box)
+    if min(across, down) > 3 and max(across, down) < 4 and not (pixels.shape[0] % 2 or pixels.shape[1] % 2):
+        smooth = cv2.resize(
+            pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=cv2.INTER_AREA
+        )
+    else:
+        box = (_nearest_odd(across), _nearest_odd(down))
+        smooth = pixels if box == (1, 1) else cv2.blur(pixels, box)
     cv2.resize(smooth, size, dst=place, interpolation=cv2.INTER_LINEAR)
 
 

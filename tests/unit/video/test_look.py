@@ -14,7 +14,7 @@ import pytest
 from services.contracts.results import Look
 from services.video.clip import DecodeLimits
 from services.video.decode import open_clip
-from services.video.look import WIDTH, look_at, with_looks
+from services.video.look import WIDTH, gathered, look_at, with_looks
 from services.video.picture import Frame, Letterbox
 from services.video.plan import FramePlan
 from services.video.source import MemorySource
@@ -129,10 +129,14 @@ def test_other_formats_and_turned_pictures() -> None:
     assert upright.scale == turned.scale == 0.25
 
 
-def test_looks_behind_the_last_sample_are_dropped() -> None:
+def test_looks_behind_the_last_sample_are_kept_for_the_next_group_or_dropped() -> None:
     def pictures() -> Iterator[Frame | Look]:
         for index in range(5):
             luma = np.zeros((1, 1), np.uint8)
             yield Frame(index, np.zeros((1, 1, 3), np.uint8)) if index % 3 == 0 else Look(index, luma, 1.0)
 
     assert numbers(list(with_looks(pictures()))) == [[], [1, 2]]
+    *samples, last = gathered(pictures())
+    assert [sample.index for sample in samples] == [0, 3]
+    assert isinstance(last, Look)
+    assert last.index == 4
