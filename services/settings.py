@@ -6,14 +6,14 @@ from the environment or a `.env` file in the working directory; the environment 
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.errors import SettingsError
+from services.settings_words import describe_problem
 
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d{1,2})?)$"
 CsvList = Annotated[tuple[str, ...], NoDecode]
@@ -25,10 +25,6 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 DETECTED_CLASSES = ("ball", "goalkeeper", "player", "referee", "none")
 """What CLASS_MAP may call a class: those of the wire by their ids, then none of them."""
-
-
-ENGINE_START_S = 1800
-"""A start that makes TensorRT engines ends within this."""
 
 
 class Settings(BaseSettings):
@@ -195,11 +191,11 @@ class Settings(BaseSettings):
     )
     stall_timeout_s: float = Field(5.0, gt=0, le=120, description="Longest silence of an origin, in seconds.")
     range_connections: int = Field(
-        24,
+        64,
         ge=0,
-        le=32,
-        description="Extra connections, kept warm to each origin, over which a video comes in ranges; "
-        "0: none.",
+        le=128,
+        description="Most extra connections, kept warm to each origin, over which a video comes in ranges: "
+        "24 on an ordinary way, more from a round trip of 100 ms on. 0: none.",
     )
     range_min_rtt_ms: float = Field(
         10.0,
@@ -385,29 +381,6 @@ class Settings(BaseSettings):
         """`redis_url`, or the default when it is unset."""
         return self.redis_url or DEFAULT_REDIS_URL
 
-    def cautions(self) -> list[str]:
-        """What is allowed but probably not meant, for the log at the start; one sentence each."""
-        found = []
-        if self.use_nvdec:
-            found.append("USE_NVDEC=1: decoding on the GPU was not run on one yet; pictures differ a little")
-        if self.runtime == "tensorrt" and self.worker_start_timeout_s < ENGINE_START_S:
-            found.append(
-                f"RUNTIME=tensorrt, WORKER_START_TIMEOUT_S={self.worker_start_timeout_s}: the first start "
-                f"makes engines, may take longer and would then begin anew; {ENGINE_START_S} is enough"
-            )
-        if self.partial_download:
-            found.append(
-                f"PARTIAL_DOWNLOAD=1: only the first {self.partial_download_mb} MB are looked at; a clip "
-                "that is answered in part scores next to nothing"
-            )
-        if not self.chunked_streaming:
-            found.append("CHUNKED_STREAMING=0: no frame is decoded before the last byte has arrived")
-        if self.time_budget_s:
-            found.append(
-                f"TIME_BUDGET_S={self.time_budget_s}: a cut by the clock makes answers to one clip differ"
-            )
-        return found
-
     @field_validator("class_map")
     @classmethod
     def _classes_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -430,53 +403,6 @@ def _halves(text: str) -> tuple[str, str, str]:
     return text.partition("=")
 
 
-def variable_name(field: str) -> str:
-    """The environment variable of a field."""
-    return field.upper()
-
-
-def allowed_values(field: str) -> str:
-    """What a setting may be, in words: type, bounds, pattern or choices."""
-    info = Settings.model_fields[field]
-    kinds = [kind for kind in get_args(info.annotation) or (info.annotation,) if kind is not type(None)]
-    if get_origin(info.annotation) is Literal:
-        return ", ".join(str(choice) for choice in kinds)
-    if get_origin(info.annotation) is tuple:
-        return "comma-separated list"
-    words = {bool: "0 or 1", int: "whole number", float: "number", str: "text"}[kinds[0]]
-    limits = {
-        name: getattr(rule, name)
-        for rule in info.metadata
-        for name in ("gt", "ge", "lt", "le", "min_length", "max_length", "pattern")
-        if getattr(rule, name, None) is not None
-    }
-    if "pattern" in limits:
-        return f"{words} matching {limits['pattern']}"
-    if "max_length" in limits:
-        return f"{words} of {limits['min_length']} to {limits['max_length']} characters"
-    signs = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
-    return ", ".join(
-        [words, *(f"{sign} {limits[name]:.10g}" for name, sign in signs.items() if name in limits)]
-    )
-
-
-def shown_value(name: str, value: Any) -> str:
-    """A value as messages show it: without what may be a password."""
-    if name in ("FLOWER_BASIC_AUTH", "HF_TOKEN"):
-        return "(hidden)"
-    return re.sub(r"//[^/@]*@", "//***@", repr(value))
-
-
-def describe_problem(problem: Any) -> str:
-    """One line for one pydantic error: the variable, the value, and what is allowed."""
-    if not problem["loc"]:
-        return f"settings: {problem['msg']}"
-    field = str(problem["loc"][0]).lower()
-    name = variable_name(field)
-    allowed = f" (allowed: {allowed_values(field)})" if field in Settings.model_fields else ""
-    return f"{name}={shown_value(name, problem.get('input'))}: {problem['msg']}{allowed}"
-
-
 def load_settings(**overrides: Any) -> Settings:
     """Read and check all settings.
 
@@ -489,7 +415,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [describe_problem(problem) for problem in error.errors()]
+        lines = [describe_problem(problem, Settings.model_fields) for problem in error.errors()]
         hint = "Allowed values: docs/reference/settings.md, or `touchline doctor`."
         raise SettingsError(
             "These settings are not allowed:\n  " + "\n  ".join(lines) + f"\n{hint}"

@@ -13,7 +13,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from services.settings import Settings, allowed_values, variable_name
+from services.settings import Settings
+from services.settings_words import allowed_values, variable_name
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "Generated from services/settings.py by `make settings`."
@@ -82,7 +83,7 @@ def env_example() -> str:
         if field in GROUPS:
             lines += ["", f"# ---- {GROUPS[field]} ----"]
         lines += textwrap.wrap(
-            f"{description(field)} Allowed: {allowed_values(field)}.",
+            f"{description(field)} Allowed: {allowed_values(Settings.model_fields[field])}.",
             108,
             initial_indent="# ",
             subsequent_indent="# ",
@@ -119,7 +120,12 @@ def settings_page() -> str:
                 "|---|---|---|---|",
             ]
         default = f"`{default_text(field)}`" if default_text(field) else "unset"
-        cells = (f"`{variable_name(field)}`", default, allowed_values(field), description(field))
+        cells = (
+            f"`{variable_name(field)}`",
+            default,
+            allowed_values(Settings.model_fields[field]),
+            description(field),
+        )
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     lines += [
         "",

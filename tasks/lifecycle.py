@@ -17,6 +17,7 @@ from services.errors import TouchlineError
 from services.pipeline.process_group import die_with_parent
 from services.pipeline.runner import Runtime
 from services.settings import get_settings
+from services.settings_cautions import cautions
 from tasks import ready
 from tasks.device_slot import DeviceSlot, take_slot
 
@@ -75,7 +76,7 @@ def _make_runtime() -> Runtime:
     if names:
         _Child.slot = take_slot(names, Path(settings.state_dir))
         settings = on_device(settings, _Child.slot.name)
-    for caution in settings.cautions():
+    for caution in cautions(settings):
         log.warning("%s", caution)
     if settings.use_nvdec:
         log.info("frames are decoded on %s", choose_decoder(choose_device(settings.device)))

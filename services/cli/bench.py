@@ -103,7 +103,8 @@ def _environment(changes: list[str], profile: str | None) -> dict[str, str]:
         SettingsError: A name is no setting's, or there is no value.
     """
     from services.errors import SettingsError
-    from services.settings import Settings, variable_name
+    from services.settings import Settings
+    from services.settings_words import variable_name
 
     known = {variable_name(field) for field in Settings.model_fields}
     pairs = [*changes, *([f"PROFILE={profile}"] if profile else [])]

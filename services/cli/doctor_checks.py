@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from services.errors import BrokenPlugin, ModelNotReady, SettingsError, TransportError
-from services.settings import Settings, shown_value
+from services.settings import Settings
+from services.settings_words import shown_value
 
 PACKAGES = (
     "touchline",

@@ -128,7 +128,7 @@ def _embedded(port: int | None) -> EmbeddedValkey:
 def _check_redis(url: str) -> None:
     import redis
 
-    from services.settings import shown_value
+    from services.settings_words import shown_value
 
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0) as client:
@@ -141,7 +141,8 @@ def _check_redis(url: str) -> None:
 
 
 def _announce(settings: Settings, url: str, with_flower: bool) -> None:
-    from services.settings import DEFAULT_REDIS_URL, shown_value
+    from services.settings import DEFAULT_REDIS_URL
+    from services.settings_words import shown_value
 
     say("ready", style="bold green")
     say(f"  Redis   {shown_value('REDIS_URL', url).strip(chr(39))}")

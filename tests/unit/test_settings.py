@@ -1,7 +1,9 @@
 import pytest
 
 from services.errors import SettingsError
-from services.settings import Settings, get_settings, load_settings, variable_name
+from services.settings import Settings, get_settings, load_settings
+from services.settings_cautions import cautions
+from services.settings_words import variable_name
 
 
 @pytest.fixture(autouse=True)
@@ -102,11 +104,11 @@ def test_settings_are_read_once_and_frozen() -> None:
     "name", ["USE_NVDEC=1", "PARTIAL_DOWNLOAD=1", "CHUNKED_STREAMING=0", "TIME_BUDGET_S=1.5"]
 )
 def test_what_is_allowed_but_costs_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    assert load_settings(_env_file=None).cautions() == []
+    assert cautions(load_settings(_env_file=None)) == []
     variable, _, value = name.partition("=")
     monkeypatch.setenv(variable, value)
-    cautions = load_settings(_env_file=None).cautions()
-    assert [caution.split(":")[0] for caution in cautions] == [name]
+    found = cautions(load_settings(_env_file=None))
+    assert [caution.split(":")[0] for caution in found] == [name]
 
 
 def test_a_predictor_for_each_kind() -> None:

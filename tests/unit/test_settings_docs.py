@@ -1,5 +1,6 @@
-from services.settings import Settings, variable_name
+from services.settings import Settings
 from services.settings_docs import FILES, GROUPS, env_example, outdated
+from services.settings_words import variable_name
 
 
 def test_the_committed_files_are_what_the_settings_render_to() -> None:

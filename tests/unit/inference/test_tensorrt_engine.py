@@ -27,6 +27,7 @@ from services.inference.tensorrt_engine import (
     tensorrt_file,
 )
 from services.settings import Settings, load_settings
+from services.settings_cautions import cautions
 
 FACTS = {
     "device": "Some GPU",
@@ -247,6 +248,6 @@ def test_an_engine_is_given_pictures_with_their_channels_first(
 
 
 def test_a_start_that_may_be_too_short_is_said() -> None:
-    assert any("WORKER_START_TIMEOUT_S" in text for text in load_settings(runtime="tensorrt").cautions())
+    assert any("WORKER_START_TIMEOUT_S" in text for text in cautions(load_settings(runtime="tensorrt")))
     enough = load_settings(runtime="tensorrt", worker_start_timeout_s=1800)
-    assert not any("WORKER_START_TIMEOUT_S" in text for text in enough.cautions())
+    assert not any("WORKER_START_TIMEOUT_S" in text for text in cautions(enough))
