@@ -24,6 +24,7 @@ import msgspec
 
 from services.challenges import gsr
 from services.challenges.closer_look import closer_look
+from services.challenges.frame_plan import plan_of
 from services.contracts.results import FrameResult
 from services.demo.clip import GroundTruth
 from services.demo.clip_store import stored_clip
@@ -61,7 +62,7 @@ def decode(data: bytes, settings: Settings) -> tuple[list[Frame], Clip, FramePla
     for _ in range(ROUNDS):
         started = time.process_time()
         clip = open_clip(MemorySource(data), DecodeLimits(10_000, 1 << 23))
-        plan, box = gsr.plan(clip, settings)
+        plan, box = plan_of(clip, settings, "gsr")
         frames = list(clip.frames(plan, box))
         least = min(least, time.process_time() - started)
     return frames, clip, plan, box, least

@@ -13,12 +13,9 @@ from services.contracts.challenge import Challenge
 from services.contracts.private_track import FPS, CricketPrediction, PrivateResponse, SoccerPrediction
 from services.errors import BrokenPlugin, InferenceError
 from services.inference.plugged import LoadedPredictor
-from services.settings import Settings
 from services.video.clip import Clip
 from services.video.picture import Frame, Letterbox
-from services.video.picture_clip import READER
 from services.video.plan import FramePlan
-from services.video.profiles import make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +65,6 @@ class Numbered:
     def conclude(self, seen: Sequence[tuple[int, Any]], clip: ClipFacts) -> Any:
         """What the predictor concludes."""
         return self._inner.conclude(seen, clip)
-
-
-def plan_of(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
-    """What the settings say for a video; of single pictures, every one."""
-    box = Letterbox.fit(clip.width, clip.height, settings.img_size)
-    if clip.reader == READER:
-        return FramePlan(1, clip.count, settings.pitch_stride), box
-    profile, stride = settings.frame_profile, settings.frame_stride
-    return make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride), box
 
 
 def concluding(kind: str, loaded: LoadedPredictor) -> Numbered:

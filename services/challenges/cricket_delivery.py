@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.challenges.concluding import ConcludedAssembly, concluding, plan_of
+from services.challenges.concluding import ConcludedAssembly, concluding
+from services.challenges.frame_plan import plan_of
 from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
 from services.contracts.private_track import CricketDelivery, CricketPrediction, check_delivery

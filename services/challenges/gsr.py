@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from services.challenges.closer_look import key_frames, wants_looks
+from services.challenges.closer_look import key_frames
 from services.contracts.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
 from services.settings import Settings
 from services.tracking.camera import PictureSize
 from services.tracking.clip import ClipTracks
 from services.tracking.fill import Filled
 from services.video.decode import Clip
-from services.video.picture import Letterbox
 from services.video.plan import FramePlan
-from services.video.profiles import make_plan
 
 _PIECE = 256
 """Frames that are encoded at a time."""
 _NO_FRAMES = b'"frames":[]'
-
-
-def plan(clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
-    """Which frames are looked at, and at what size."""
-    profile, stride = settings.frame_profile, settings.frame_stride
-    made = make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride)
-    return (
-        replace(made, looks=wants_looks("gsr", settings)),
-        Letterbox.fit(clip.width, clip.height, settings.img_size),
-    )
 
 
 def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracks:

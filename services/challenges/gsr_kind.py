@@ -7,6 +7,7 @@ from typing import Any
 
 from services.challenges import gsr
 from services.challenges.closer_look import closer_look
+from services.challenges.frame_plan import plan_of
 from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
 from services.contracts.results import FrameResult
@@ -25,7 +26,7 @@ class GsrKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        return gsr.plan(clip, settings)
+        return plan_of(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
         """Detector and keypoint model, or a plug-in that gives what they give."""

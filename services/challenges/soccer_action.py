@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from services.challenges.closer_look import closer_look, wants_looks
-from services.challenges.concluding import ClipFacts, ConcludedAssembly, Numbered, concluding, plan_of
+from services.challenges.closer_look import closer_look
+from services.challenges.concluding import ClipFacts, ConcludedAssembly, Numbered, concluding
+from services.challenges.frame_plan import plan_of
 from services.challenges.kind import Predictor
 from services.challenges.soccer_play import play_of
 from services.challenges.soccer_rules import actions
@@ -32,8 +32,7 @@ class SoccerActionKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        plan, box = plan_of(clip, settings)
-        return replace(plan, looks=wants_looks(self.name, settings)), box
+        return plan_of(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
         """What is plugged in; where that cannot conclude, the rules do."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.challenges.closer_look import closer_look, key_frames, wants_looks
-from services.challenges.concluding import plan_of
+from services.challenges.closer_look import closer_look, key_frames
 from services.challenges.confidence import confidences
+from services.challenges.frame_plan import plan_of
 from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
 from services.contracts.gsr import KEYPOINTS_PER_FRAME
@@ -37,8 +37,7 @@ class TvPredictKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        plan, box = plan_of(clip, settings)
-        return replace(plan, looks=wants_looks(self.name, settings)), box
+        return plan_of(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
         """Detector and keypoint model, or a plug-in that gives what they give."""

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from services.challenges.gsr import encode, plan
+from services.challenges.frame_plan import plan_of
+from services.challenges.gsr import encode
 from services.challenges.gsr_kind import GsrKind
 from services.contracts.challenge import Challenge
 from services.contracts.gsr import decode_response, frames_part
@@ -82,9 +83,11 @@ def test_a_long_answer_is_the_same_as_if_encoded_at_once() -> None:
 
 def test_looks_are_taken_where_somebody_looks_at_them() -> None:
     clip = open_clip(MemorySource(make_video(frames=12)), DecodeLimits(100, 1 << 20, 1))
-    assert plan(clip, load_settings())[0].looks
-    assert not plan(clip, load_settings(ball_search="off"))[0].looks
-    assert not plan(clip, load_settings(predictor=("other",)))[0].looks, "a plug-in has no ball network"
+    assert plan_of(clip, load_settings(), "gsr")[0].looks
+    assert not plan_of(clip, load_settings(ball_search="off"), "gsr")[0].looks
+    assert not plan_of(clip, load_settings(predictor=("other",)), "gsr")[0].looks, (
+        "a plug-in has no ball network"
+    )
 
 
 CHALLENGE = Challenge(challenge_id="c", video_url="memory:", deadline=0.0, submitted_at=0.0)
@@ -112,7 +115,9 @@ def test_the_ball_goes_where_it_was_seen_between_the_samples() -> None:
     answers = []
     for looks in (True, False):
         settings = load_settings()
-        assembly = GsrKind().assemble(CHALLENGE, clip, plan(clip, settings)[0], settings, Finds(way))
+        assembly = GsrKind().assemble(
+            CHALLENGE, clip, plan_of(clip, settings, "gsr")[0], settings, Finds(way)
+        )
         for index in (0, 6, 12):
             luma = np.full((360, 640), 80, np.uint8)
             taken = tuple(Look(n, luma, 1.0) for n in range(max(0, index - 4), index + 1, 2))
