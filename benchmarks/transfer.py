@@ -23,7 +23,7 @@ from benchmarks.raw_h2 import RawH2
 
 HEAD_BYTES = 100_000
 """About an index and a first key frame."""
-WAYS = {"raw": -1, "one connection": 0, "10 lines": 10}
+WAYS = {"raw": -1, "one connection": 0, "10 lines": 10, "24 lines": 24}
 
 
 def run_ways(url: str, ca_file: str, idle_s: float, rounds: int) -> dict[str, list[list[float]]]:

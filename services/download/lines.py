@@ -17,6 +17,10 @@ from services.download.network import GuardedBackend
 from services.errors import TransportError
 from services.settings import Settings
 
+USUAL = 24
+"""Lines that fill a link soon enough on a way of up to 100 ms."""
+WAY_S = 0.004
+"""On a longer way there is one for each so many seconds of a round trip: twice as many save a whole one."""
 MOST_FAILURES = 3
 """Downloads one after the other that no line brought to its end."""
 
@@ -59,25 +63,44 @@ class Lines:
         Returns:
             Lines that are open. One that could not be opened is tried again at the next call.
         """
-        count = self._settings.range_connections
-        if not count or round_trip_s * 1000 < self._settings.range_min_rtt_ms:
+        if round_trip_s * 1000 < self._settings.range_min_rtt_ms:
             return 0
         origin = self._origin(url)
         if origin.refused or not origin.lock.acquire(blocking=False):
             return 0
-        count = count if origin.most is None else min(count, origin.most)
         try:
-            while len(origin.lines) < count:
-                origin.lines.append(Line(self._backend, self._context, url, self._settings.user_agent))
-            with ThreadPoolExecutor(count, "touchline-line") as threads:
-                problems = [problem for problem in threads.map(self._touch, origin.lines) if problem]
-            if problems:
-                log.info("%d of %d extra connections are not open: %s", len(problems), count, problems[0])
-            measured = [line.round_trip_s for line in origin.lines if line.is_open and line.round_trip_s]
-            origin.round_trip_s = min(measured, default=0.0)
+            self._grow(origin, url)
+            self._touch_all(origin, origin.lines)
+            if not origin.round_trip_s:
+                # the first request of a connection may wait for more than the way
+                self._touch_all(origin, origin.lines[:1])
+            self._touch_all(origin, self._grow(origin, url))
             return sum(line.is_open for line in origin.lines)
         finally:
             origin.lock.release()
+
+    def _grow(self, origin: _Origin, url: str) -> list[Line]:
+        """New lines, as far as they are worth having and the way is known; none is open yet."""
+        allowed = self._settings.range_connections
+        allowed = allowed if origin.most is None else min(allowed, origin.most)
+        count = min(allowed, max(USUAL, int(origin.round_trip_s / WAY_S)))
+        fresh = [
+            Line(self._backend, self._context, url, self._settings.user_agent)
+            for _ in range(count - len(origin.lines))
+        ]
+        origin.lines += fresh
+        return fresh
+
+    def _touch_all(self, origin: _Origin, lines: list[Line]) -> None:
+        """Open or touch lines, all at once, and take note of the round trip."""
+        if not lines:
+            return
+        with ThreadPoolExecutor(len(lines), "touchline-line") as threads:
+            problems = [problem for problem in threads.map(self._touch, lines) if problem]
+        if problems:
+            log.info("%d of %d extra connections are not open: %s", len(problems), len(lines), problems[0])
+        measured = [line.round_trip_s for line in origin.lines if line.is_open and line.round_trip_s]
+        origin.round_trip_s = min(measured, default=0.0)
 
     @contextmanager
     def borrow(self, url: str) -> Iterator[tuple[list[Line], float]]:

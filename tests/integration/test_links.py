@@ -15,6 +15,7 @@ from services.contracts.gsr import decode_response, frames_part
 from services.contracts.reply import Answer
 from services.demo.clip_store import StoredClip
 from services.demo.origin import DemoOrigin
+from services.download.lines import USUAL
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, DeadlineExceeded, SourceRejected, StreamStalled
 from services.pipeline.runner import Runtime, run_challenge
@@ -23,7 +24,7 @@ from services.timeline import Timeline
 
 pytestmark = pytest.mark.integration
 FRAMES = 100
-ALL = "{0}/{0}".format(load_settings().range_connections)
+ALL = f"{USUAL}/{USUAL}"
 
 
 @pytest.fixture(scope="module")

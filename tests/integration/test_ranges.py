@@ -16,6 +16,7 @@ from services.demo.origin_faults import Fault
 from services.download.blocks import PIECE
 from services.download.fetch import Download
 from services.download.line import Line
+from services.download.lines import USUAL
 from services.download.pool import ConnectionPool
 from services.errors import ConnectFailed, StreamStalled
 from services.settings import Settings, load_settings
@@ -295,4 +296,16 @@ def test_near_origins_get_no_lines(server: DemoOrigin, settings: Settings) -> No
     pool.warmup(server.base_url)
     assert fetch(pool, server.url("body.bin"), far)[0] == BODY
     assert server.stats().handshakes == 1
+    pool.close()
+
+
+@pytest.mark.parametrize(("way_s", "lines"), [(0.0, USUAL), (0.3, 40)])
+def test_a_long_way_gets_more_lines(server: DemoOrigin, settings: Settings, way_s: float, lines: int) -> None:
+    server.set_fault("/", Fault(delay=way_s))
+    pool = ConnectionPool(settings.model_copy(update={"range_connections": 40}))
+    pool.warmup(server.base_url)
+    assert server.stats().handshakes == lines + 1
+    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    assert body == BODY
+    assert timeline.fact("lines") == f"{lines}/{lines}"
     pool.close()
