@@ -81,12 +81,31 @@ static void set_offload(int together) {
         if (ioctl(devices[way], TUNSETOFFLOAD, offload)) fail("TUNSETOFFLOAD");
 }
 
+static int on_wire(const unsigned char *data, int length);
+
+// What waits goes on at the new rate; what has left already arrives as it would have.
+static void reschedule(double delay_before_ms) {
+    int64_t at = now();
+    for (int way = 0; way < 2; way++) {
+        direction *d = &ways[way];
+        int64_t free_at = at;
+        for (unsigned i = d->head; i != d->tail; i++) {
+            packet *p = &d->queue[i & (QUEUE - 1)];
+            if (p->due - (int64_t)(delay_before_ms * MS) <= at) continue;
+            free_at += (int64_t)(on_wire(p->data, p->length) / d->bytes_per_ns);
+            p->due = free_at + (int64_t)(one_way_ms * MS);
+        }
+        d->free_at = free_at;
+    }
+}
+
 static void read_configuration(const char *path) {
     double rtt, up, down, lost, hello, second;
     long bytes;
     FILE *file = fopen(path, "r");
     if (!file) return;
     if (fscanf(file, "%lf %lf %lf %ld %lf %lf %lf", &rtt, &up, &down, &bytes, &lost, &hello, &second) == 7) {
+        double delay_before_ms = one_way_ms;
         one_way_ms = rtt / 2;
         ways[0].bytes_per_ns = up / 8000;
         ways[1].bytes_per_ns = down / 8000;
@@ -95,6 +114,7 @@ static void read_configuration(const char *path) {
         hold_hello_ms = hello;
         hold_second_ms = second;
         set_offload(lost <= 0);
+        reschedule(delay_before_ms);
     }
     fclose(file);
 }

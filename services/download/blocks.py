@@ -8,10 +8,11 @@ from services.download.span import Span
 
 PIECE = 13_500
 """With its headers, what a connection that was idle sends in its first round trip (RFC 6928)."""
-LARGEST = 54_000
-"""Larger blocks gain nothing, and keep those that wait for the front waiting for longer."""
-ROUND_TRIP_RATE = 270_000
-"""Bytes a second for which a line must have asked: on a longer way blocks have to be larger."""
+LARGEST = 540_000
+"""The most that all lines' blocks have together, unless each is a piece: larger ones gain nothing, and keep
+those that wait for the front waiting for longer."""
+ROUND_TRIP_RATE = 2_700_000
+"""Bytes a second that they have together at least: on a longer way they have to be larger."""
 
 
 class Blocks:
@@ -27,7 +28,7 @@ class Blocks:
 
     def __init__(self, lines: int) -> None:
         self._lines = max(1, lines)
-        self._largest = LARGEST
+        self._largest = max(PIECE, LARGEST // self._lines)
         self._wide = False
         self._end: int | None = None
         self._left: list[Span] = [Span(0, None)]
@@ -49,7 +50,7 @@ class Blocks:
         span = self._left[0]
         known = self._known_bytes()
         if self._wide:
-            size = LARGEST if known is None else known
+            size = self._largest if known is None else known
         elif span.start < PIECE * self._lines:
             size = PIECE
         else:
@@ -72,7 +73,7 @@ class Blocks:
 
     def know_round_trip(self, seconds: float) -> None:
         """Say how long the way is."""
-        self._largest = max(LARGEST, int(ROUND_TRIP_RATE * seconds))
+        self._largest = max(PIECE, int(max(LARGEST, ROUND_TRIP_RATE * seconds)) // self._lines)
 
     def widen(self) -> None:
         """Few large blocks from now on: each request costs the origin too much time."""

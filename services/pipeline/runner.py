@@ -33,6 +33,10 @@ from services.video.plan import FramePlan
 
 RESERVE_S = 0.5
 """Kept free before the deadline for filling, encoding and the way back."""
+WAY_BACK_S = 0.3
+"""Of these, what threads that end late leave for the way back."""
+LAST_BATCH_S = 0.1
+"""Of these, what a batch that was not full when the time was over may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ def run_challenge(
         return _Work(challenge, served, runtime, timeline, scope, deadline, source).answer()
     finally:
         scope.cancel()
-        source.join(1.0)
+        # one that still opens a connection ends with its time-out, and no answer waits for that
+        source.join(min(1.0, max(0.0, deadline.remaining() - WAY_BACK_S)))
         if pool is not runtime.pool:
             pool.close()
 
@@ -110,6 +115,7 @@ class _Work:
         self._deadline = deadline
         self._source = source
         self._sampled = 0
+        self._slowest_s = 0.0
         self._assembly: Assembly[Any]
 
     def answer(self) -> Answer:
@@ -132,8 +138,10 @@ class _Work:
         self._assembly = kind.assemble(self._challenge, clip, plan, settings, predictor)
 
         def predict(batch: Sequence[Frame]) -> Sequence[Any]:
+            begin = time.perf_counter()
             with timeline.span("inference"):
                 results = predictor.predict(batch, box)
+            self._slowest_s = max(self._slowest_s, (time.perf_counter() - begin) / len(batch))
             timeline.mark("first_detections")
             return results
 
@@ -228,7 +236,7 @@ class _Work:
                     # half a clip scores more than none; the front end sees `partial` and may ask again
                     timeline.note(broke_off=str(error))
                     broken = True
-            if batch and not (late and begun):
+            if batch and (not late or not begun or len(batch) * self._slowest_s <= LAST_BATCH_S):
                 work.submit(batch)
                 begun = True
             late = late or (not ended and timeline.now() >= end)

@@ -31,8 +31,8 @@ def test_blocks_fit_the_first_round_trip_then_grow_and_shrink_again() -> None:
     assert all(span is not None and span.stop == span.start + PIECE for span in first)
     blocks.end_at(6_000_000)
     sizes = [(span.stop or 0) - span.start for span in taken(blocks)]
-    assert max(sizes) == LARGEST
-    assert sizes[0] < LARGEST
+    assert max(sizes) == LARGEST // 10
+    assert sizes[0] < LARGEST // 10
     assert sizes[-2] == PIECE
 
 
@@ -43,8 +43,15 @@ def test_a_long_way_has_larger_blocks() -> None:
     for blocks in (near, far):
         blocks.end_at(50_000_000)
     largest = [max((span.stop or 0) - span.start for span in taken(blocks)) for blocks in (near, far)]
-    assert largest[0] == LARGEST
-    assert largest[1] > 2 * LARGEST
+    assert largest[0] == LARGEST // 10
+    assert largest[1] > 2 * LARGEST // 10
+
+
+def test_what_is_asked_for_ahead_does_not_grow_with_the_lines() -> None:
+    for lines in (10, 24, 40):
+        blocks = Blocks(lines)
+        blocks.end_at(50_000_000)
+        assert max((span.stop or 0) - span.start for span in taken(blocks)) == LARGEST // lines
 
 
 def test_where_requests_cost_time_there_are_few() -> None:
