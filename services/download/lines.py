@@ -36,6 +36,11 @@ class _Origin:
         self.failures = 0
         self.round_trip_s = 0.0
 
+    def measure(self) -> None:
+        """Take note of the round trip: the shortest of the latest touches."""
+        measured = [line.round_trip_s for line in self.lines if line.is_open and line.round_trip_s]
+        self.round_trip_s = min(measured, default=0.0)
+
 
 class Lines:
     """Opens lines, keeps them, and lends them to one download at a time.
@@ -69,38 +74,39 @@ class Lines:
         if origin.refused or not origin.lock.acquire(blocking=False):
             return 0
         try:
-            self._grow(origin, url)
-            self._touch_all(origin, origin.lines)
+            origin.lines += self._wanting(origin, url)
+            self._touch_all(origin.lines)
+            origin.measure()
             if not origin.round_trip_s:
                 # the first request of a connection may wait for more than the way
-                self._touch_all(origin, origin.lines[:1])
-            self._touch_all(origin, self._grow(origin, url))
-            return sum(line.is_open for line in origin.lines)
+                self._touch_all(origin.lines[:1])
+                origin.measure()
         finally:
             origin.lock.release()
+        # a challenge that comes meanwhile has those that are open already
+        more = self._wanting(origin, url)
+        if more:
+            self._touch_all(more)
+            with origin.lock:
+                origin.lines += more
+        return sum(line.is_open for line in origin.lines)
 
-    def _grow(self, origin: _Origin, url: str) -> list[Line]:
-        """New lines, as far as they are worth having and the way is known; none is open yet."""
+    def _wanting(self, origin: _Origin, url: str) -> list[Line]:
+        """The lines that are worth having, as far as the way is known, and are not there; none is open."""
         allowed = self._settings.range_connections
         allowed = allowed if origin.most is None else min(allowed, origin.most)
         count = min(allowed, max(USUAL, int(origin.round_trip_s / WAY_S)))
-        fresh = [
-            Line(self._backend, self._context, url, self._settings.user_agent)
-            for _ in range(count - len(origin.lines))
-        ]
-        origin.lines += fresh
-        return fresh
+        wanting = range(count - len(origin.lines))
+        return [Line(self._backend, self._context, url, self._settings.user_agent) for _ in wanting]
 
-    def _touch_all(self, origin: _Origin, lines: list[Line]) -> None:
-        """Open or touch lines, all at once, and take note of the round trip."""
+    def _touch_all(self, lines: list[Line]) -> None:
+        """Open or touch lines, all at once."""
         if not lines:
             return
         with ThreadPoolExecutor(len(lines), "touchline-line") as threads:
             problems = [problem for problem in threads.map(self._touch, lines) if problem]
         if problems:
             log.info("%d of %d extra connections are not open: %s", len(problems), len(lines), problems[0])
-        measured = [line.round_trip_s for line in origin.lines if line.is_open and line.round_trip_s]
-        origin.round_trip_s = min(measured, default=0.0)
 
     @contextmanager
     def borrow(self, url: str) -> Iterator[tuple[list[Line], float]]:
