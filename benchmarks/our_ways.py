@@ -101,7 +101,8 @@ class OursIdle(Ours):
         keep = KeepWarm(pool, (job.short_url,), SHORT_INTERVAL_S, lambda: False)
         keep.start()
         try:
-            time.sleep(SHORT_IDLE_S)
+            # on a long way it takes seconds until all that is kept warm is open
+            time.sleep(SHORT_IDLE_S + 3 * job.idle_s)
             keep.stop()
             # the last touch must not lie right before the challenge
             time.sleep(job.idle_s)
