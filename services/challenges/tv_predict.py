@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.challenges.closer_look import closer_look, key_frames
+from services.challenges.closer_look import closer_look
 from services.challenges.confidence import confidences
 from services.challenges.frame_plan import plan_of
+from services.challenges.gsr import tracks
 from services.challenges.kind import Predictor
 from services.contracts.challenge import Challenge
 from services.contracts.gsr import KEYPOINTS_PER_FRAME
@@ -20,7 +21,7 @@ from services.contracts.tv_predict import TvBox, TvFrame, encode_frames
 from services.inference.plugged import LoadedPredictor
 from services.settings import Settings
 from services.tracking.camera import PictureSize
-from services.tracking.clip import ClipTracks, fill_clip
+from services.tracking.clip import fill_clip
 from services.tracking.fill import Filled
 from services.video.clip import Clip
 from services.video.picture import Letterbox
@@ -77,9 +78,7 @@ class TvAssembly:
         self._size = PictureSize(clip.width, clip.height)
         self._numbers = [frame.frame_id for frame in challenge.pictures]
         self._results: list[FrameResult] = []
-        self._tracks = ClipTracks(
-            self._size, plan.stride, tracking=not settings.disable_tracking, key_frames=key_frames(clip)
-        )
+        self._tracks = tracks(clip, plan, settings)
         self._frames: list[TvFrame] = []
 
     def add(self, results: Sequence[FrameResult]) -> None:

@@ -19,6 +19,10 @@ MEMORY: Final = 25
 """Samples after which a course is not taken up again."""
 
 
+MOST: Final = 4
+"""Boxes of one sample that the course may go through."""
+
+
 class BallCourse:
     """Through the best boxes of each sample, the course with most score for least motion.
 
@@ -41,7 +45,7 @@ class BallCourse:
 
     def add(self, result: FrameResult) -> None:
         """Take the next sample."""
-        found = _best_balls(result.detections)
+        found = ball_table(result.detections)[:MOST]
         recent = self._recent[self._sample - self._recent[:, 1] < MEMORY]
         fresh = []
         for box in found:
@@ -87,9 +91,10 @@ def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride
     return course.track(track_id)
 
 
-def _best_balls(detections: Detections) -> npt.NDArray[np.float32]:
+def ball_table(detections: Detections) -> npt.NDArray[np.float32]:
+    """The balls among detections, (n, 5): x1, y1, x2, y2, score; by falling score."""
     balls = np.flatnonzero(detections.classes == BALL)
-    order = balls[np.argsort(-detections.scores[balls], kind="stable")][:4]
+    order = balls[np.argsort(-detections.scores[balls], kind="stable")]
     table = np.empty((len(order), 5), np.float32)
     table[:, :4], table[:, 4] = detections.boxes[order], detections.scores[order]
     return table

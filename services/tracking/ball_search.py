@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.contracts.results import Detections, FrameResult, Look
+from services.tracking.ball import ball_table
 from services.tracking.track import BALL
 from services.video.thumbnail import thumbnail
 
@@ -77,7 +78,7 @@ class BallSearch:
             self._last = []
         own = looks[-1] if looks[-1].index == result.index else None
         between = looks if own is None else looks[:-1]
-        here = _table(result.detections) if own is None else self._look_at_sample(own, result)
+        here = ball_table(result.detections) if own is None else self._look_at_sample(own, result)
         pair = self._pair(result.index, here)
         found: Sequence[Boxes]
         if pair is not None:
@@ -105,7 +106,7 @@ class BallSearch:
     def _look_at_sample(self, look: Look, result: FrameResult) -> Boxes:
         """Where the detector hints at a ball, and where it may have gone."""
         hinted = [result.detections] if result.hints is None else [result.detections, result.hints]
-        boxes = np.concatenate([_table(one) for one in hinted])[:HINTS].astype(np.float64)
+        boxes = np.concatenate([ball_table(one) for one in hinted])[:HINTS].astype(np.float64)
         places = list((boxes[:, :2] + boxes[:, 2:4]) / 2)
         places += [_foretold(seen, self._speed, look.index) for seen in self._last[:1]]
         chosen: list[Point] = []
@@ -164,14 +165,6 @@ def _best(index: int, boxes: Boxes) -> list[_Seen]:
     """The sightings of a frame that are sure."""
     middles = (boxes[:, :2].astype(np.float64) + boxes[:, 2:4]) / 2
     return [_Seen(index, m, float(s)) for m, s in zip(middles, boxes[:, 4], strict=True) if s >= SURE]
-
-
-def _table(found: Detections) -> Boxes:
-    balls = np.flatnonzero(found.classes == BALL)
-    order = balls[np.argsort(-found.scores[balls], kind="stable")]
-    table = np.empty((len(order), 5), np.float32)
-    table[:, :4], table[:, 4] = found.boxes[order], found.scores[order]
-    return table
 
 
 def _united(parts: Sequence[Boxes], scale: float) -> Boxes:

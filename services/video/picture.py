@@ -144,14 +144,23 @@ def _shrink(pixels: Plane, place: Plane) -> None:
     if across.is_integer() and down.is_integer():
         cv2.resize(pixels, size, dst=place, interpolation=cv2.INTER_AREA)
         return
-    if min(across, down) > 3 and max(across, down) < 4 and not (pixels.shape[0] % 2 or pixels.shape[1] % 2):
-        smooth = cv2.resize(
-            pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=cv2.INTER_AREA
-        )
+    if min(across, down) > 3 and max(across, down) < 4 and can_be_halved(pixels):
+        smooth = halved(pixels)
     else:
         box = (_nearest_odd(across), _nearest_odd(down))
-        smooth = pixels if box == (1, 1) else cv2.blur(pixels, box)
+        smooth = pixels if box == (1, 1) else np.asarray(cv2.blur(pixels, box), np.uint8)
     cv2.resize(smooth, size, dst=place, interpolation=cv2.INTER_LINEAR)
+
+
+def can_be_halved(pixels: Image) -> bool:
+    """Whether both sides are even."""
+    return not (pixels.shape[0] % 2 or pixels.shape[1] % 2)
+
+
+def halved(pixels: Image) -> Image:
+    """The means of two by two pixels, which OpenCV is quick at."""
+    half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+    return np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _nearest_odd(scale: float) -> int:
