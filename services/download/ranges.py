@@ -194,7 +194,9 @@ class RangeFetch:
         if self._hold:
             front = min(front, HELD_PIECES)
         asked = 0
-        for task in self._tasks[: front + suffixes]:
+        for task in list(self._tasks):
+            if asked == front + suffixes:
+                break
             # a line that turns out to be dead leaves no gap: what it was to bring the next one is asked for
             if asked < front:
                 asked += self._ask_for_block(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +15,12 @@ from services.deadline import Deadline
 from services.demo.origin import DemoOrigin
 from services.demo.origin_faults import Fault
 from services.download.blocks import PIECE
+from services.download.byte_stream import ByteStream
 from services.download.fetch import Download
 from services.download.line import Line
 from services.download.lines import USUAL
 from services.download.pool import ConnectionPool
+from services.download.ranges import RangeFetch
 from services.errors import ConnectFailed, StreamStalled
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
@@ -308,4 +311,25 @@ def test_a_long_way_gets_more_lines(server: DemoOrigin, settings: Settings, way_
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
     assert timeline.fact("lines") == f"{lines}/{lines}"
+    pool.close()
+
+
+def test_lines_that_died_take_nothing_from_the_head_where_few_bytes_are_wanted(
+    server: DemoOrigin, settings: Settings
+) -> None:
+    url = server.url("body.bin")
+    pool = ConnectionPool(settings.model_copy(update={"range_connections": 16}))
+    pool.warmup(server.base_url)
+    with pool.lines.borrow(url) as (held, _):
+        for line in held[:3]:
+            line.socket.shutdown(socket.SHUT_RDWR)
+    scope, deadline = CancelScope(), Deadline.after(20)
+    stream = ByteStream(deadline, scope)
+    fetching = RangeFetch(pool.lines, url, stream, deadline, scope, Timeline(), len(BODY), hold=True)
+    assert fetching.start()
+    stream.read_at(len(BODY) - PIECE, PIECE)
+    scope.cancel()
+    assert fetching.join(5)
+    asked = {request.range for request in server.requests() if request.method == "GET"}
+    assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}"} <= asked
     pool.close()
