@@ -37,8 +37,8 @@ bench: install ## what the speed claims are reproduced with
 scale: install ## how the cost grows with the clip, the workers and the queue
 	$(BIN)/touchline bench --scale $(BENCH_ARGS)
 
-settings: install ## .env.example and docs/reference/settings.md from services/settings.py
-	$(BIN)/python -m services.settings_docs
+settings: install ## .env.example and docs/reference/settings.md from services/settings/
+	$(BIN)/python -m touchline_lab.settings_reference
 
 lock: install ## the locks from pyproject.toml (needs uv)
 	requirements/compile

@@ -8,11 +8,11 @@ from typing import Any
 from celery.exceptions import WorkerLostError
 from celery.signals import task_failure
 
-from services.contracts.challenge import Challenge, check_kind, parse_challenge
-from services.contracts.reply import pack_answer, pack_error
 from services.errors import ChallengeError, DeviceLost, InvalidChallenge, WorkerLost
 from services.settings import get_settings
 from services.timeline import Timeline
+from services.wire.challenge import Challenge, check_kind, parse_challenge
+from services.wire.reply import pack_answer, pack_error
 from tasks import reply
 from tasks.celery_app import TASK_NAME, app
 from tasks.events import stage_summary

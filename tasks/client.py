@@ -23,10 +23,10 @@ import redis.asyncio
 import redis.exceptions
 from celery import Celery
 
-from services.contracts.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
-from services.contracts.reply import Answer, reply_key, unpack_reply
 from services.errors import DeadlineExceeded, InvalidChallenge, QueueUnavailable, TooLarge
 from services.settings import get_settings, load_settings
+from services.wire.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
+from services.wire.reply import Answer, reply_key, unpack_reply
 from tasks.celery_app import TASK_NAME, make_app
 
 GRACE_S = 0.25

@@ -14,10 +14,10 @@ from celery.signals import setup_logging, task_postrun, worker_process_init, wor
 from services.download.keep_warm import KeepWarm
 from services.download.pool import close_pool, get_pool
 from services.errors import TouchlineError
-from services.pipeline.process_group import die_with_parent
 from services.pipeline.runner import Runtime
+from services.processes.parent_death import die_with_parent
 from services.settings import get_settings
-from services.settings_cautions import cautions
+from services.settings.cautions import cautions
 from tasks import ready
 from tasks.device_slot import DeviceSlot, take_slot
 
@@ -67,8 +67,8 @@ def _make_runtime() -> Runtime:
     from services.challenges.kinds import serve
     from services.inference.backend import choose_device
     from services.inference.devices import gpu_indices, on_device, slot_name
-    from services.pipeline.costs import measure_costs
     from services.pipeline.warm import warm
+    from services.sampling.costs import measure_costs
     from services.video.nvdec import choose_decoder
 
     settings = get_settings()

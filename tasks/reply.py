@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import redis
 
-from services.contracts.reply import claim_key, reply_key
 from services.settings import get_settings
+from services.wire.reply import claim_key, reply_key
 
 
 @lru_cache(maxsize=1)

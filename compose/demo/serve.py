@@ -4,9 +4,9 @@ import shutil
 import signal
 from pathlib import Path
 
-from services.demo.clip_store import stored_clip
-from services.demo.origin import SEED_DELAYS, DemoOrigin
-from services.demo.seeds import DEMO_SEED
+from touchline_lab.demo_origin.server import SEED_DELAYS, DemoOrigin
+from touchline_lab.renderer.clip_store import stored_clip
+from touchline_lab.renderer.seeds import DEMO_SEED
 
 SHARED = Path("/demo")  # the volume that the worker sees, too
 

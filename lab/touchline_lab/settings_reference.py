@@ -1,7 +1,7 @@
 """Renders what is documented about the settings from the settings themselves.
 
-    python -m services.settings_docs            write the files
-    python -m services.settings_docs --check    only say which are out of date (exit 1)
+    python -m touchline_lab.settings_reference            write the files
+    python -m touchline_lab.settings_reference --check    only say which are out of date (exit 1)
 
 Files: `.env.example`, `docs/reference/settings.md` and `compose/settings.yml`, which hands every setting of
 the shell or of `.env` to a container.
@@ -14,10 +14,10 @@ import textwrap
 from pathlib import Path
 
 from services.settings import Settings
-from services.settings_words import allowed_values, variable_name
+from services.settings.messages import allowed_values, variable_name
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTE = "Generated from services/settings.py by `make settings`."
+NOTE = "Generated from services/settings/ by `make settings`."
 
 # The first field of each group: groups follow the order of the class.
 GROUPS = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.contracts.results import FrameResult
 from services.inference.plugged import BUNDLED
+from services.results import FrameResult
 from services.settings import Settings
-from services.tracking.ball_search import BallSearch
+from services.tracking.ball.search import BallSearch
 from services.video.clip import Clip
 
 __all__ = ["closer_look", "key_frames", "wants_looks"]

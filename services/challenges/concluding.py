@@ -9,13 +9,13 @@ from typing import Any, Protocol
 import msgspec
 
 from services.challenges.kind import Predictor
-from services.contracts.challenge import Challenge
-from services.contracts.private_track import FPS, CricketPrediction, PrivateResponse, SoccerPrediction
 from services.errors import BrokenPlugin, InferenceError
 from services.inference.plugged import LoadedPredictor
+from services.sampling.plan import FramePlan
 from services.video.clip import Clip
 from services.video.picture import Frame, Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge
+from services.wire.private_track import FPS, CricketPrediction, PrivateResponse, SoccerPrediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.results import Floats, FrameResult
-from services.tracking.fill import Filled
+from services.results import Floats, FrameResult
+from services.tracking.interpolation.fill import Filled
 
 
 def confidences(filled: Filled, results: Sequence[FrameResult], least: float) -> npt.NDArray[np.float64]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from services.challenges.concluding import ConcludedAssembly, concluding
-from services.challenges.frame_plan import plan_of
 from services.challenges.kind import Predictor
-from services.contracts.challenge import Challenge
-from services.contracts.private_track import CricketDelivery, CricketPrediction, check_delivery
 from services.inference.plugged import LoadedPredictor
+from services.sampling.from_settings import plan_of
+from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.clip import Clip
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge
+from services.wire.private_track import CricketDelivery, CricketPrediction, check_delivery
 
 
 class CricketDeliveryKind:
@@ -43,6 +43,6 @@ class CricketDeliveryKind:
 
 def _accept(said: Any) -> CricketPrediction:
     if not isinstance(said, CricketDelivery):
-        raise TypeError(f"{said!r} is not a services.contracts.private_track.CricketDelivery")
+        raise TypeError(f"{said!r} is not a services.wire.private_track.CricketDelivery")
     check_delivery(said)
     return CricketPrediction(said)

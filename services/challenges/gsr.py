@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from services.challenges.closer_look import key_frames
-from services.contracts.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
+from services.sampling.plan import FramePlan
 from services.settings import Settings
-from services.tracking.camera import PictureSize
+from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import ClipTracks
-from services.tracking.fill import Filled
+from services.tracking.interpolation.fill import Filled
 from services.video.decode import Clip
-from services.video.plan import FramePlan
+from services.wire.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
 
 _PIECE = 256
 """Frames that are encoded at a time."""

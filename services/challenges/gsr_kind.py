@@ -7,16 +7,16 @@ from typing import Any
 
 from services.challenges import gsr
 from services.challenges.closer_look import closer_look
-from services.challenges.frame_plan import plan_of
 from services.challenges.kind import Predictor
-from services.contracts.challenge import Challenge
-from services.contracts.results import FrameResult
 from services.inference.plugged import LoadedPredictor
+from services.results import FrameResult
+from services.sampling.from_settings import plan_of
+from services.sampling.plan import FramePlan
 from services.settings import Settings
-from services.tracking.fill import Filled
+from services.tracking.interpolation.fill import Filled
 from services.video.decode import Clip
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge
 
 
 class GsrKind:

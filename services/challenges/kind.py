@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from services.contracts.challenge import Challenge
 from services.inference.plugged import LoadedPredictor
+from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.decode import Clip
 from services.video.picture import Frame, Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge
 
 Result = TypeVar("Result")
 Made = TypeVar("Made", covariant=True)

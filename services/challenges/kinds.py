@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.challenges.kind import Kind, Predictor
-from services.contracts.challenge import check_kind
 from services.errors import BrokenPlugin
 from services.inference.plugged import LoadedPredictor, load_predictor
-from services.plugins import CHALLENGES, Plugin, find
+from services.plugin_discovery import CHALLENGES, Plugin, find
 from services.settings import Settings
+from services.wire.challenge import check_kind
 
 BUILT_IN = {
     "gsr": "services.challenges.gsr_kind:GsrKind",

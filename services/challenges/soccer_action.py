@@ -7,19 +7,19 @@ from typing import Any
 
 from services.challenges.closer_look import closer_look
 from services.challenges.concluding import ClipFacts, ConcludedAssembly, Numbered, concluding
-from services.challenges.frame_plan import plan_of
 from services.challenges.kind import Predictor
 from services.challenges.soccer_play import play_of
 from services.challenges.soccer_rules import actions
-from services.contracts.challenge import Challenge
-from services.contracts.private_track import Action, SoccerPrediction, check_action
-from services.contracts.results import FrameResult
 from services.inference.plugged import LoadedPredictor
+from services.results import FrameResult
+from services.sampling.from_settings import plan_of
+from services.sampling.plan import FramePlan
 from services.settings import Settings
-from services.tracking.camera import PictureSize
+from services.tracking.camera.homography import PictureSize
 from services.video.clip import Clip
 from services.video.picture import Frame, Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge
+from services.wire.private_track import Action, SoccerPrediction, check_action
 
 
 class SoccerActionKind:
@@ -85,6 +85,6 @@ def _accept(said: Any) -> SoccerPrediction:
     actions = list(said)
     for action in actions:
         if not isinstance(action, Action):
-            raise TypeError(f"{action!r} is not a services.contracts.private_track.Action")
+            raise TypeError(f"{action!r} is not a services.wire.private_track.Action")
         check_action(action)
     return SoccerPrediction(sorted(actions, key=lambda action: (action.frame, action.action)))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.pitch import BALL, LENGTH_CM, REFEREE, WIDTH_CM
-from services.contracts.results import FrameResult, Keypoints
-from services.tracking.camera import Matrix, PictureSize, fit_homography, inverse, project
+from services.pitch import BALL, LENGTH_CM, REFEREE, WIDTH_CM
+from services.results import FrameResult, Keypoints
+from services.tracking.camera.homography import Matrix, PictureSize, fit_homography, inverse, project
 from services.tracking.clip import fill_clip
-from services.tracking.fill import Filled
+from services.tracking.interpolation.fill import Filled
 
 AROUND_M = 8.0
 """How far from the pitch a ball may lie."""

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from services.challenges.soccer_play import Moment
-from services.contracts.pitch import LENGTH_CM, WIDTH_CM
-from services.contracts.private_track import FPS, Action
-from services.tracking.camera import Matrix
+from services.pitch import LENGTH_CM, WIDTH_CM
+from services.tracking.camera.homography import Matrix
+from services.wire.private_track import FPS, Action
 
 NEAR_M: Final = 2.0
 """A ball this near to somebody's feet may be his."""

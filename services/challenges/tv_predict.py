@@ -11,21 +11,21 @@ import numpy.typing as npt
 
 from services.challenges.closer_look import closer_look
 from services.challenges.confidence import confidences
-from services.challenges.frame_plan import plan_of
 from services.challenges.gsr import tracks
 from services.challenges.kind import Predictor
-from services.contracts.challenge import Challenge
-from services.contracts.gsr import KEYPOINTS_PER_FRAME
-from services.contracts.results import FrameResult
-from services.contracts.tv_predict import TvBox, TvFrame, encode_frames
 from services.inference.plugged import LoadedPredictor
+from services.results import FrameResult
+from services.sampling.from_settings import plan_of
+from services.sampling.plan import FramePlan
 from services.settings import Settings
-from services.tracking.camera import PictureSize
+from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import fill_clip
-from services.tracking.fill import Filled
+from services.tracking.interpolation.fill import Filled
 from services.video.clip import Clip
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge
+from services.wire.gsr import KEYPOINTS_PER_FRAME
+from services.wire.tv_predict import TvBox, TvFrame, encode_frames
 
 DECIMALS = 4
 """Confidences are rounded to this many."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.errors import BrokenPlugin, ModelNotReady, SettingsError, TransportError
 from services.settings import Settings
-from services.settings_words import shown_value
+from services.settings.messages import shown_value
 
 PACKAGES = (
     "touchline",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 
 import typer
+from touchline_lab.cli.bench import bench
+from touchline_lab.cli.demo import demo
+from touchline_lab.cli.evaluate import evaluate
+from touchline_lab.cli.plan import plan
 
-from services.cli.bench import bench
 from services.cli.console import complain
-from services.cli.demo import demo
 from services.cli.doctor import doctor
-from services.cli.evaluate import evaluate
 from services.cli.flower import flower
 from services.cli.kinds import kinds
 from services.cli.models import app as models_app
-from services.cli.plan import plan
 from services.cli.submit import submit
 from services.cli.up import up
 from services.cli.worker import worker

@@ -14,7 +14,7 @@ from services.cli.console import say, stdout, waiting
 from services.errors import ChallengeError, error_to_wire
 
 if TYPE_CHECKING:
-    from services.contracts.reply import Answer
+    from services.wire.reply import Answer
 
 ADVICE = {
     "ConnectFailed": "check the host's name and that this machine can reach it",

@@ -15,8 +15,8 @@ from services.cli.console import say, waiting
 from services.errors import StartFailed
 
 if TYPE_CHECKING:
-    from services.cli.embedded_valkey import EmbeddedValkey
-    from services.cli.parts import Part
+    from services.processes.embedded_valkey import EmbeddedValkey
+    from services.processes.parts import Part
     from services.settings import Settings
 
 WATCH_S = 0.2
@@ -76,9 +76,9 @@ def _start(
     settings: Settings, stack: ExitStack, stop: _StopSignal, with_flower: bool, redis_port: int | None
 ) -> list[Part]:
     """Start all parts; the last one in the list is to be stopped first."""
-    from services.cli.embedded_valkey import port_is_free
-    from services.cli.parts import Part
-    from services.cli.worker_part import WorkerPart, command
+    from services.processes.embedded_valkey import port_is_free
+    from services.processes.parts import Part
+    from services.processes.worker_part import WorkerPart, command
 
     parts: list[Part] = []
     if with_flower and not port_is_free(settings.flower_port):
@@ -119,7 +119,7 @@ def _listening(port: int) -> bool:
 
 
 def _embedded(port: int | None) -> EmbeddedValkey:
-    from services.cli.embedded_valkey import EmbeddedValkey
+    from services.processes.embedded_valkey import EmbeddedValkey
     from services.settings import DEFAULT_REDIS_URL
 
     return EmbeddedValkey(port or urlsplit(DEFAULT_REDIS_URL).port or 0)
@@ -128,7 +128,7 @@ def _embedded(port: int | None) -> EmbeddedValkey:
 def _check_redis(url: str) -> None:
     import redis
 
-    from services.settings_words import shown_value
+    from services.settings.messages import shown_value
 
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0) as client:
@@ -142,7 +142,7 @@ def _check_redis(url: str) -> None:
 
 def _announce(settings: Settings, url: str, with_flower: bool) -> None:
     from services.settings import DEFAULT_REDIS_URL
-    from services.settings_words import shown_value
+    from services.settings.messages import shown_value
 
     say("ready", style="bold green")
     say(f"  Redis   {shown_value('REDIS_URL', url).strip(chr(39))}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.worker_part import command
 from services.errors import StartFailed
+from services.processes.worker_part import command
 
 if TYPE_CHECKING:
     from services.settings import Settings
@@ -40,7 +40,7 @@ def worker(
 def _prepare(settings: Settings) -> None:
     """Download and export models before there are children, whose start has a limit."""
     from services.inference.preparing import needs_preparing
-    from services.pipeline.process_group import die_with_parent
+    from services.processes.parent_death import die_with_parent
 
     if not settings.uses_bundled or not needs_preparing(settings):
         return

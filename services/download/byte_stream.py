@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.segments import Segments
 from services.download.span import Span

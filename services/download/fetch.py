@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.byte_stream import ByteStream
 from services.download.exchange import Exchange

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE, Blocks
 from services.download.byte_stream import ByteStream

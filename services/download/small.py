@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.pool import ConnectionPool
 from services.errors import SourceRejected, TooLarge

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from services.contracts.results import Detections
 from services.inference.backend import AnyBackend
 from services.inference.class_map import BALL, map_ball
 from services.inference.detector import Detector
+from services.results import Detections
 from services.video.picture import Image, Letterbox
 
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.results import Look
 from services.errors import InferenceError, ModelNotReady
 from services.inference.registry import WEIGHTS
 from services.inference.runtimes import has_openvino
+from services.results import Look
 
 __all__ = ["HIGH", "STEP", "WIDE", "BallNet", "load_ball_net"]
 

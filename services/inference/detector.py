@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.contracts.results import Detections
 from services.errors import ModelNotReady
 from services.inference.backend import AnyBackend, mapped_errors
 from services.inference.class_map import BALL, listed, map_classes
 from services.inference.suppression import Rows, suppress
+from services.results import Detections
 from services.video.picture import Image, Letterbox
 
 if TYPE_CHECKING:

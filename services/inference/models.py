@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 
-from services.contracts.results import Detections, FrameResult, Keypoints
 from services.inference.backend import choose_device
 from services.inference.ball import WithBall, ball_detector
 from services.inference.ball_net import BallNet, load_ball_net
@@ -20,9 +19,10 @@ from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import resolve_model, wanted_models
 from services.inference.runtimes import choose_runtime, load_backend
+from services.results import Detections, FrameResult, Keypoints
+from services.sampling.plan import batch_sizes
 from services.settings import Settings
 from services.video.picture import Frame, Image, Letterbox
-from services.video.plan import batch_sizes
 from services.video.thumbnail import thumbnail
 
 HINT_CONFIDENCE = 0.05

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.gsr import KEYPOINTS_PER_FRAME
-from services.contracts.results import Keypoints
 from services.errors import ModelNotReady
 from services.inference.backend import AnyBackend, mapped_errors
 from services.inference.class_map import listed
 from services.inference.detector import NMS_TIME_S, check_output
+from services.results import Keypoints
 from services.video.picture import Image, Letterbox
+from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from services.errors import BrokenPlugin, InferenceError, TouchlineError
-from services.plugins import PREDICTORS, Plugin, find
+from services.plugin_discovery import PREDICTORS, Plugin, find
 from services.settings import Settings
 from services.video.picture import Frame, Letterbox
 

@@ -19,7 +19,7 @@ from services.settings import Settings
 log = logging.getLogger(__name__)
 
 QUANTISED = ".int8.xml"
-"""What `training.quantize` writes beside a model."""
+"""What `touchline_lab.training.quantize` writes beside a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def choose_runtime(path: Path, device: str, settings: Settings, *, make: bool = 
                 path, device, quantised, f"{quantised.name}, made from it in 8 bits, lies beside it"
             )
         log.warning(
-            "%s was made from another %s and is not used; `python -m training.quantize` makes it anew",
+            "%s was made from another %s and is not used; `python -m touchline_lab.training.quantize` makes it anew",
             quantised,
             path.name,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.cli.flower_task import format_task
+from services.monitoring.flower_tasks import format_task
 from services.settings import get_settings
 
 __all__ = [

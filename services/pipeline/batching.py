@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from services.video.plan import batch_sizes
+from services.sampling.plan import batch_sizes
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")

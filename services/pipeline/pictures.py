@@ -7,8 +7,7 @@ import binascii
 import time
 from collections.abc import Sequence
 
-from services.cancel import CancelScope
-from services.contracts.challenge import ChallengeFrame
+from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.pool import ConnectionPool
 from services.download.small import fetch_small
@@ -17,6 +16,7 @@ from services.errors import InvalidChallenge, TooLarge
 from services.settings import Settings
 from services.timeline import Timeline
 from services.video.picture_clip import PictureClip
+from services.wire.challenge import ChallengeFrame
 
 
 class Pictures:

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.challenges.kind import Assembly
 from services.challenges.kinds import ServedKind, ServedKinds
-from services.contracts.challenge import Challenge
-from services.contracts.reply import Answer
 from services.deadline import Deadline
 from services.download.byte_stream import ByteStream
 from services.download.fetch import Download
@@ -19,17 +17,19 @@ from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, TransportError
 from services.inference.backend import choose_device
 from services.pipeline.batching import BatchSchedule, Lanes
-from services.pipeline.costs import Costs
-from services.pipeline.effort import available, choose
 from services.pipeline.pictures import Pictures
-from services.pipeline.sparse import needed_bytes
 from services.pipeline.stage import Ahead, TimedOut
+from services.sampling.costs import Costs
+from services.sampling.deadline_classes import available, choose
+from services.sampling.needed_bytes import needed_bytes
+from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.timeline import Timeline
 from services.video.decode import Clip, DecodeLimits, open_clip, open_clip_on
 from services.video.nvdec import choose_decoder
 from services.video.picture import Frame, Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge
+from services.wire.reply import Answer
 
 RESERVE_S = 0.5
 """Kept free before the deadline for filling, encoding and the way back."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ import av
 import numpy as np
 
 from services.challenges.kinds import ServedKind, ServedKinds
-from services.contracts.challenge import Challenge
 from services.errors import BrokenPlugin, TouchlineError
 from services.settings import Settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.source import MemorySource
+from services.wire.challenge import Challenge
 
 FRAMES = 30
 

@@ -10,8 +10,8 @@ from types import TracebackType
 
 import redis
 
-from services.cli.parts import Listener, Part, quiet
 from services.errors import StartFailed
+from services.processes.parts import Listener, Part, quiet
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0

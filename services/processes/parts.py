@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from services.cli.environment import child_environment
 from services.errors import StartFailed
+from services.processes.environment import child_environment
 
 Listener = Callable[[str, str], None]
 KEPT_LINES = 200
@@ -24,7 +24,7 @@ def quiet(name: str, line: str) -> None:
 
 
 class Part:
-    """One child process with a name, run through `services.cli.reaper`.
+    """One child process with a name, run through `services.processes.reaper`.
 
     Args:
         name: What it is called in messages.
@@ -78,7 +78,7 @@ class Part:
     def start(self) -> None:
         """Start the process."""
         # -P: a folder named `services` in the working directory is not ours
-        reaper = [sys.executable, "-P", "-m", "services.cli.reaper"]
+        reaper = [sys.executable, "-P", "-m", "services.processes.reaper"]
         command = [*reaper, str(os.getpid()), str(self._grace_s), "--"]
         self._process = subprocess.Popen(
             [*command, *self._argv],

@@ -1,4 +1,4 @@
-"""Runs a command and leaves nothing of it behind: `python -m services.cli.reaper PARENT GRACE -- ARGV`.
+"""Runs a command and leaves nothing of it behind: `python -m services.processes.reaper PARENT GRACE -- ARGV`.
 
 It stands between a parent (`touchline up`, a test) and one part of the system. Whatever happens first (the
 command ends, SIGTERM comes, or the parent is gone, even by SIGKILL) all descendants end with it: orphans are

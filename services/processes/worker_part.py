@@ -8,8 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from services.cli.parts import Listener, Part, quiet
 from services.errors import StartFailed
+from services.processes.parts import Listener, Part, quiet
 
 STOP_GRACE_S = 40.0
 """More than the default deadline: a challenge that is being worked on is finished first."""

@@ -11,10 +11,10 @@ from typing import Any, Final
 from services.challenges.kinds import ServedKind, ServedKinds
 from services.pipeline.batching import Lanes
 from services.pipeline.warm import FRAMES, noise_clip
+from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Frame
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
 
 PIXELS: Final = 1280 * 720

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.challenges.closer_look import wants_looks
+from services.sampling.plan import FramePlan
+from services.sampling.profiles import make_plan
 from services.settings import Settings
 from services.video.clip import Clip
 from services.video.picture import Letterbox
 from services.video.picture_clip import READER
-from services.video.plan import FramePlan
-from services.video.profiles import make_plan
 
 
 def plan_of(clip: Clip, settings: Settings, ball_of: str | None = None) -> tuple[FramePlan, Letterbox]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.download.span import Span
+from services.sampling.plan import FramePlan
+from services.sampling.profiles import needed_samples, read_positions
 from services.video.mp4_index import Mp4Index
-from services.video.plan import FramePlan
-from services.video.profiles import needed_samples, read_positions
 
 WORTH = 0.7
 """Share of the frames' bytes from which on everything is fetched: ranges with small holes save nothing."""

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from services.sampling.plan import FramePlan
 from services.video.mp4_index import Int64s, Mp4Index
-from services.video.plan import FramePlan
 
 Profile = Literal["every", "snap", "keyframes"]
 

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.errors import SettingsError
-from services.settings_words import describe_problem
+from services.settings.messages import describe_problem
 
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d{1,2})?)$"
 CsvList = Annotated[tuple[str, ...], NoDecode]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from services.contracts.results import FrameResult
-from services.tracking.camera import Matrix, PictureSize, fit_sample
+from services.results import FrameResult
+from services.tracking.camera.homography import Matrix, PictureSize, fit_sample
 from services.tracking.cuts import first_after, is_cut
-from services.tracking.fill import Filled, fill_shot, joined
+from services.tracking.interpolation.fill import Filled, fill_shot, joined
 from services.tracking.shot import Shot
 from services.tracking.track import Track
 

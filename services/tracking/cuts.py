@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.results import FrameResult
-from services.tracking.camera import Matrix, PictureSize, inverse, project
+from services.results import FrameResult
+from services.tracking.camera.homography import Matrix, PictureSize, inverse, project
 
 Thumbnail = npt.NDArray[np.uint8]
 

@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from services.contracts.results import FrameResult
-from services.tracking.ball import BallCourse
-from services.tracking.camera import Matrix, PictureSize, between, strays
-from services.tracking.people import People
-from services.tracking.pinhole import Reading, read_off
+from services.results import FrameResult
+from services.tracking.ball.trajectory import BallCourse
+from services.tracking.camera.homography import Matrix, PictureSize, between, strays
+from services.tracking.camera.pinhole import Reading, read_off
+from services.tracking.people.association import People
 from services.tracking.track import Track
 
 MOST_WAITING: Final = 12

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from services.tracking.camera import Matrix
+from services.tracking.camera.homography import Matrix
 
 BALL = 0
 VOTERS = 7

@@ -10,15 +10,15 @@ from typing import Any, cast
 import av
 import av.error
 
-from services.contracts.results import Look
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.results import Look
+from services.sampling.plan import FramePlan
 from services.video.clip import DecodeLimits, DecodeStats
 from services.video.look import Looking, with_looks
 from services.video.mp4_boxes import find_moov
 from services.video.mp4_index import Mp4Index
 from services.video.orientation import shown_size, turns_of_angle
 from services.video.picture import Frame, Letterbox, to_network
-from services.video.plan import FramePlan
 from services.video.source import ByteSource, SourceFile
 
 CONTAINERS = "mov,mp4,matroska,webm,mpegts,avi"

@@ -12,8 +12,9 @@ import av
 import av.error
 import numpy as np
 
-from services.contracts.results import Look
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.results import Look
+from services.sampling.plan import FramePlan
 from services.video.clip import DecodeLimits, DecodeStats, rising
 from services.video.groups import Groups, Mask
 from services.video.in_order import in_order
@@ -22,7 +23,6 @@ from services.video.mp4_index import Mp4Index
 from services.video.nal import NalReader
 from services.video.orientation import shown_size
 from services.video.picture import Frame, Letterbox, to_network
-from services.video.plan import FramePlan
 from services.video.source import ByteSource
 
 AHEAD_BYTES = 32 << 20

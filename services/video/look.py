@@ -10,10 +10,10 @@ import av
 import cv2
 import numpy as np
 
-from services.contracts.results import Look
+from services.results import Look
+from services.sampling.plan import FramePlan
 from services.video.orientation import shown_size
 from services.video.picture import Frame
-from services.video.plan import FramePlan
 
 __all__ = ["WIDTH", "Looking", "gathered", "look_at", "look_bytes", "with_looks"]
 

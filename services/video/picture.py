@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.results import Look
+from services.results import Look
 from services.video.orientation import shown_size
 
 # pictures are small, and a decoder works on each core: OpenCV's own threads would only turn beside them

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.sampling.plan import FramePlan
 from services.video.clip import DecodeStats
 from services.video.mp4_index import Mp4Index
 from services.video.picture import PAD, Frame, Image, Letterbox
-from services.video.plan import FramePlan
 
 READER: Final = "pictures"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"

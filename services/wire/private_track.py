@@ -10,8 +10,8 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from services.contracts.challenge import ChallengeFrame, check_assets
 from services.errors import InvalidChallenge
+from services.wire.challenge import ChallengeFrame, check_assets
 
 FPS: Final = 25
 """Frames per second of the track's clips; tolerances are given in seconds."""

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from services.contracts.challenge import ChallengeFrame, check_assets
-from services.contracts.gsr import KEYPOINTS_PER_FRAME
 from services.errors import ChallengeError, InvalidChallenge
+from services.wire.challenge import ChallengeFrame, check_assets
+from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 
 class TvMeta(msgspec.Struct, frozen=True):

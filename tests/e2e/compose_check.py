@@ -21,7 +21,7 @@ FLOWER = os.environ.get("FLOWER_URL", "http://127.0.0.1:5555")
 
 def check_answer(body: bytes) -> None:
     """Every frame is there, in order, with 32 keypoints."""
-    from services.contracts.gsr import decode_response
+    from services.wire.gsr import decode_response
 
     frames = decode_response(body).frames
     assert [frame.frame_number for frame in frames] == list(range(FRAMES)), f"{len(frames)} frames"
@@ -30,8 +30,8 @@ def check_answer(body: bytes) -> None:
 
 def check_against_truth(body: bytes, file: str) -> None:
     """People are found, and the pitch."""
-    from services.demo.clip import GroundTruth
-    from services.demo.scoring import score_answer
+    from touchline_lab.evaluation.scoring import score_answer
+    from touchline_lab.renderer.clip import GroundTruth
 
     score = score_answer(json.loads(body)["frames"], GroundTruth.load(file))
     people, pitch = score.objects["people"], score.keypoints

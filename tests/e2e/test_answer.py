@@ -13,14 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.evaluation.scoring import score_answer
+from touchline_lab.renderer.clip_store import StoredClip
 
-from services.cli.embedded_valkey import EmbeddedValkey
-from services.cli.worker_part import WorkerPart
-from services.contracts.gsr import decode_response, frames_part
-from services.contracts.reply import Answer
-from services.demo.clip_store import StoredClip
-from services.demo.origin import DemoOrigin
-from services.demo.scoring import score_answer
 from services.errors import (
     ChallengeError,
     ConnectFailed,
@@ -33,6 +29,10 @@ from services.errors import (
     UrlRefused,
     WorkerLost,
 )
+from services.processes.embedded_valkey import EmbeddedValkey
+from services.processes.worker_part import WorkerPart
+from services.wire.gsr import decode_response, frames_part
+from services.wire.reply import Answer
 from tasks.client import submit
 from tests.support.servers import MakeWorker
 
@@ -139,7 +139,7 @@ def test_every_bad_input_has_its_own_error_and_the_worker_goes_on(
 
 
 def test_messages_that_are_no_challenge_are_answered_with_an_error(worker: WorkerPart, clip_url: str) -> None:
-    from services.contracts.reply import reply_key, unpack_reply
+    from services.wire.reply import reply_key, unpack_reply
     from tasks.celery_app import TASK_NAME
     from tasks.client import _app
 

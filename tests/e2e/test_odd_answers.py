@@ -9,15 +9,15 @@ import av
 import msgspec
 import numpy as np
 import pytest
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.evaluation.scoring import score_answer
+from touchline_lab.renderer.clip_store import StoredClip
 
-from services.cli.worker_part import WorkerPart
-from services.contracts.gsr import decode_response
-from services.contracts.pitch import BALL
-from services.contracts.reply import Answer
-from services.demo.clip_store import StoredClip
-from services.demo.origin import DemoOrigin
-from services.demo.scoring import score_answer
 from services.errors import TooLarge
+from services.pitch import BALL
+from services.processes.worker_part import WorkerPart
+from services.wire.gsr import decode_response
+from services.wire.reply import Answer
 from tasks.client import submit
 from tests.support.broken_videos import long_video
 from tests.support.odd_videos import FRAGMENTED, encode, turn

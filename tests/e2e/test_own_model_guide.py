@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from services.demo.clip_store import StoredClip
-from services.demo.origin import DemoOrigin
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]

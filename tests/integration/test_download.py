@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from touchline_lab.demo_origin.server import DemoOrigin
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.deadline import Deadline
-from services.demo.origin import DemoOrigin
 from services.download.fetch import Download
 from services.download.keep_warm import KeepWarm
 from services.download.pool import ConnectionPool

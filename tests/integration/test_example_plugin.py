@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from services.contracts.private_track import SoccerPrediction, decode_response
 from services.settings import get_settings
+from services.wire.private_track import SoccerPrediction, decode_response
 from tests.support.servers import MakeWorker
 
 pytestmark = pytest.mark.integration

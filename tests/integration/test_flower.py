@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.embedded_valkey import EmbeddedValkey, free_port
-from services.cli.parts import Part
-from services.cli.worker_part import WorkerPart, command
 from services.errors import UrlRefused
+from services.processes.embedded_valkey import EmbeddedValkey, free_port
+from services.processes.parts import Part
+from services.processes.worker_part import WorkerPart, command
 from tasks.client import submit
 from tests.support.processes import wait_for
 

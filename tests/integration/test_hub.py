@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from touchline_lab.demo_origin.server import DemoOrigin, Fault
 
-from services.demo.origin import DemoOrigin, Fault
 from services.errors import ModelNotReady
 from services.inference import hub_store
 from services.inference.hub_reference import HubReference

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.renderer.clip_store import StoredClip
 
 from services.challenges.kinds import ServedKinds, serve
-from services.contracts.challenge import Challenge
-from services.contracts.gsr import decode_response, frames_part
-from services.contracts.reply import Answer
-from services.demo.clip_store import StoredClip
-from services.demo.origin import DemoOrigin
 from services.download.lines import USUAL
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, DeadlineExceeded, SourceRejected, StreamStalled
 from services.pipeline.runner import Runtime, run_challenge
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
+from services.wire.challenge import Challenge
+from services.wire.gsr import decode_response, frames_part
+from services.wire.reply import Answer
 
 pytestmark = pytest.mark.integration
 FRAMES = 100

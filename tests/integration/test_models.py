@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from touchline_lab.renderer.clip_store import StoredClip
 
-from services.demo.clip_store import StoredClip
 from services.inference.backend import Backend
 from services.inference.detector import Detector
 from services.inference.models import Models, load_models
 from services.inference.registry import resolve_model
+from services.sampling.plan import FramePlan
 from services.settings import Settings, load_settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
 
 pytestmark = pytest.mark.integration

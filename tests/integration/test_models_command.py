@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from touchline_lab.demo_origin.server import DemoOrigin
 
-from services.demo.origin import DemoOrigin
 from services.inference.engine_cache import sha256_of
 from services.inference.preparing import needs_preparing
 from services.inference.registry import WEIGHTS

@@ -11,8 +11,7 @@ from pathlib import Path
 import httpcore
 import httpx
 import pytest
-
-from services.demo.origin import DemoOrigin, Fault, SetupDelays
+from touchline_lab.demo_origin.server import DemoOrigin, Fault, SetupDelays
 
 pytestmark = pytest.mark.integration
 SIZE = 700_001
@@ -292,7 +291,7 @@ def test_a_new_connection_is_held_and_a_standing_one_is_not(folder: Path) -> Non
 
     delays = SetupDelays(dns=0.01, tls=0.02, negotiation=0.04)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("services.demo.origin_delay.hold", no_sleep)
+        patch.setattr("touchline_lab.demo_origin.setup_delay.hold", no_sleep)
         with DemoOrigin(folder, delays) as origin, client_of(origin) as client:
             client.get(origin.url("clip.mp4"))
             cold = list(waited)

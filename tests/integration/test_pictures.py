@@ -8,18 +8,18 @@ from pathlib import Path
 
 import cv2
 import pytest
+from touchline_lab.demo_origin.server import DemoOrigin
 
-from services.cancel import CancelScope
-from services.contracts.challenge import ChallengeFrame
+from services.cancellation import CancelScope
 from services.deadline import Deadline
-from services.demo.origin import DemoOrigin
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge, UrlRefused
 from services.pipeline.pictures import Pictures
+from services.sampling.plan import FramePlan
 from services.settings import load_settings
 from services.timeline import Timeline
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import ChallengeFrame
 from tests.support.videos import numbered_picture, read_number
 
 pytestmark = pytest.mark.integration

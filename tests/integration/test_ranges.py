@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from touchline_lab.demo_origin.faults import Fault
+from touchline_lab.demo_origin.server import DemoOrigin
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.deadline import Deadline
-from services.demo.origin import DemoOrigin
-from services.demo.origin_faults import Fault
 from services.download.blocks import PIECE
 from services.download.byte_stream import ByteStream
 from services.download.fetch import Download

@@ -8,12 +8,9 @@ import time
 import av
 import cv2
 import pytest
+from touchline_lab.renderer.clip_store import StoredClip
 
 from services.challenges.kinds import ServedKinds, serve
-from services.contracts.challenge import Challenge, ChallengeFrame
-from services.contracts.gsr import decode_response
-from services.contracts.tv_predict import TvFrame, decode_output
-from services.demo.clip_store import StoredClip
 from services.download.pool import ConnectionPool
 from services.pipeline.runner import Runtime, run_challenge
 from services.pipeline.warm import warm
@@ -22,6 +19,9 @@ from services.timeline import Timeline
 from services.video.clip import DecodeLimits
 from services.video.decode import open_clip
 from services.video.source import MemorySource
+from services.wire.challenge import Challenge, ChallengeFrame
+from services.wire.gsr import decode_response
+from services.wire.tv_predict import TvFrame, decode_output
 
 pytestmark = pytest.mark.integration
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 import redis
 
-from services.cli.embedded_valkey import EmbeddedValkey, free_port
-from services.cli.reaper import descendants
+from services.processes.embedded_valkey import EmbeddedValkey, free_port
+from services.processes.reaper import descendants
 from tests.support.processes import alive, wait_for
 
 pytestmark = pytest.mark.integration

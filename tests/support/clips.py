@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from services.demo.clip_store import StoredClip, stored_clip
-from services.demo.origin import DemoOrigin
-from services.demo.seeds import TEST_SEED
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.renderer.clip_store import StoredClip, stored_clip
+from touchline_lab.renderer.seeds import TEST_SEED
 
 CACHE = Path(__file__).parents[2] / ".cache" / "clips"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.errors import Cancelled
 
 

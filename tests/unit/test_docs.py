@@ -11,7 +11,7 @@ import typer.main
 from services.cli.main import app
 from services.errors import ERROR_TYPES
 from services.settings import Settings
-from services.settings_words import variable_name
+from services.settings.messages import variable_name
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[a-z]*/README.md")])

@@ -2,8 +2,8 @@ import pytest
 
 from services.errors import SettingsError
 from services.settings import Settings, get_settings, load_settings
-from services.settings_cautions import cautions
-from services.settings_words import variable_name
+from services.settings.cautions import cautions
+from services.settings.messages import variable_name
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Accuracy of the bundled models by scene, stride and budget, into bench-out/accuracy.
 
-    python -m benchmarks.accuracy [--scenes day,night ...]
+    python -m touchline_lab.benchmarks.accuracy [--scenes day,night ...]
 
 Takes the options of `touchline evaluate`, which is what it runs; about two minutes on two cores once the
 scenes are rendered.
@@ -10,13 +10,13 @@ import sys
 
 import typer
 
-from services.cli.evaluate import evaluate
+from touchline_lab.cli.evaluate import evaluate
 
 OUT = "bench-out/accuracy"
 
 
 def main() -> None:
-    """Run `touchline evaluate` with a folder of the benchmarks."""
+    """Run `touchline evaluate` with a folder of the touchline_lab.benchmarks."""
     app = typer.Typer(add_completion=False)
     app.command()(evaluate)
     given = sys.argv[1:]

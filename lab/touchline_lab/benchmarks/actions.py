@@ -1,6 +1,6 @@
 """How good the `soccer_action` rules are on rendered play of which every pass is known.
 
-    python -m benchmarks.actions [--seeds 6] [--seconds 20]
+    python -m touchline_lab.benchmarks.actions [--seeds 6] [--seconds 20]
 
 Each clip is looked at twice: with the true boxes and keypoints, which is what the rules are worth by
 themselves, and with what PREDICTOR names. About half a minute a clip on two cores.
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 
-from services.contracts.private_track import FPS
-from services.evaluation.actions import Watched, score, watch
 from services.inference.plugged import load_predictor
 from services.settings import get_settings
+from services.wire.private_track import FPS
+from touchline_lab.evaluation.actions import Watched, score, watch
 
 FIRST_SEED = 2000
 ACTIONS = ("pass", "pass_received", "ball_out_of_play")
@@ -21,7 +21,7 @@ ACTIONS = ("pass", "pass_received", "ball_out_of_play")
 
 def main() -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.actions", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m touchline_lab.benchmarks.actions", description=__doc__)
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from services.contracts.pitch import LENGTH_CM, WIDTH_CM
-from services.demo.scoring import overlaps
-from services.tracking.camera import Matrix, inverse, project
+from services.pitch import LENGTH_CM, WIDTH_CM
+from services.tracking.camera.homography import Matrix, inverse, project
+from touchline_lab.evaluation.scoring import overlaps
 
 Boxes = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -1,6 +1,6 @@
 """What a challenge ends in when its link goes bad in the middle: an answer, a part of one, or a typed error.
 
-python -m benchmarks.bad_links
+python -m touchline_lab.benchmarks.bad_links
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.clips import FRONT, prepare
-from benchmarks.job import Job
-from benchmarks.linklab.lab import Lab
-from benchmarks.linklab.links import LINKS, Link
-from benchmarks.origins import LabPlace
-from benchmarks.process import WayFailed, WayProcess
+from touchline_lab.benchmarks.clips import FRONT, prepare
+from touchline_lab.benchmarks.job import Job
+from touchline_lab.benchmarks.linklab.lab import Lab
+from touchline_lab.benchmarks.linklab.links import LINKS, Link
+from touchline_lab.benchmarks.origins import LabPlace
+from touchline_lab.benchmarks.process import WayFailed, WayProcess
 
 GOOD = LINKS["r40"]
 WORSE_AFTER_S = 0.1

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.clips import FRONT, prepare
-from benchmarks.floors import combine, cores
-from benchmarks.job import Job, Row
-from benchmarks.linklab.lab import congestion_controls, missing
-from benchmarks.origins import Place, demo_place, lab_place
-from benchmarks.plan import COMPUTE, NETWORK, Options, Plan, make_plan, way_and_clip
-from benchmarks.process import WayFailed, WayProcess
-from benchmarks.results import Condition, Results, median
+from touchline_lab.benchmarks.clips import FRONT, prepare
+from touchline_lab.benchmarks.floors import combine, cores
+from touchline_lab.benchmarks.job import Job, Row
+from touchline_lab.benchmarks.linklab.lab import congestion_controls, missing
+from touchline_lab.benchmarks.origins import Place, demo_place, lab_place
+from touchline_lab.benchmarks.plan import COMPUTE, NETWORK, Options, Plan, make_plan, way_and_clip
+from touchline_lab.benchmarks.process import WayFailed, WayProcess
+from touchline_lab.benchmarks.results import Condition, Results, median
 
 Say = Callable[[str], None]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.job import Context, Job, Row
-from benchmarks.our_ways import row_of
-from benchmarks.system import System
+from touchline_lab.benchmarks.job import Context, Job, Row
+from touchline_lab.benchmarks.our_ways import row_of
+from touchline_lab.benchmarks.system import System
 
 
 class OursCelery:

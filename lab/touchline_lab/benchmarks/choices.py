@@ -1,9 +1,9 @@
 """What a choice of runtime, keypoint stride or frame profile gains and costs: CPU time beside accuracy.
 
-    python -m benchmarks.choices --seeds 2031
-    python -m benchmarks.choices --seeds 2031 --only profiles
+    python -m touchline_lab.benchmarks.choices --seeds 2031
+    python -m touchline_lab.benchmarks.choices --seeds 2031 --only profiles
 
-    python -m benchmarks.choices --seeds 2031 --only profiles --b-frames 3
+    python -m touchline_lab.benchmarks.choices --seeds 2031 --only profiles --b-frames 3
 
 Each choice decodes its frames, infers them, fills the clip and is compared with the truth. The bytes are
 those of the samples that the plan may refer to, as a share of all. `--b-frames` encodes the clip again with
@@ -24,20 +24,20 @@ import msgspec
 
 from services.challenges import gsr
 from services.challenges.closer_look import closer_look
-from services.challenges.frame_plan import plan_of
-from services.contracts.results import FrameResult
-from services.demo.clip import GroundTruth
-from services.demo.clip_store import stored_clip
-from services.demo.scoring import score_answer
-from services.demo.seeds import DEMO_SEED
 from services.inference.models import Models, load_models
 from services.pipeline.batching import BatchSchedule, Lanes
+from services.results import FrameResult
+from services.sampling.from_settings import plan_of
+from services.sampling.plan import FramePlan
+from services.sampling.profiles import needed_samples
 from services.settings import Settings, load_settings
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
-from services.video.plan import FramePlan
-from services.video.profiles import needed_samples
 from services.video.source import MemorySource
+from touchline_lab.evaluation.scoring import score_answer
+from touchline_lab.renderer.clip import GroundTruth
+from touchline_lab.renderer.clip_store import stored_clip
+from touchline_lab.renderer.seeds import DEMO_SEED
 
 Choice = dict[str, Any]
 """Settings that differ from the defaults."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import av
 
-from services.demo.clip_store import stored_clip
-from services.demo.seeds import DEMO_SEED, TEST_SEED
+from touchline_lab.renderer.clip_store import stored_clip
+from touchline_lab.renderer.seeds import DEMO_SEED, TEST_SEED
 
 FRONT, LAST = "front.mp4", "last.mp4"
 

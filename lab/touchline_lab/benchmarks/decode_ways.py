@@ -1,8 +1,8 @@
 """Ways from a clip's bytes to the sampled pictures: CPU and wall time, the first picture, what is the same.
 
-    python -m benchmarks.decode_ways --rounds 5
+    python -m touchline_lab.benchmarks.decode_ways --rounds 5
 
-All ways run in turn in one process, on the clip of the other benchmarks. Medians are printed, and the CPU
+All ways run in turn in one process, on the clip of the other touchline_lab.benchmarks. Medians are printed, and the CPU
 time as a share of OpenCV's, which decodes every frame. Ways with the same letters at the end give the same
 bytes.
 """
@@ -24,14 +24,14 @@ import av
 import cv2
 import numpy as np
 
-from benchmarks.clips import FRONT, prepare
+from services.sampling.plan import FramePlan
 from services.video.clip import DecodeLimits
 from services.video.indexed import IndexedClip
 from services.video.mp4_index import read_index
 from services.video.nal import NalReader
 from services.video.picture import Frame, Letterbox, to_network
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
+from touchline_lab.benchmarks.clips import FRONT, prepare
 
 SIDE = 384
 Pictures = Iterator[tuple[int, Any]]

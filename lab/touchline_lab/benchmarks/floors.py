@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.job import Context, Job, Row
-from benchmarks.meter import own_cpu_seconds
-from benchmarks.raw_h2 import RawH2
+from touchline_lab.benchmarks.job import Context, Job, Row
+from touchline_lab.benchmarks.meter import own_cpu_seconds
+from touchline_lab.benchmarks.raw_h2 import RawH2
 
 
 def cores() -> int:

@@ -9,9 +9,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.linklab.lab import Lab
-from benchmarks.linklab.links import LINKS
-from services.demo.origin_delay import SEED_DELAYS, SetupDelays
+from touchline_lab.benchmarks.linklab.lab import Lab
+from touchline_lab.benchmarks.linklab.links import LINKS
+from touchline_lab.demo_origin.setup_delay import SEED_DELAYS, SetupDelays
 
 DEMO_LINK = "demo"
 """The loopback, whose new connections take 2.4 s to set up."""
@@ -98,7 +98,7 @@ def demo_place(folder: Path, delays: SetupDelays = SEED_DELAYS) -> Iterator[Plac
 
 
 def _serve(folder: str, delays: SetupDelays, pipe: Connection) -> None:
-    from services.demo.origin import DemoOrigin
+    from touchline_lab.demo_origin.server import DemoOrigin
 
     with DemoOrigin(folder, delays) as origin:
         pipe.send((origin.base_url, str(origin.ca_file)))

@@ -7,7 +7,7 @@ import re
 import time
 from typing import Any
 
-from benchmarks.job import Context, Job, Row
+from touchline_lab.benchmarks.job import Context, Job, Row
 
 SHORT_INTERVAL_S = 1.5
 """Touches of the origin when an hour's idle is played in seconds: below the port's time-out of 5 s."""
@@ -56,9 +56,9 @@ class Ours:
 
     def answer(self, pool: Any, url: str) -> Row:
         """One challenge on this pool, with the clock running."""
-        from services.contracts.challenge import Challenge
         from services.pipeline.runner import Runtime, run_challenge
         from services.timeline import Timeline
+        from services.wire.challenge import Challenge
 
         now = time.time()
         challenge = Challenge(
@@ -135,7 +135,7 @@ class OursDeadline(Ours):
 
 class _Blind:
     def predict(self, images: list[Any], box: Any) -> list[Any]:
-        from services.contracts.results import Detections
+        from services.results import Detections
 
         return [Detections.empty()] * len(images)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.clips import FRONT, LAST
-from benchmarks.linklab.links import LINKS
-from benchmarks.origins import DEMO_LINK
 from services.errors import SettingsError
+from touchline_lab.benchmarks.clips import FRONT, LAST
+from touchline_lab.benchmarks.linklab.links import LINKS
+from touchline_lab.benchmarks.origins import DEMO_LINK
 
 NETWORK, COMPUTE = "floor-network", "floor-compute"
 FEW = ("official", "ours-cold", "ours-warm")

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.origins import demo_place
-from benchmarks.system import Answered, System
-from services.capacity.arrivals import poisson
-from services.capacity.plan import percentiles
-from services.capacity.queue import simulate
-from services.demo.clip_store import stored_clip
-from services.demo.origin_delay import NO_DELAYS
-from services.demo.seeds import TEST_SEED
+from touchline_lab.benchmarks.origins import demo_place
+from touchline_lab.benchmarks.system import Answered, System
+from touchline_lab.capacity.arrivals import poisson
+from touchline_lab.capacity.plan import percentiles
+from touchline_lab.capacity.queue import simulate
+from touchline_lab.demo_origin.setup_delay import NO_DELAYS
+from touchline_lab.renderer.clip_store import stored_clip
+from touchline_lab.renderer.seeds import TEST_SEED
 
 WORKERS = 2
 BUSY = 0.7

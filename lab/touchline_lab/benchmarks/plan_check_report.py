@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.plan_check import WORKERS, PlanCheck
+from touchline_lab.benchmarks.plan_check import WORKERS, PlanCheck
 
 TABLE_WIDTH = 120
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from benchmarks.results import Condition
+from touchline_lab.benchmarks.results import Condition
 
 STAGES = {
     "first_frame_s": ("first frame", "#9aa5b1"),

@@ -1,4 +1,4 @@
-"""The benchmark's end of a way's process (`benchmarks.worker`)."""
+"""The benchmark's end of a way's process (`touchline_lab.benchmarks.worker`)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.job import Job, Row
-from benchmarks.origins import Place
-from services.cli.environment import child_environment
 from services.errors import StartFailed
+from services.processes.environment import child_environment
+from touchline_lab.benchmarks.job import Job, Row
+from touchline_lab.benchmarks.origins import Place
 
 ROOT = Path(__file__).parents[1]
 ENDING_S = 60.0
@@ -38,7 +38,9 @@ class WayProcess:
         self._log = log
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                place.inside([sys.executable, "-m", "benchmarks.worker", name, place.ca_file, device]),
+                place.inside(
+                    [sys.executable, "-m", "touchline_lab.benchmarks.worker", name, place.ca_file, device]
+                ),
                 cwd=ROOT,
                 # others' clients find the origin's authority by these
                 env=child_environment(

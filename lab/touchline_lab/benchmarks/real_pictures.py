@@ -1,7 +1,7 @@
 """The detector on a clip of your own, without labels: compared with a reference that sees more.
 
-    python -m benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --reference-size 1280
-    DETECTOR_MODEL=mine.pt python -m benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --json
+    python -m touchline_lab.benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --reference-size 1280
+    DETECTOR_MODEL=mine.pt python -m touchline_lab.benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --json
 
 The detector is the one that the settings name, at their size and confidence; its goalkeepers, players and
 referees are people here. The reference is any detection model with people in it (classes are mapped by name,
@@ -27,16 +27,16 @@ import av
 import cv2
 import numpy as np
 
-from benchmarks.agreement import BANDS, Boxes, agreement, off_pitch, steadiness, unmatched
 from services.challenges.gsr_kind import GsrKind
-from services.contracts.pitch import BALL
-from services.contracts.results import FrameResult
-from services.evaluation.looked import batches
 from services.inference.models import load_models
+from services.pitch import BALL
+from services.results import FrameResult
 from services.settings import Settings, load_settings
-from services.tracking.camera import PictureSize, fit_sample
+from services.tracking.camera.homography import PictureSize, fit_sample
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.source import MemorySource
+from touchline_lab.benchmarks.agreement import BANDS, Boxes, agreement, off_pitch, steadiness, unmatched
+from touchline_lab.evaluation.looked import batches
 
 DRAWN = 8
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.plot import svg
-from benchmarks.results import Condition, Results, spread
-from benchmarks.targets import answers_agree, check
+from touchline_lab.benchmarks.plot import svg
+from touchline_lab.benchmarks.results import Condition, Results, spread
+from touchline_lab.benchmarks.targets import answers_agree, check
 
 COLUMNS = {
     "first_frame_s": "first frame",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.job import Row
+from touchline_lab.benchmarks.job import Row
 
 
 @dataclass(frozen=True, slots=True)

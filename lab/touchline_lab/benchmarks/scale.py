@@ -15,15 +15,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.floors import cores
-from benchmarks.meter import cpu_seconds, peak_mb, reset_peak, resident_mb
-from benchmarks.origins import demo_place
-from benchmarks.scale_clips import lengthened, resized
-from benchmarks.scale_results import Point, ScaleResults
-from benchmarks.system import Answered, System
-from services.demo.clip_store import stored_clip
-from services.demo.origin_delay import NO_DELAYS
-from services.demo.seeds import DEMO_SEED, TEST_SEED
+from touchline_lab.benchmarks.floors import cores
+from touchline_lab.benchmarks.meter import cpu_seconds, peak_mb, reset_peak, resident_mb
+from touchline_lab.benchmarks.origins import demo_place
+from touchline_lab.benchmarks.scale_clips import lengthened, resized
+from touchline_lab.benchmarks.scale_results import Point, ScaleResults
+from touchline_lab.benchmarks.system import Answered, System
+from touchline_lab.demo_origin.setup_delay import NO_DELAYS
+from touchline_lab.renderer.clip_store import stored_clip
+from touchline_lab.renderer.seeds import DEMO_SEED, TEST_SEED
 
 Say = Callable[[str], None]
 SERIES = ("length", "size", "stride", "load")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from benchmarks.results import median
-from benchmarks.scale_results import Point, ScaleResults
+from touchline_lab.benchmarks.results import median
+from touchline_lab.benchmarks.scale_results import Point, ScaleResults
 
 METRICS = {
     "wall_s": ("answer, s", "#2f80c2"),

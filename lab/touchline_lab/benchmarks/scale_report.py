@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.results import median
-from benchmarks.scale_plot import svg
-from benchmarks.scale_results import ScaleResults, per_minute
+from touchline_lab.benchmarks.results import median
+from touchline_lab.benchmarks.scale_plot import svg
+from touchline_lab.benchmarks.scale_results import ScaleResults, per_minute
 
 TITLES = {
     "length": "Length of the clip",

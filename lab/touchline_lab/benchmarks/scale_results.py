@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.job import Row
-from benchmarks.results import median
+from touchline_lab.benchmarks.job import Row
+from touchline_lab.benchmarks.results import median
 
 
 @dataclass(frozen=True, slots=True)

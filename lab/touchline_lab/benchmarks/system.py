@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from benchmarks.meter import descendants, resident_mb
-from services.cli.embedded_valkey import EmbeddedValkey
-from services.cli.worker_part import WorkerPart
+from services.processes.embedded_valkey import EmbeddedValkey
+from services.processes.worker_part import WorkerPart
+from touchline_lab.benchmarks.meter import descendants, resident_mb
 
 START_TIMEOUT_S = 180.0
 

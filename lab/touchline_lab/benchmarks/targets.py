@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.results import Condition
+from touchline_lab.benchmarks.results import Condition
 
 OURS = "ours-warm"
 

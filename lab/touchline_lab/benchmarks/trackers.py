@@ -1,7 +1,7 @@
 """Our tracks beside those of a well-kept library, from the same detections: who keeps people's ids?
 
     pip install lap     # which ultralytics' trackers need (BSD-2-Clause)
-    python -m benchmarks.trackers [--scenes pan,crowd] [--set held-out]
+    python -m touchline_lab.benchmarks.trackers [--scenes pan,crowd] [--set held-out]
 
 Every scene of `touchline evaluate` is looked at once; each tracker gets the detections of every n-th frame.
 IDF1 is taken over those frames alone, since the library does not fill the others. ByteTrack and BoT-SORT run
@@ -20,18 +20,18 @@ from typing import Any
 import numpy as np
 
 from services.challenges.kinds import serve
-from services.cli.evaluate import SceneSet, chosen, rendered
-from services.contracts.pitch import BALL
-from services.contracts.results import FrameResult
-from services.evaluation.identity import FrameTracks, idf1
-from services.evaluation.run import Material
+from services.pitch import BALL
+from services.results import FrameResult
+from services.sampling.plan import FramePlan
 from services.settings import get_settings
-from services.tracking.camera import PictureSize
+from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import fill_clip
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Image, Letterbox
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
+from touchline_lab.cli.evaluate import SceneSet, chosen, rendered
+from touchline_lab.evaluation.identity import FrameTracks, idf1
+from touchline_lab.evaluation.run import Material
 
 STRIDES = (1, 3, 6, 10)
 LIBRARY = ("bytetrack", "botsort")
@@ -116,7 +116,7 @@ def compare(material: Material, models: Any, side: int) -> dict[tuple[str, int],
 
 def main(words: Sequence[str] | None = None) -> None:
     """Print one table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.trackers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m touchline_lab.benchmarks.trackers", description=__doc__)
     parser.add_argument("--scenes", default="all")
     parser.add_argument("--set", default="eleven", choices=[one.value for one in SceneSet])
     options = parser.parse_args(words)

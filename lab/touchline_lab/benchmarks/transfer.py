@@ -1,6 +1,6 @@
 """Ways of getting a video's bytes over a warm connection, beside each other, without decoding anything.
 
-python -m benchmarks.transfer --links r40,r200 --rounds 5
+python -m touchline_lab.benchmarks.transfer --links r40,r200 --rounds 5
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clips import FRONT, prepare
-from benchmarks.linklab.lab import Lab
-from benchmarks.linklab.links import LINKS
-from benchmarks.raw_h2 import RawH2
+from touchline_lab.benchmarks.clips import FRONT, prepare
+from touchline_lab.benchmarks.linklab.lab import Lab
+from touchline_lab.benchmarks.linklab.links import LINKS
+from touchline_lab.benchmarks.raw_h2 import RawH2
 
 HEAD_BYTES = 100_000
 """About an index and a first key frame."""
@@ -52,7 +52,7 @@ def _raw(url: str, ca_file: str, idle_s: float) -> Callable[[], list[float]]:
 
 
 def _ours(url: str, ca_file: str, idle_s: float, lines: int) -> Callable[[], list[float]]:
-    from services.cancel import CancelScope
+    from services.cancellation import CancelScope
     from services.deadline import Deadline
     from services.download.fetch import Download
     from services.download.pool import ConnectionPool
@@ -110,7 +110,7 @@ def main() -> None:
 def _measure(lab: Lab, link: str, rounds: int) -> dict[str, list[list[float]]]:
     idle_s = max(1.0, 4 * LINKS[link].rtt_ms / 1000)
     words = ["--rounds", str(rounds), "--inside", lab.url(FRONT), str(lab.ca_file), str(idle_s)]
-    command = lab.inside([sys.executable, "-m", "benchmarks.transfer", *words])
+    command = lab.inside([sys.executable, "-m", "touchline_lab.benchmarks.transfer", *words])
     found: Any = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return dict(found)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.job import Context, Job, Row
+from touchline_lab.benchmarks.job import Context, Job, Row
 
 Picture = Any
 """(height, width, 3) uint8, BGR, as cv2 gives it."""

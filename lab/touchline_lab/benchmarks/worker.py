@@ -1,6 +1,6 @@
 """One way in a process of its own, alive over the rounds: models are loaded once, CPU and memory are its own.
 
-    python -m benchmarks.worker WAY CA_FILE DEVICE
+    python -m touchline_lab.benchmarks.worker WAY CA_FILE DEVICE
 
 Reads a `Job` a line, writes a row a line (`{"error": ...}` where the way failed); ends when its input does.
 """
@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from benchmarks import celery_way, floors, our_ways, usual_ways
-from benchmarks.job import Context, Job, Row
-from benchmarks.meter import child_cpu_seconds, own_cpu_seconds, peak_mb, reset_peak
+from touchline_lab.benchmarks import celery_way, floors, our_ways, usual_ways
+from touchline_lab.benchmarks.job import Context, Job, Row
+from touchline_lab.benchmarks.meter import child_cpu_seconds, own_cpu_seconds, peak_mb, reset_peak
 
 
 class Way(Protocol):

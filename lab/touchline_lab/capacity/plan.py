@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.capacity.arrivals import Seconds, bursts, poisson
-from services.capacity.queue import Outcome, simulate
+from touchline_lab.capacity.arrivals import Seconds, bursts, poisson
+from touchline_lab.capacity.queue import Outcome, simulate
 
 PERCENTILES = (50, 90, 95, 99)
 

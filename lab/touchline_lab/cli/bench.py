@@ -48,19 +48,22 @@ def bench(
     """Ours beside the usual ways and the floors, on emulated links; leaves table, JSON and plot."""
     # a console script has its own folder in front of the path, not the one that it is called in
     sys.path.insert(0, str(Path.cwd()))
-    if importlib.util.find_spec("benchmarks") is None or importlib.util.find_spec("benchmarks.bench") is None:
+    if (
+        importlib.util.find_spec("benchmarks") is None
+        or importlib.util.find_spec("touchline_lab.benchmarks.bench") is None
+    ):
         complain(NO_CHECKOUT)
         raise typer.Exit(1)
     if check_plan:
-        found = importlib.import_module("benchmarks.plan_check").run_check(
+        found = importlib.import_module("touchline_lab.benchmarks.plan_check").run_check(
             device, _environment(change or [], profile), say, quick=quick
         )
-        importlib.import_module("benchmarks.plan_check_report").report(found, out)
+        importlib.import_module("touchline_lab.benchmarks.plan_check_report").report(found, out)
         return
     if scale:
         _scale(_words(series), rounds, device, _environment(change or [], profile), quick, out)
         return
-    plan = importlib.import_module("benchmarks.plan")
+    plan = importlib.import_module("touchline_lab.benchmarks.plan")
     options = plan.Options(
         links=_words(links)[:1] if quick else _words(links),
         congestion=_words(cc)[:1] if quick else _words(cc),
@@ -72,8 +75,8 @@ def bench(
         ways=_words(ways),
         out=out,
     )
-    results = importlib.import_module("benchmarks.bench").run_bench(options, say)
-    importlib.import_module("benchmarks.report").report(results, out)
+    results = importlib.import_module("touchline_lab.benchmarks.bench").run_bench(options, say)
+    importlib.import_module("touchline_lab.benchmarks.report").report(results, out)
 
 
 def _scale(
@@ -81,7 +84,7 @@ def _scale(
 ) -> None:
     from services.errors import SettingsError
 
-    module = importlib.import_module("benchmarks.scale")
+    module = importlib.import_module("touchline_lab.benchmarks.scale")
     unknown = [name for name in series if name not in module.SERIES]
     if unknown:
         raise SettingsError(f"--series: no {unknown[0]!r}; {', '.join(module.SERIES)}")
@@ -89,7 +92,9 @@ def _scale(
         options = module.ScaleOptions.quick(device, env, series)
     else:
         options = module.ScaleOptions(series=series, rounds=rounds, device=device, env=env)
-    importlib.import_module("benchmarks.scale_report").report(module.run_scale(options, say), out)
+    importlib.import_module("touchline_lab.benchmarks.scale_report").report(
+        module.run_scale(options, say), out
+    )
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -104,7 +109,7 @@ def _environment(changes: list[str], profile: str | None) -> dict[str, str]:
     """
     from services.errors import SettingsError
     from services.settings import Settings
-    from services.settings_words import variable_name
+    from services.settings.messages import variable_name
 
     known = {variable_name(field) for field in Settings.model_fields}
     pairs = [*changes, *([f"PROFILE={profile}"] if profile else [])]

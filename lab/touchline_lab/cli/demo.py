@@ -13,10 +13,10 @@ import typer
 from services.cli.console import Progressing, say, stdout
 
 if TYPE_CHECKING:
-    from services.cli.demo_checks import Check
-    from services.cli.demo_run import DemoResult
-    from services.demo.clip_store import StoredClip
-    from services.demo.scoring import Score
+    from touchline_lab.demo.checks import Check
+    from touchline_lab.demo.run import DemoResult
+    from touchline_lab.evaluation.scoring import Score
+    from touchline_lab.renderer.clip_store import StoredClip
 
 OVERLAY_FRAMES = 200
 
@@ -38,9 +38,9 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Render a clip, serve it over TLS and HTTP/2, and answer it twice: cold and warm."""
-    from services.cli.demo_checks import checks, goals, score
-    from services.cli.demo_run import run_demo, save
     from services.settings import get_settings
+    from touchline_lab.demo.checks import checks, goals, score
+    from touchline_lab.demo.run import run_demo, save
 
     # like Ctrl-C, so that all parts are stopped on the way out
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -58,15 +58,15 @@ def demo(
 
 
 def _clip(cache: Path, seconds: float) -> StoredClip:
-    from services.demo.clip_store import stored_clip
-    from services.demo.seeds import DEMO_SEED
+    from touchline_lab.renderer.clip_store import stored_clip
+    from touchline_lab.renderer.seeds import DEMO_SEED
 
     with Progressing("rendering the clip (once)") as progress:
         return stored_clip(cache, DEMO_SEED, seconds, progress=progress)
 
 
 def _draw(result: DemoResult, out: Path) -> list[Path]:
-    from services.demo.draw import write_overlay
+    from touchline_lab.evaluation.drawing import write_overlay
 
     video, picture = out / "overlay.mp4", out / "overlay.jpg"
     frames = {frame.frame_number: frame for frame in result.warm.response().frames}
@@ -94,7 +94,7 @@ def _summary(
 def _print(
     result: DemoResult, held: list[Check], reached: list[Check], found: Score, files: list[Path]
 ) -> None:
-    from services.cli.demo_tables import accuracy_table, checks_table, times_table
+    from touchline_lab.demo.tables import accuracy_table, checks_table, times_table
 
     console = stdout()
     for table in (times_table(result), accuracy_table(found), checks_table(held, reached)):

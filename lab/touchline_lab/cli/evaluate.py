@@ -14,8 +14,8 @@ import typer
 from services.cli.console import Progressing, say, stdout, waiting
 
 if TYPE_CHECKING:
-    from services.demo.looks import Look
-    from services.evaluation.run import Evaluation, Material
+    from touchline_lab.evaluation.run import Evaluation, Material
+    from touchline_lab.renderer.looks import Look
 
 WIDE = 130
 """Columns that the table needs."""
@@ -57,11 +57,11 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Measure answers against exact ground truth: boxes, identities, keypoints and score, against time."""
-    from services.evaluation.report import save
-    from services.evaluation.run import evaluate as run
-    from services.evaluation.run import targets
     from services.inference.models import load_models
     from services.settings import get_settings
+    from touchline_lab.evaluation.report import save
+    from touchline_lab.evaluation.run import evaluate as run
+    from touchline_lab.evaluation.run import targets
 
     if (clip is None) != (truth is None):
         raise typer.BadParameter("a clip and its --truth go together")
@@ -109,8 +109,8 @@ def chosen(names: str, seconds: float | None, scene_set: SceneSet = SceneSet.ELE
     Raises:
         typer.BadParameter: There is no scene of that name.
     """
-    from services.demo.held_out import HELD_OUT
-    from services.demo.looks import SCENES, short
+    from touchline_lab.renderer.held_out import HELD_OUT
+    from touchline_lab.renderer.looks import SCENES, short
 
     known = {look.name: look for look in (SCENES if scene_set is SceneSet.ELEVEN else HELD_OUT)}
     wanted = list(known) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
@@ -128,9 +128,9 @@ def own_material(clip: Path, truth: Path) -> Material:
     """
     import msgspec
 
-    from services.demo.clip import GroundTruth
-    from services.demo.scene_clip import SceneTruth
-    from services.evaluation.run import Material
+    from touchline_lab.evaluation.run import Material
+    from touchline_lab.renderer.clip import GroundTruth
+    from touchline_lab.renderer.scene_clip import SceneTruth
 
     data = truth.read_bytes()
     try:
@@ -146,8 +146,8 @@ def own_material(clip: Path, truth: Path) -> Material:
 
 def rendered(looks: list[Look], cache: Path) -> Iterator[Material]:
     """The clips of rendered scenes, one at a time."""
-    from services.demo.scene_clip import stored_scene
-    from services.evaluation.run import Material
+    from touchline_lab.evaluation.run import Material
+    from touchline_lab.renderer.scene_clip import stored_scene
 
     for look in looks:
         with Progressing(f"rendering {look.name} (once)") as progress:
@@ -158,8 +158,8 @@ def rendered(looks: list[Look], cache: Path) -> Iterator[Material]:
 def _print(found: Evaluation, budgets: list[float]) -> None:
     from rich.table import Table
 
-    from services.evaluation.report import COLUMNS, budget_cells, cells, markdown
-    from services.evaluation.run import summary, targets
+    from touchline_lab.evaluation.report import COLUMNS, budget_cells, cells, markdown
+    from touchline_lab.evaluation.run import summary, targets
 
     console = stdout()
     if console.width < WIDE:  # a squeezed table is worse than none

@@ -14,7 +14,7 @@ from services.cli.console import say, stdout
 from services.errors import SettingsError
 
 if TYPE_CHECKING:
-    from services.capacity.plan import Demand, Outlook
+    from touchline_lab.capacity.plan import Demand, Outlook
 
 TABLE_WIDTH = 130
 FEW = 20
@@ -43,8 +43,8 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """Simulate a queue with measured service times; exit code 1 when the workers tried are too few."""
-    from services.capacity.measured import read_file, read_times
-    from services.capacity.plan import Demand, enough, outlooks
+    from touchline_lab.capacity.measured import read_file, read_times
+    from touchline_lab.capacity.plan import Demand, enough, outlooks
 
     if (service is None) == (source is None):
         raise SettingsError("the time of one answer: give either --service or --from")

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from services.cli.demo_run import DemoResult, Run
 from services.cli.timeline_table import stage_seconds
-from services.contracts.gsr import KEYPOINTS_PER_FRAME
-from services.demo.scoring import Score, score_answer
+from services.wire.gsr import KEYPOINTS_PER_FRAME
+from touchline_lab.demo.run import DemoResult, Run
+from touchline_lab.evaluation.scoring import Score, score_answer
 
 CLOCK_NOISE_S = 0.1
 """What a busy machine may add to the warm challenge's waiting for its first byte."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.console import waiting
-from services.cli.embedded_valkey import EmbeddedValkey
-from services.cli.worker_part import WorkerPart
-from services.contracts.gsr import GsrResponse, decode_response
-from services.contracts.reply import Answer
-from services.demo.clip_store import StoredClip
-from services.demo.origin import SEED_DELAYS, DemoOrigin, SetupDelays
+from services.processes.embedded_valkey import EmbeddedValkey
+from services.processes.worker_part import WorkerPart
+from services.wire.gsr import GsrResponse, decode_response
+from services.wire.reply import Answer
+from touchline_lab.demo_origin.server import SEED_DELAYS, DemoOrigin, SetupDelays
+from touchline_lab.renderer.clip_store import StoredClip
 
 DELAYS = SEED_DELAYS
 

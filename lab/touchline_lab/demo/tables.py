@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from services.cli.demo_checks import Check
-from services.cli.demo_run import DemoResult
 from services.cli.timeline_table import timeline_table
-from services.demo.scoring import Score
+from touchline_lab.demo.checks import Check
+from touchline_lab.demo.run import DemoResult
+from touchline_lab.evaluation.scoring import Score
 
 
 def times_table(result: DemoResult) -> Table:

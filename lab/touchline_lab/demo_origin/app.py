@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from services.demo.origin_faults import NO_FAULT, Fault, fault_from_query
-from services.demo.origin_log import OriginLog, OriginRequest
+from touchline_lab.demo_origin.faults import NO_FAULT, Fault, fault_from_query
+from touchline_lab.demo_origin.log import OriginLog, OriginRequest
 
 CHUNK = 64 * 1024
 CONTENT_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".html": "text/html"}

@@ -22,10 +22,10 @@ import trustme
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from services.demo.origin_app import FolderApp
-from services.demo.origin_delay import NO_DELAYS, SEED_DELAYS, DelayRelay, SetupDelays
-from services.demo.origin_faults import Fault
-from services.demo.origin_log import OriginLog, OriginRequest, OriginStats
+from touchline_lab.demo_origin.app import FolderApp
+from touchline_lab.demo_origin.faults import Fault
+from touchline_lab.demo_origin.log import OriginLog, OriginRequest, OriginStats
+from touchline_lab.demo_origin.setup_delay import NO_DELAYS, SEED_DELAYS, DelayRelay, SetupDelays
 
 __all__ = [
     "NO_DELAYS",

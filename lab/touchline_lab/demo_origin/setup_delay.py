@@ -8,7 +8,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from services.demo.origin_log import OriginLog
+from touchline_lab.demo_origin.log import OriginLog
 
 READ = 256 * 1024
 GOODBYE_S = 0.05

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.contracts.private_track import ACTIONS, FPS, Action
+from services.wire.private_track import ACTIONS, FPS, Action
 
 __all__ = ["ActionScore", "action_score"]
 

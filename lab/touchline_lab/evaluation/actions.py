@@ -11,17 +11,17 @@ import numpy as np
 
 from services.challenges.soccer_play import play_of
 from services.challenges.soccer_rules import actions
-from services.contracts.private_track import FPS, Action
-from services.contracts.results import Detections, FrameResult, Keypoints
-from services.demo.passing import PassingScene
-from services.demo.scene import Rendered
-from services.evaluation.action_score import ActionScore, action_score
 from services.inference.plugged import LoadedPredictor
-from services.tracking.ball_search import BallSearch
-from services.tracking.camera import PictureSize
+from services.results import Detections, FrameResult, Keypoints
+from services.sampling.plan import FramePlan
+from services.tracking.ball.search import BallSearch
+from services.tracking.camera.homography import PictureSize
 from services.video.look import look_at
 from services.video.picture import Frame, Letterbox, to_network
-from services.video.plan import FramePlan
+from services.wire.private_track import FPS, Action
+from touchline_lab.evaluation.action_score import ActionScore, action_score
+from touchline_lab.renderer.passing import PassingScene
+from touchline_lab.renderer.scene import Rendered
 
 __all__ = ["Watched", "score", "watch"]
 

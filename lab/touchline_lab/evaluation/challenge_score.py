@@ -22,10 +22,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.pitch import BALL, KEYPOINT_COUNT
-from services.demo.clip import FrameTruth, GroundTruth
-from services.demo.scoring import score_answer
-from services.evaluation.pitch_error import LEAST_POINTS
+from services.pitch import BALL, KEYPOINT_COUNT
+from touchline_lab.evaluation.pitch_error import LEAST_POINTS
+from touchline_lab.evaluation.scoring import score_answer
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
 __all__ = ["ChallengeScore", "challenge_score", "speed_score"]
 

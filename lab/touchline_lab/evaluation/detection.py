@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.demo.scoring import overlaps
+from touchline_lab.evaluation.scoring import overlaps
 
 __all__ = ["Scored", "average_precision", "class_ap50"]
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.gsr import GsrFrame
-from services.contracts.pitch import CLASS_NAMES, SEGMENTS
+from services.pitch import CLASS_NAMES, SEGMENTS
+from services.wire.gsr import GsrFrame
 
 __all__ = ["draw_frame", "write_overlay"]
 

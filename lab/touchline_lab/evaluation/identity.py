@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from services.demo.scoring import overlaps
+from touchline_lab.evaluation.scoring import overlaps
 
 __all__ = ["FrameTracks", "Hota", "hota", "idf1"]
 

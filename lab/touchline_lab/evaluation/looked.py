@@ -15,13 +15,13 @@ import msgspec
 
 from services.challenges.gsr_kind import GsrKind
 from services.challenges.kind import Predictor
-from services.contracts.challenge import Challenge
-from services.contracts.results import FrameResult
+from services.results import FrameResult
+from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
+from services.wire.challenge import Challenge
 
 __all__ = ["Given", "Looked", "batches", "give", "look_at", "walk"]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from services.contracts.pitch import BALL, CLASS_NAMES, KEYPOINT_COUNT
-from services.contracts.results import FrameResult
-from services.demo.clip import GroundTruth
-from services.demo.scoring import BoxScore, score_answer
-from services.evaluation.challenge_score import challenge_score
-from services.evaluation.detection import Scored, class_ap50
-from services.evaluation.identity import FrameTracks, hota, idf1
-from services.evaluation.pitch_error import keypoint_errors, reprojection_error
+from services.pitch import BALL, CLASS_NAMES, KEYPOINT_COUNT
+from services.results import FrameResult
+from touchline_lab.evaluation.challenge_score import challenge_score
+from touchline_lab.evaluation.detection import Scored, class_ap50
+from touchline_lab.evaluation.identity import FrameTracks, hota, idf1
+from touchline_lab.evaluation.pitch_error import keypoint_errors, reprojection_error
+from touchline_lab.evaluation.scoring import BoxScore, score_answer
+from touchline_lab.renderer.clip import GroundTruth
 
 __all__ = ["Measures", "f1", "measure", "raw_ap50"]
 

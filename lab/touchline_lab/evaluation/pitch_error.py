@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.pitch import LENGTH_CM, VERTICES_CM, WIDTH_CM
+from services.pitch import LENGTH_CM, VERTICES_CM, WIDTH_CM
 
 __all__ = ["keypoint_errors", "reprojection_error"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from services.evaluation.plot import Point, curves
-from services.evaluation.run import Evaluation, Row, fits, summary, targets
+from touchline_lab.evaluation.plot import Point, curves
+from touchline_lab.evaluation.run import Evaluation, Row, fits, summary, targets
 
 __all__ = ["COLUMNS", "budget_cells", "cells", "markdown", "picture", "save"]
 

@@ -9,14 +9,14 @@ from statistics import fmean, median
 from typing import Any, Final, Protocol
 
 from services.challenges.kind import Predictor
-from services.contracts.gsr import frames_part
-from services.contracts.results import FrameResult
-from services.demo.clip import GroundTruth
 from services.errors import TouchlineError
-from services.evaluation.looked import Looked, give, look_at, walk
-from services.evaluation.measure import Measures, measure, raw_ap50
-from services.evaluation.truthful import Truthful
+from services.results import FrameResult
 from services.settings import Settings
+from services.wire.gsr import frames_part
+from touchline_lab.evaluation.looked import Looked, give, look_at, walk
+from touchline_lab.evaluation.measure import Measures, measure, raw_ap50
+from touchline_lab.evaluation.truthful import Truthful
+from touchline_lab.renderer.clip import GroundTruth
 
 __all__ = ["Evaluation", "Material", "Row", "Target", "evaluate", "fits", "summary", "targets"]
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from services.contracts.pitch import CLASS_NAMES, KEYPOINT_COUNT, PEOPLE
-from services.demo.clip import FrameTruth, GroundTruth
+from services.pitch import CLASS_NAMES, KEYPOINT_COUNT, PEOPLE
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
 __all__ = ["BoxScore", "KeypointScore", "Score", "overlaps", "score_answer"]
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.pitch import BALL
-from services.contracts.results import Detections, FrameResult, Keypoints, Look
-from services.demo.clip import GroundTruth
+from services.pitch import BALL
+from services.results import Detections, FrameResult, Keypoints, Look
 from services.video.picture import Frame, Letterbox
 from services.video.thumbnail import thumbnail
+from touchline_lab.renderer.clip import GroundTruth
 
 __all__ = ["Truthful"]
 

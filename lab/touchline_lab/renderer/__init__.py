@@ -1,1 +1,1 @@
-"""Rendered football clips with exact ground truth: for demonstrations, tests and training."""
+"""Rendered football clips with exact ground truth: for demonstrations, tests and touchline_lab.training."""

@@ -1,6 +1,6 @@
 """A football clip as an MP4 file together with what is exactly true in every frame.
 
-    python -m services.demo.clip OUT.mp4 --seed 2031 --seconds 30 [--faststart]
+    python -m touchline_lab.renderer.clip OUT.mp4 --seed 2031 --seconds 30 [--faststart]
 
 writes OUT.mp4 and OUT.json. The same seed gives the same bytes on the same machine, whatever the number of
 processes.
@@ -23,8 +23,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from services.demo.scene import Box, Scene
-from services.demo.seeds import DEMO_SEED, TEST_SEED
+from touchline_lab.renderer.scene import Box, Scene
+from touchline_lab.renderer.seeds import DEMO_SEED, TEST_SEED
 
 __all__ = ["DEMO_SEED", "TEST_SEED", "FrameTruth", "GroundTruth", "render_clip"]
 
@@ -184,7 +184,7 @@ def _report(done: int, total: int) -> None:
 def main() -> None:
     """Render a clip from the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m services.demo.clip", description=(__doc__ or "").split("\n")[0]
+        prog="python -m touchline_lab.renderer.clip", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("out", type=Path, help="the .mp4 file to write; the truth goes beside it as .json")
     parser.add_argument("--seed", type=int, default=DEMO_SEED)

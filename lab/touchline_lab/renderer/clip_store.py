@@ -11,9 +11,9 @@ from typing import Final
 
 import av
 
-from services.contracts import pitch
-from services.demo import camera, clip, figures, match, scene, stadium
-from services.demo.clip import GroundTruth, render_clip
+from services import pitch
+from touchline_lab.renderer import camera, clip, figures, match, scene, stadium
+from touchline_lab.renderer.clip import GroundTruth, render_clip
 
 __all__ = ["StoredClip", "renderer_key", "stored_clip"]
 

@@ -1,4 +1,4 @@
-"""Scenes that nothing was tuned on, which tell whether the eleven of `services.demo.looks` flatter.
+"""Scenes that nothing was tuned on, which tell whether the eleven of `touchline_lab.renderer.looks` flatter.
 
 Their matches, kits, light, grass and camera are neither those of any match in the training nor those of the
 eleven. Whoever changes a constant because of a number that these give has to put others in their place.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.demo.looks import Look
-from services.demo.seeds import HELD_OUT_SEEDS
+from touchline_lab.renderer.looks import Look
+from touchline_lab.renderer.seeds import HELD_OUT_SEEDS
 
 __all__ = ["HELD_OUT"]
 

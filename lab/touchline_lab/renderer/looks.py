@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from services.demo.seeds import EVALUATION_SEEDS
+from touchline_lab.renderer.seeds import EVALUATION_SEEDS
 
 __all__ = ["SCENES", "Look", "short"]
 

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts import pitch
-from services.demo.camera import Camera, FloatArray
+from services import pitch
+from touchline_lab.renderer.camera import Camera, FloatArray
 
 __all__ = ["BALL_RADIUS", "LENGTH", "LIFE_SIZE", "WIDTH", "Match"]
 

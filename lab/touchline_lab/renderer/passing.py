@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from services.contracts import pitch
-from services.contracts.private_track import Action
-from services.demo.camera import FloatArray
-from services.demo.match import BALL_RADIUS, LENGTH, WIDTH, Match
-from services.demo.scene import Scene
+from services import pitch
+from services.wire.private_track import Action
+from touchline_lab.renderer.camera import FloatArray
+from touchline_lab.renderer.match import BALL_RADIUS, LENGTH, WIDTH, Match
+from touchline_lab.renderer.scene import Scene
 
 __all__ = ["PassingMatch", "PassingScene"]
 

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts import pitch
-from services.demo.camera import Camera, FloatArray
-from services.demo.figures import Colour, Figure, Image, Kit, Layers, Pose, draw_ball, draw_figure
-from services.demo.match import BALL_RADIUS, LIFE_SIZE, Match
-from services.demo.stadium import Stadium
+from services import pitch
+from touchline_lab.renderer.camera import Camera, FloatArray
+from touchline_lab.renderer.figures import Colour, Figure, Image, Kit, Layers, Pose, draw_ball, draw_figure
+from touchline_lab.renderer.match import BALL_RADIUS, LIFE_SIZE, Match
+from touchline_lab.renderer.stadium import Stadium
 
 __all__ = ["Box", "Rendered", "Scene"]
 

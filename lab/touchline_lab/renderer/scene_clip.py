@@ -16,11 +16,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from services.demo import variants, weather
-from services.demo.clip import FrameTruth, GroundTruth
-from services.demo.clip_store import renderer_key
-from services.demo.looks import Look
-from services.demo.variants import VariantScene
+from touchline_lab.renderer import variants, weather
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
+from touchline_lab.renderer.clip_store import renderer_key
+from touchline_lab.renderer.looks import Look
+from touchline_lab.renderer.variants import VariantScene
 
 __all__ = ["SceneTruth", "render_scene", "shot_starts", "stored_scene"]
 

@@ -7,10 +7,10 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.contracts import pitch
-from services.demo.camera import Camera, FloatArray
-from services.demo.figures import Colour, Image
-from services.demo.match import LENGTH, WIDTH
+from services import pitch
+from touchline_lab.renderer.camera import Camera, FloatArray
+from touchline_lab.renderer.figures import Colour, Image
+from touchline_lab.renderer.match import LENGTH, WIDTH
 
 __all__ = ["Stadium"]
 

@@ -11,13 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from services.contracts import pitch
-from services.demo.camera import Camera, FloatArray
-from services.demo.figures import Colour, Figure, Kit, Layers
-from services.demo.looks import Look
-from services.demo.match import LENGTH, WIDTH, Match
-from services.demo.scene import Box, Rendered, Scene
-from services.demo.weather import apply_weather
+from services import pitch
+from touchline_lab.renderer.camera import Camera, FloatArray
+from touchline_lab.renderer.figures import Colour, Figure, Kit, Layers
+from touchline_lab.renderer.looks import Look
+from touchline_lab.renderer.match import LENGTH, WIDTH, Match
+from touchline_lab.renderer.scene import Box, Rendered, Scene
+from touchline_lab.renderer.weather import apply_weather
 
 __all__ = ["UNSEEN_KITS", "VariantMatch", "VariantScene"]
 
@@ -42,7 +42,7 @@ UNSEEN_KITS: Final[dict[str, tuple[tuple[Colour, Colour], ...]]] = {
 }
 """Shirt and shorts of home, away, both goalkeepers and the referee, by the name of the wardrobe.
 
-Far from every colour of the same role in an ordinary scene, and kept from the training (`training.looks`)."""
+Far from every colour of the same role in an ordinary scene, and kept from the training (`touchline_lab.training.looks`)."""
 
 
 class VariantMatch(Match):

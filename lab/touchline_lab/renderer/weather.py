@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.demo.figures import Image
+from touchline_lab.renderer.figures import Image
 
 __all__ = ["apply_weather"]
 

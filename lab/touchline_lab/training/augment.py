@@ -10,9 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from services.contracts.pitch import BALL, FLIP_INDEX, GOALKEEPER
-from training.light import change_light
-from training.models import INPUT_SIZE, KEYPOINT_BOX, PICTURE_SIZE, Float32, letterbox, to_tensor
+from services.pitch import BALL, FLIP_INDEX, GOALKEEPER
+from touchline_lab.training.light import change_light
+from touchline_lab.training.models import (
+    INPUT_SIZE,
+    KEYPOINT_BOX,
+    PICTURE_SIZE,
+    Float32,
+    letterbox,
+    to_tensor,
+)
 
 __all__ = ["Frames", "batch"]
 
@@ -22,7 +29,7 @@ _LEAST_VISIBLE = 0.4  # share of a person's box that a cut must leave
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Stored frames of one shard; see `training.render_dataset` for the arrays."""
+    """Stored frames of one shard; see `touchline_lab.training.render_dataset` for the arrays."""
 
     images: npt.NDArray[np.uint8]
     boxes: Float32

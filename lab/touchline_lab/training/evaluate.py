@@ -1,7 +1,7 @@
 """Measure both models on a rendered clip, decoded from its H.264, without the rest of the system.
 
-python -m services.demo.clip clip.mp4 --seed 3000 --seconds 30
-python -m training.evaluate clip.mp4 --every 6
+python -m touchline_lab.renderer.clip clip.mp4 --seed 3000 --seconds 30
+python -m touchline_lab.training.evaluate clip.mp4 --every 6
 """
 
 from __future__ import annotations
@@ -22,10 +22,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from services.contracts.pitch import CLASS_NAMES, VERTICES_CM
-from services.demo.clip import GroundTruth
-from services.demo.scoring import score_answer
-from training.models import Float32, Objects, decode_keypoints, decode_objects, letterbox, load, to_tensor
+from services.pitch import CLASS_NAMES, VERTICES_CM
+from touchline_lab.evaluation.scoring import score_answer
+from touchline_lab.renderer.clip import GroundTruth
+from touchline_lab.training.models import (
+    Float32,
+    Objects,
+    decode_keypoints,
+    decode_objects,
+    letterbox,
+    load,
+    to_tensor,
+)
 
 WEIGHTS = Path(__file__).parents[1] / "services" / "inference" / "weights"
 BATCH = 16

@@ -4,7 +4,7 @@ A quarter of the scenes leave the pitch as it looks: ground of any colour, seen 
 everybody is dressed for themselves and therefore a player. They are what the detector knows of people who
 play no match.
 
-Weather and light are left to `training.augment`, which draws them anew for every sample.
+Weather and light are left to `touchline_lab.training.augment`, which draws them anew for every sample.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.contracts import pitch
-from services.demo.camera import Camera
-from services.demo.figures import Colour, Figure, Kit, Layers, draw_ball
-from services.demo.match import BALL_RADIUS, LENGTH, WIDTH
-from services.demo.scene import Box, Scene
-from services.demo.variants import UNSEEN_KITS
+from services import pitch
+from touchline_lab.renderer.camera import Camera
+from touchline_lab.renderer.figures import Colour, Figure, Kit, Layers, draw_ball
+from touchline_lab.renderer.match import BALL_RADIUS, LENGTH, WIDTH
+from touchline_lab.renderer.scene import Box, Scene
+from touchline_lab.renderer.variants import UNSEEN_KITS
 
 __all__ = ["VariedScene", "draw_kits", "draw_street_clothes", "hue_and_saturation"]
 
@@ -47,7 +47,7 @@ def hue_and_saturation(colour: Colour) -> tuple[float, float, float]:
 
 
 def _reserved(colour: Colour, class_id: int) -> bool:
-    """Whether a shirt is close to what `services.demo.variants` keeps for the evaluation of unseen kits.
+    """Whether a shirt is close to what `touchline_lab.renderer.variants` keeps for the evaluation of unseen kits.
 
     Green and pale cream teams, goalkeepers in black or grey, referees in yellow.
     """

@@ -15,7 +15,7 @@ from torchvision.ops import batched_nms  # type: ignore[import-untyped]
 from ultralytics.cfg import get_cfg
 from ultralytics.nn.tasks import DetectionModel
 
-from services.contracts.pitch import CLASS_NAMES, KEYPOINT_COUNT
+from services.pitch import CLASS_NAMES, KEYPOINT_COUNT
 
 __all__ = [
     "INPUT_SIZE",

@@ -1,7 +1,7 @@
 """Make the OpenVINO files of the bundled models: 8 bits, calibrated on rendered pictures.
 
-    python -m training.quantize            # both bundled models, in place
-    python -m training.quantize MODEL.pt --out MODEL.int8.xml
+    python -m touchline_lab.training.quantize            # both bundled models, in place
+    python -m touchline_lab.training.quantize MODEL.pt --out MODEL.int8.xml
 
 Needs `nncf` besides what the project needs (Apache-2.0; `pip install nncf`). The result depends on
 the weights, the scenes below and the versions of OpenVINO and NNCF.
@@ -19,15 +19,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from services.demo.scene import Scene
-from services.demo.seeds import TRAINING_SEEDS
 from services.inference.engine_cache import sha256_of
 from services.inference.openvino_backend import FACTS
 from services.inference.registry import WEIGHTS, bundled_models
 from services.inference.runtimes import QUANTISED
-from training.light import change_light
-from training.looks import VariedScene
-from training.models import INPUT_SIZE, Float32, letterbox
+from touchline_lab.renderer.scene import Scene
+from touchline_lab.renderer.seeds import TRAINING_SEEDS
+from touchline_lab.training.light import change_light
+from touchline_lab.training.looks import VariedScene
+from touchline_lab.training.models import INPUT_SIZE, Float32, letterbox
 
 SCENES = 40
 SEEDS = range(TRAINING_SEEDS[-1] - SCENES, TRAINING_SEEDS[-1])

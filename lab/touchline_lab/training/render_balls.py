@@ -3,7 +3,7 @@
 A few pictures of one scene follow each other and go through the encoder that rendered clips go through, so
 that the network learns what is left of a moving ball behind it.
 
-    python -m training.render_balls DATA --split train --scenes 500
+    python -m touchline_lab.training.render_balls DATA --split train --scenes 500
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts import pitch
-from services.demo.scene import Rendered, Scene
-from services.demo.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+from services import pitch
 from services.video.look import look_at
-from training.light import change_light
-from training.looks import VariedScene
+from touchline_lab.renderer.scene import Rendered, Scene
+from touchline_lab.renderer.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+from touchline_lab.training.light import change_light
+from touchline_lab.training.looks import VariedScene
 
 FRAMES_A_SCENE = 12
 SHARD_SCENES = 20

@@ -1,9 +1,9 @@
 """Render training pictures: shards of small frames with their boxes and keypoints.
 
-Scenes are taken from the seed ranges of `services.demo.seeds`; a few frames each, spread in time. Shards are
+Scenes are taken from the seed ranges of `touchline_lab.renderer.seeds`; a few frames each, spread in time. Shards are
 complete files that appear atomically, so that a training may start with the first and pick up later ones.
 
-    python -m training.render_dataset DATA --split train --frames 6000
+    python -m touchline_lab.training.render_dataset DATA --split train --frames 6000
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from services.demo.scene import Scene
-from services.demo.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
-from training.looks import VariedScene
+from touchline_lab.renderer.scene import Scene
+from touchline_lab.renderer.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
+from touchline_lab.training.looks import VariedScene
 
 STORED_SIZE = (640, 360)
 FRAMES_A_SCENE = 5
@@ -30,7 +30,7 @@ def render_shard(seeds: range, path: Path, varied: bool = False) -> None:
 
     Args:
         seeds: Which scenes.
-        varied: Whether looks change as `training.looks` says.
+        varied: Whether looks change as `touchline_lab.training.looks` says.
         path: Where to write ``images.npy`` (N, 360, 640, 3; BGR), ``boxes.npy`` (N, 32, 5; class and corners
             in fractions of the picture, class -1 for none) and ``keypoints.npy`` (N, 32, 2; fractions of the
             picture, zeros for those outside it).

@@ -1,6 +1,6 @@
 """Train the ball network on rendered looks, and write what the workers load.
 
-    python -m training.train_ball DATA touchline-ball --minutes 20
+    python -m touchline_lab.training.train_ball DATA touchline-ball --minutes 20
 
 writes touchline-ball.npz (torch) and touchline-ball.xml with its .bin (OpenVINO).
 """

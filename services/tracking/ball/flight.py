@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.tracking.curve import Knots
+from services.tracking.interpolation.curve import Knots
 
 Matrix = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -9,8 +9,8 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.results import Detections, FrameResult, Look
-from services.tracking.ball import ball_table
+from services.results import Detections, FrameResult, Look
+from services.tracking.ball.trajectory import ball_table
 from services.tracking.track import BALL
 from services.video.thumbnail import thumbnail
 

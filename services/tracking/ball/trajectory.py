@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.results import Detections, FrameResult
+from services.results import Detections, FrameResult
 from services.tracking.track import BALL, Track
 
 REACH: Final = 0.25

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.pitch import VERTICES_CM
-from services.contracts.results import FrameResult, Keypoints
+from services.pitch import VERTICES_CM
+from services.results import FrameResult, Keypoints
 
 Matrix = npt.NDArray[np.float64]
 

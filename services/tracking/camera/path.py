@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.results import FrameResult
-from services.tracking.camera import METRES, RANSAC_PX, Matrix, PictureSize, cameras
-from services.tracking.curve import Knots
-from services.tracking.pinhole import Reading, Stand, find_stand, read_off, refine
+from services.results import FrameResult
+from services.tracking.camera.homography import METRES, RANSAC_PX, Matrix, PictureSize, cameras
+from services.tracking.camera.pinhole import Reading, Stand, find_stand, read_off, refine
+from services.tracking.interpolation.curve import Knots
 
 LEAST_POINTS = 3
 """Keypoints that tell pan, tilt and zoom once the place is known."""

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.tracking.camera import Matrix, PictureSize
-from services.tracking.curve import Knots
-from services.tracking.flight import Flight
+from services.tracking.ball.flight import Flight
+from services.tracking.camera.homography import Matrix, PictureSize
+from services.tracking.interpolation.curve import Knots
 from services.tracking.track import BALL, Track
 
 EDGE = 2.0

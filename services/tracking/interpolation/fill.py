@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.contracts.gsr import KEYPOINTS_PER_FRAME
-from services.contracts.results import FrameResult
-from services.tracking.boxes import BoxCurves, cut_off, shown
-from services.tracking.camera import Matrix, PictureSize, visible_keypoints
-from services.tracking.camera_path import camera_path
+from services.results import FrameResult
+from services.tracking.camera.homography import Matrix, PictureSize, visible_keypoints
+from services.tracking.camera.path import camera_path
+from services.tracking.interpolation.boxes import BoxCurves, cut_off, shown
+from services.tracking.interpolation.spans import spans
 from services.tracking.shot import Shot
-from services.tracking.spans import spans
 from services.tracking.track import Track
+from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 
 @dataclass(frozen=True, slots=True, eq=False)

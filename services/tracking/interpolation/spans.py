@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.tracking.boxes import BoxCurves, cut_off, shown
-from services.tracking.camera import Matrix, PictureSize
+from services.tracking.camera.homography import Matrix, PictureSize
+from services.tracking.interpolation.boxes import BoxCurves, cut_off, shown
 from services.tracking.track import BALL, Track
 
 Ints = npt.NDArray[np.int64]

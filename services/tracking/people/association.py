@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from services.contracts.results import FrameResult
-from services.tracking.camera import Matrix, inverse, project
+from services.results import FrameResult
+from services.tracking.camera.homography import Matrix, inverse, project
 from services.tracking.track import BALL, Track
 
 BASE_GATE: Final = 0.6

@@ -6,16 +6,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from services.challenges.frame_plan import plan_of
 from services.challenges.gsr import encode
 from services.challenges.gsr_kind import GsrKind
-from services.contracts.challenge import Challenge
-from services.contracts.gsr import decode_response, frames_part
-from services.contracts.results import Detections, FrameResult, Look
+from services.results import Detections, FrameResult, Look
+from services.sampling.from_settings import plan_of
 from services.settings import load_settings
-from services.tracking.fill import Filled
+from services.tracking.interpolation.fill import Filled
 from services.video.decode import DecodeLimits, open_clip
 from services.video.source import MemorySource
+from services.wire.challenge import Challenge
+from services.wire.gsr import decode_response, frames_part
 from tests.support.videos import make_video
 
 

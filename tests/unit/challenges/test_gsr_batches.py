@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from touchline_lab.evaluation.looked import CHALLENGE, Looked, look_at
 
 from services.challenges.gsr_kind import GsrKind
-from services.contracts.results import FrameResult
-from services.evaluation.looked import CHALLENGE, Looked, look_at
-from services.video.plan import FramePlan
+from services.results import FrameResult
+from services.sampling.plan import FramePlan
 from tests.unit.evaluation.clips import Knowing, settings, tiny
 
 

@@ -11,7 +11,7 @@ import pytest
 from services.challenges.kinds import serve
 from services.inference.plugged import PluggedPredictor
 from services.pipeline.warm import warm
-from services.plugins import Plugin
+from services.plugin_discovery import Plugin
 from services.settings import load_settings
 
 GUIDE = Path(__file__).parents[3] / "docs/guides/challenge-kinds.md"

@@ -8,10 +8,10 @@ import pytest
 
 from services.challenges.gsr_kind import GsrKind
 from services.challenges.kinds import find_kinds, get_kind, serve
-from services.contracts.results import Detections, FrameResult
 from services.errors import BrokenPlugin, InferenceError, UnsupportedKind
 from services.inference.plugged import load_predictor
 from services.pipeline.warm import warm
+from services.results import Detections, FrameResult
 from services.settings import load_settings
 from services.video.picture import Frame, Letterbox
 from tests.support.plugins import make_distribution
@@ -24,7 +24,7 @@ class Kind:
     def assemble(self, challenge, clip, plan, settings, predictor): ...
 """
 PREDICTOR = """
-from services.contracts.results import Detections, FrameResult
+from services.results import Detections, FrameResult
 
 class Blind:
     def __init__(self, settings, device):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from services.challenges.soccer_action import SoccerActionKind
-from services.contracts.challenge import Challenge
-from services.contracts.results import Detections, FrameResult, Look
+from services.results import Detections, FrameResult, Look
 from services.settings import load_settings
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
 from services.video.source import MemorySource
+from services.wire.challenge import Challenge
 from tests.support.videos import make_video
 
 CHALLENGE = Challenge(

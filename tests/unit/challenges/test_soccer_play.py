@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 
 from services.challenges.soccer_play import play_of
-from services.contracts.pitch import VERTICES_CM
-from services.contracts.results import Detections, FrameResult, Keypoints
-from services.tracking.camera import PictureSize
+from services.pitch import VERTICES_CM
+from services.results import Detections, FrameResult, Keypoints
+from services.tracking.camera.homography import PictureSize
 
 SIZE = PictureSize(1280, 720)
 SCALE, LEFT, TOP = 10.0, 40.0, 10.0  # a camera right above the pitch: pixels per metre and where it begins

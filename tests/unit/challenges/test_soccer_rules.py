@@ -9,7 +9,7 @@ import pytest
 
 from services.challenges.soccer_play import Moment
 from services.challenges.soccer_rules import actions, holder
-from services.contracts.private_track import Action
+from services.wire.private_track import Action
 
 STEP = 6
 PEOPLE = {1: (40.0, 30.0), 2: (55.0, 30.0), 3: (70.0, 50.0)}

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from services.challenges.tv_predict import TvPredictKind
-from services.contracts.challenge import Challenge, ChallengeFrame
-from services.contracts.results import Detections, FrameResult
-from services.contracts.tv_predict import TvFrame, decode_output
+from services.results import Detections, FrameResult
+from services.sampling.plan import FramePlan
 from services.settings import load_settings
 from services.video.clip import DecodeStats
 from services.video.picture_clip import READER
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge, ChallengeFrame
+from services.wire.tv_predict import TvFrame, decode_output
 
 
 class Shape:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.byte_stream import FAR_AHEAD, ByteStream, Span
 from services.errors import Cancelled, DeadlineExceeded, StreamStalled

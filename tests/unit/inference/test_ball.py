@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.contracts.results import Detections
 from services.errors import ModelNotReady
 from services.inference.backend import Backend
 from services.inference.ball import WithBall, ball_detector
@@ -17,6 +16,7 @@ from services.inference.detector import Detector
 from services.inference.models import load_models
 from services.inference.patterns import patterned
 from services.inference.registry import WEIGHTS
+from services.results import Detections
 from services.settings import load_settings
 from services.video.picture import Image, Letterbox
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from services.contracts.results import Detections, Keypoints, Look
 from services.errors import DeviceLost, InferenceError, ModelNotReady, OutOfDeviceMemory
 from services.inference.backend import choose_device, mapped_errors
 from services.inference.detector import Detector
 from services.inference.models import Models
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import resolve_model
+from services.results import Detections, Keypoints, Look
 from services.video.picture import Frame, Image, Letterbox
 
 BOX = Letterbox.fit(1280, 720, 384)

@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from touchline_lab.renderer.scene import Scene
+from touchline_lab.renderer.seeds import VALIDATION_SEEDS
 
-from services.contracts.results import Detections, Keypoints
-from services.demo.scene import Scene
-from services.demo.seeds import VALIDATION_SEEDS
 from services.inference.backend import AnyBackend
 from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import WEIGHTS
 from services.inference.runtimes import choose_runtime, load_backend
+from services.results import Detections, Keypoints
 from services.settings import load_settings
 from services.video.picture import Image, Letterbox
 

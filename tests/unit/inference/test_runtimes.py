@@ -34,7 +34,9 @@ def test_every_bundled_model_has_an_openvino_file_made_from_it(tmp_path: Path) -
     for name in bundled_models():
         path = WEIGHTS / f"{name}.pt"
         choice = choose_runtime(path, "cpu", settings_for("auto", tmp_path))
-        assert choice.openvino == WEIGHTS / f"{name}.int8.xml", "python -m training.quantize makes it anew"
+        assert choice.openvino == WEIGHTS / f"{name}.int8.xml", (
+            "python -m touchline_lab.training.quantize makes it anew"
+        )
 
 
 def test_a_model_is_exported_once_it_may_be(
@@ -122,4 +124,4 @@ def test_a_file_made_from_other_weights_is_not_used(
         file.write(b"trained on")
     monkeypatch.setattr(runtimes, "export", lambda path, cache: Path(sha256_of(path)))
     assert choose_runtime(path, "cpu", settings).openvino == Path(sha256_of(path))
-    assert "training.quantize" in caplog.text
+    assert "touchline_lab.training.quantize" in caplog.text

@@ -27,7 +27,7 @@ from services.inference.tensorrt_engine import (
     tensorrt_file,
 )
 from services.settings import Settings, load_settings
-from services.settings_cautions import cautions
+from services.settings.cautions import cautions
 
 FACTS = {
     "device": "Some GPU",

@@ -1,6 +1,7 @@
+from touchline_lab.settings_reference import FILES, GROUPS, env_example, outdated
+
 from services.settings import Settings
-from services.settings_docs import FILES, GROUPS, env_example, outdated
-from services.settings_words import variable_name
+from services.settings.messages import variable_name
 
 
 def test_the_committed_files_are_what_the_settings_render_to() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import services.cli
 from services.cli.flower import flower_argv
-from services.cli.flower_task import format_task, stage_text
+from services.monitoring.flower_tasks import format_task, stage_text
 from services.settings import get_settings, load_settings
 from tasks.events import stage_summary
 

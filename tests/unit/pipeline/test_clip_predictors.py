@@ -12,15 +12,6 @@ import pytest
 
 from services.challenges.concluding import ClipFacts
 from services.challenges.kinds import serve
-from services.contracts.challenge import Challenge, ChallengeFrame
-from services.contracts.private_track import (
-    Action,
-    CricketDelivery,
-    CricketPrediction,
-    SoccerPrediction,
-    decode_response,
-)
-from services.contracts.reply import Answer
 from services.download.pool import ConnectionPool
 from services.errors import (
     BrokenPlugin,
@@ -36,6 +27,15 @@ from services.pipeline.warm import warm
 from services.settings import load_settings
 from services.timeline import Timeline
 from services.video.picture import Frame, Letterbox
+from services.wire.challenge import Challenge, ChallengeFrame
+from services.wire.private_track import (
+    Action,
+    CricketDelivery,
+    CricketPrediction,
+    SoccerPrediction,
+    decode_response,
+)
+from services.wire.reply import Answer
 from tests.support.videos import numbered_picture, read_number
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.cancel import CancelScope
+from services.cancellation import CancelScope
 from services.errors import Cancelled, CorruptVideo
 from services.pipeline.stage import Ahead, TimedOut
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.parts import Part
-from services.cli.worker_part import command
 from services.errors import StartFailed
+from services.processes.parts import Part
+from services.processes.worker_part import command
 
 
 def python(code: str) -> list[str]:

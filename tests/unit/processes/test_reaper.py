@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import reaper
+from services.processes import reaper
 from tests.support.processes import alive, wait_for
 
 # a command that has a child and a grandchild; both ignore SIGTERM, the grandchild in a session of its own
@@ -28,7 +28,7 @@ while True:
 
 
 def start(argv: list[str], parent: int | None = None, grace: str = "30") -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "services.cli.reaper", str(parent or os.getpid()), grace, "--"]
+    command = [sys.executable, "-m", "services.processes.reaper", str(parent or os.getpid()), grace, "--"]
     return subprocess.Popen([*command, *argv], start_new_session=True)
 
 
@@ -101,7 +101,7 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     notes = tmp_path / "pids"
     code = (
         "import os, subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-m', 'services.cli.reaper', str(os.getpid()), '100000', '--', "
+        "subprocess.Popen([sys.executable, '-m', 'services.processes.reaper', str(os.getpid()), '100000', '--', "
         f"sys.executable, '-c', {STUBBORN!r}, {str(notes)!r}], start_new_session=True)\n"
         "time.sleep(600)\n"
     )

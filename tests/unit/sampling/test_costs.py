@@ -10,8 +10,8 @@ import pytest
 
 from services.challenges.gsr_kind import GsrKind
 from services.challenges.kinds import ServedKind, ServedKinds
-from services.contracts.results import Detections, FrameResult
-from services.pipeline.costs import Costs, measure_costs, rounded
+from services.results import Detections, FrameResult
+from services.sampling.costs import Costs, measure_costs, rounded
 from services.settings import load_settings
 from services.video.picture import Frame
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from services.challenges.gsr_kind import GsrKind
-from services.pipeline.costs import Costs
-from services.pipeline.effort import CLASSES_S, Choice, available, choose
+from services.sampling.costs import Costs
+from services.sampling.deadline_classes import CLASSES_S, Choice, available, choose
 from services.settings import Settings, load_settings
 from services.video.clip import Clip
 from services.video.decode import DecodeLimits, open_clip

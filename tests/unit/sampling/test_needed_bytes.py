@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 
 from services.download.span import Span
-from services.pipeline.sparse import GAP, needed_bytes
+from services.sampling.needed_bytes import GAP, needed_bytes
+from services.sampling.plan import FramePlan
+from services.sampling.profiles import make_plan
 from services.video.mp4_index import Mp4Index
-from services.video.plan import FramePlan
-from services.video.profiles import make_plan
 
 SIZE = 2 * GAP
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.sampling.plan import FramePlan
+from services.sampling.profiles import anchors, make_plan, needed_positions, needed_samples
 from services.video.decode import DecodeLimits, open_clip
 from services.video.mp4_index import Mp4Index
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
-from services.video.profiles import anchors, make_plan, needed_positions, needed_samples
 from services.video.source import MemorySource
 from tests.support.videos import make_video, read_number
 

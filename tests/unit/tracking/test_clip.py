@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.contracts.results import Detections, FrameResult, Keypoints
-from services.tracking.ball import track_ball
-from services.tracking.camera import Matrix, PictureSize, project
+from services.results import Detections, FrameResult, Keypoints
+from services.tracking.ball.trajectory import track_ball
+from services.tracking.camera.homography import Matrix, PictureSize, project
 from services.tracking.clip import fill_clip
-from services.tracking.fill import Filled
-from services.tracking.people import People
+from services.tracking.interpolation.fill import Filled
+from services.tracking.people.association import People
 from services.tracking.track import Track
 from tests.unit.tracking.test_camera import make_camera, seen
 

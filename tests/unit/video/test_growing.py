@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.errors import CorruptVideo, StreamStalled, TooLarge
+from services.sampling.plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
 from tests.support.broken_videos import long_video
 from tests.support.odd_videos import FAST_VP9, FRAGMENTED

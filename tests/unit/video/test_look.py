@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from services.contracts.results import Look
+from services.results import Look
+from services.sampling.plan import FramePlan
 from services.video.clip import DecodeLimits
 from services.video.decode import open_clip
 from services.video.look import WIDTH, gathered, look_at, with_looks
 from services.video.picture import Frame, Letterbox
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
 from tests.support.videos import make_video, read_number
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.sampling.plan import FramePlan, batch_sizes
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan, batch_sizes
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from services.errors import VideoError
+from services.sampling.plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
 from tests.support.odd_videos import DELAY, FAST_VP9, FRAGMENTED, edited
 from tests.support.videos import make_video

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from services import errors
+from services.sampling.plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
 from services.video.source import MemorySource
 from tests.support.broken_videos import BROKEN
 from tests.support.odd_videos import ODD

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.contracts.challenge import Challenge, check_kind, parse_challenge
 from services.errors import InvalidChallenge, UnsupportedKind
+from services.wire.challenge import Challenge, check_kind, parse_challenge
 
 GOOD: dict[str, Any] = {
     "challenge_id": "a",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from services.contracts import pitch
+from services import pitch
 
 
 def test_there_are_32_vertices_on_a_pitch_of_120_by_70_metres() -> None:

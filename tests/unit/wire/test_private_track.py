@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.contracts.private_track import (
+from services.errors import InvalidChallenge
+from services.wire.private_track import (
     ACTIONS,
     Action,
     CricketDelivery,
@@ -20,7 +21,6 @@ from services.contracts.private_track import (
     decode_response,
     read_request,
 )
-from services.errors import InvalidChallenge
 
 TABLE_ROW = re.compile(r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) \|$", re.M)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.contracts.reply import Answer, pack_answer, pack_error, unpack_reply
 from services.errors import CorruptVideo
+from services.wire.reply import Answer, pack_answer, pack_error, unpack_reply
 
 
 def test_answer_bytes_pass_through_untouched() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.contracts.tv_predict import TvFrame, decode_output, encode_error, encode_frames, read_input
 from services.errors import CorruptVideo, InvalidChallenge
+from services.wire.tv_predict import TvFrame, decode_output, encode_error, encode_frames, read_input
 
 
 def test_inputs_are_read_with_the_defaults_of_the_track() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.challenges.kind import Predictor
-from services.contracts.challenge import Challenge
 from services.errors import BrokenPlugin
 from services.inference.plugged import LoadedPredictor
+from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.clip import Clip
 from services.video.picture import Letterbox
-from services.video.plan import FramePlan
+from services.wire.challenge import Challenge
 
 
 class BrightnessKind:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.challenges.concluding import ClipFacts
-from services.contracts.private_track import Action
 from services.settings import Settings
 from services.video.picture import Frame, Letterbox
+from services.wire.private_track import Action
 
 
 class Brightness:

@@ -21,9 +21,9 @@ from typing import Self
 
 import trustme
 
-from benchmarks.linklab.links import DNS_DELAY_S, LINKS, Link
-from services.cli.parts import Part
 from services.errors import StartFailed
+from services.processes.parts import Part
+from touchline_lab.benchmarks.linklab.links import DNS_DELAY_S, LINKS, Link
 
 HERE = Path(__file__).parent
 NETWORK, CLIENT, SERVER = "10.77.0.0/30", "10.77.0.1", "10.77.0.2"

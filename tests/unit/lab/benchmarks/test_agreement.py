@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from touchline_lab.benchmarks import real_pictures
+from touchline_lab.benchmarks.agreement import BANDS, agreement, off_pitch, pairs, steadiness, unmatched
 
-from benchmarks import real_pictures
-from benchmarks.agreement import BANDS, agreement, off_pitch, pairs, steadiness, unmatched
 from services.inference.registry import WEIGHTS
 from tests.unit.evaluation.clips import tiny
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from touchline_lab.benchmarks.choices import CHOICES, encoded_again, needed_share
 
-from benchmarks.choices import CHOICES, encoded_again, needed_share
+from services.sampling.plan import FramePlan
+from services.sampling.profiles import anchors
 from services.settings import load_settings
 from services.video.decode import DecodeLimits, open_clip
-from services.video.plan import FramePlan
-from services.video.profiles import anchors
 from services.video.source import MemorySource
 from tests.support.videos import make_video
 

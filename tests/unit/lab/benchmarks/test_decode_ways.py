@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from touchline_lab.benchmarks import decode_ways
 
-from benchmarks import decode_ways
 from tests.support.videos import make_video
 
 

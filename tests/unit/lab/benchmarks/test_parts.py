@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from touchline_lab.benchmarks.clips import remux
+from touchline_lab.benchmarks.floors import combine
+from touchline_lab.benchmarks.job import Job
+from touchline_lab.benchmarks.linklab.dns import reply
+from touchline_lab.benchmarks.linklab.links import LINKS
+from touchline_lab.benchmarks.meter import descendants, peak_mb
+from touchline_lab.benchmarks.our_ways import row_of
 
-from benchmarks.clips import remux
-from benchmarks.floors import combine
-from benchmarks.job import Job
-from benchmarks.linklab.dns import reply
-from benchmarks.linklab.links import LINKS
-from benchmarks.meter import descendants, peak_mb
-from benchmarks.our_ways import row_of
 from services.video.mp4_index import read_index
 from services.video.source import MemorySource
 from tests.support.videos import make_video

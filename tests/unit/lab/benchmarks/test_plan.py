@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from touchline_lab.benchmarks.clips import FRONT, LAST
+from touchline_lab.benchmarks.plan import Options, make_plan, way_and_clip
+from touchline_lab.benchmarks.worker import WAYS
 
-from benchmarks.clips import FRONT, LAST
-from benchmarks.plan import Options, make_plan, way_and_clip
-from benchmarks.worker import WAYS
 from services.errors import SettingsError
 
 

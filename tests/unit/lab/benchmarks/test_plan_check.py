@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from touchline_lab.benchmarks.plan_check import PlanCheck, compare
+from touchline_lab.benchmarks.plan_check_report import notes, report
+from touchline_lab.benchmarks.system import Answered
+from touchline_lab.capacity.arrivals import poisson
+from touchline_lab.capacity.queue import simulate
 from typer.testing import CliRunner
 
-from benchmarks.plan_check import PlanCheck, compare
-from benchmarks.plan_check_report import notes, report
-from benchmarks.system import Answered
-from services.capacity.arrivals import poisson
-from services.capacity.queue import simulate
 from services.cli.main import app
 
 TIMES = [0.5, 0.6, 0.9]
@@ -59,7 +59,7 @@ def test_the_option_reaches_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         seen.append((device, env, quick))
         return as_if_real(2)
 
-    monkeypatch.setattr("benchmarks.plan_check.run_check", run)
+    monkeypatch.setattr("touchline_lab.benchmarks.plan_check.run_check", run)
     words = ["bench", "--check-plan", "--device", "cuda:1", "--set", "IMG_SIZE=640", "--quick"]
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output

@@ -11,14 +11,14 @@ from xml.etree import ElementTree as ET
 import av
 import numpy as np
 import pytest
+from touchline_lab.benchmarks.meter import cpu_seconds, peak_mb, resident_mb
+from touchline_lab.benchmarks.scale import SERIES, ScaleOptions
+from touchline_lab.benchmarks.scale_clips import lengthened, resized
+from touchline_lab.benchmarks.scale_plot import svg
+from touchline_lab.benchmarks.scale_report import cells, headings, markdown, notes, report
+from touchline_lab.benchmarks.scale_results import Point, ScaleResults, per_minute
 from typer.testing import CliRunner
 
-from benchmarks.meter import cpu_seconds, peak_mb, resident_mb
-from benchmarks.scale import SERIES, ScaleOptions
-from benchmarks.scale_clips import lengthened, resized
-from benchmarks.scale_plot import svg
-from benchmarks.scale_report import cells, headings, markdown, notes, report
-from benchmarks.scale_results import Point, ScaleResults, per_minute
 from services.cli.main import app
 from services.errors import SettingsError
 from services.video.mp4_index import read_index
@@ -134,7 +134,7 @@ def test_options_reach_the_scale_benchmark(monkeypatch: pytest.MonkeyPatch, tmp_
         seen.append(options)
         return RESULTS
 
-    monkeypatch.setattr("benchmarks.scale.run_scale", run)
+    monkeypatch.setattr("touchline_lab.benchmarks.scale.run_scale", run)
     words = ["bench", "--scale", "--device", "cuda:1", "--out", str(tmp_path)]
     for more in (["--series", "size", "--rounds", "2", "--set", "BATCH_SIZE=64"], ["--quick"]):
         result = CliRunner().invoke(app, words + more)

@@ -3,10 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from benchmarks.job import Row
-from benchmarks.results import Condition
-from benchmarks.targets import Target, answers_agree, check
+from touchline_lab.benchmarks.job import Row
+from touchline_lab.benchmarks.results import Condition
+from touchline_lab.benchmarks.targets import Target, answers_agree, check
 
 FLOORS = {
     "network_s": 0.5,

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+from touchline_lab.benchmarks.trackers import ours, truth_of
+from touchline_lab.evaluation.identity import idf1
+from touchline_lab.evaluation.run import Material
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
-from benchmarks.trackers import ours, truth_of
-from services.contracts.pitch import BALL, PLAYER
-from services.contracts.results import Detections, FrameResult
-from services.demo.clip import FrameTruth, GroundTruth
-from services.evaluation.identity import idf1
-from services.evaluation.run import Material
+from services.pitch import BALL, PLAYER
+from services.results import Detections, FrameResult
 from services.video.picture import Letterbox
 
 COUNT = 4

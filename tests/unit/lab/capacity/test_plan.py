@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from touchline_lab.capacity.measured import read_file, read_times
+from touchline_lab.capacity.plan import Demand, enough, outlooks
 from typer.testing import CliRunner
 
-from services.capacity.measured import read_file, read_times
-from services.capacity.plan import Demand, enough, outlooks
 from services.cli.main import app
 from services.errors import SettingsError
 

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 import pytest
-
-from services.capacity.arrivals import bursts, poisson
-from services.capacity.queue import simulate
+from touchline_lab.capacity.arrivals import bursts, poisson
+from touchline_lab.capacity.queue import simulate
 
 MANY = 400_000
 

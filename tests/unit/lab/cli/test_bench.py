@@ -8,12 +8,12 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from touchline_lab.benchmarks.job import Context
+from touchline_lab.benchmarks.process import WayProcess
+from touchline_lab.benchmarks.worker import WAYS
+from touchline_lab.cli.bench import NO_CHECKOUT
 from typer.testing import CliRunner
 
-from benchmarks.job import Context
-from benchmarks.process import WayProcess
-from benchmarks.worker import WAYS
-from services.cli.bench import NO_CHECKOUT
 from services.cli.main import app
 from services.errors import SettingsError
 
@@ -27,8 +27,8 @@ def test_without_a_checkout_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr("benchmarks.bench.run_bench", lambda options, say: seen.append(options))
-    monkeypatch.setattr("benchmarks.report.report", lambda results, out: None)
+    monkeypatch.setattr("touchline_lab.benchmarks.bench.run_bench", lambda options, say: seen.append(options))
+    monkeypatch.setattr("touchline_lab.benchmarks.report.report", lambda results, out: None)
     words = ["bench", "--links", "seed, r40", "--cc", "bbr", "--rounds", "2", "--set", "FRAME_STRIDE=3"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
@@ -38,8 +38,8 @@ def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_device_reaches_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr("benchmarks.bench.run_bench", lambda options, say: seen.append(options))
-    monkeypatch.setattr("benchmarks.report.report", lambda results, out: None)
+    monkeypatch.setattr("touchline_lab.benchmarks.bench.run_bench", lambda options, say: seen.append(options))
+    monkeypatch.setattr("touchline_lab.benchmarks.report.report", lambda results, out: None)
     assert CliRunner().invoke(app, ["bench", "--device", "cuda:1"]).exit_code == 0
     started: list[list[str]] = []
     monkeypatch.setattr(WayProcess, "_read", lambda self: {})

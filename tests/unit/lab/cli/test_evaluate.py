@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 import typer
+from touchline_lab.cli import evaluate as command
+from touchline_lab.renderer.clip import GroundTruth
+from touchline_lab.renderer.held_out import HELD_OUT
+from touchline_lab.renderer.looks import SCENES
 from typer.testing import CliRunner
 
-from services.cli import evaluate as command
 from services.cli.main import app
-from services.demo.clip import GroundTruth
-from services.demo.held_out import HELD_OUT
-from services.demo.looks import SCENES
 from tests.unit.evaluation.clips import Knowing, tiny
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from touchline_lab.demo.checks import checks, goals, score
+from touchline_lab.demo.run import DemoResult, Run, save
+from touchline_lab.demo_origin.server import SEED_DELAYS
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
+from touchline_lab.renderer.clip_store import StoredClip
 
-from services.cli.demo_checks import checks, goals, score
-from services.cli.demo_run import DemoResult, Run, save
-from services.contracts.gsr import GsrFrame, GsrObject, GsrResponse
-from services.contracts.reply import Answer
-from services.demo.clip import FrameTruth, GroundTruth
-from services.demo.clip_store import StoredClip
-from services.demo.origin import SEED_DELAYS
+from services.wire.gsr import GsrFrame, GsrObject, GsrResponse
+from services.wire.reply import Answer
 
 BOX = (100.0, 200.0, 150.0, 300.0)
 POINTS = [(float(10 * i + 5), 50.0) for i in range(32)]

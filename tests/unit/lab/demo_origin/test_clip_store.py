@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from services.demo import clip_store
-from services.demo.clip import FrameTruth, GroundTruth
+from touchline_lab.renderer import clip_store
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
 TRUTH = GroundTruth(
     1, 25, 64, 64, [FrameTruth([(2, 1.0, 2.0, 3.0, 4.0)], [(0.0, 0.0)] * 32, [(1.0, 0.0, 0.0)] * 3)]

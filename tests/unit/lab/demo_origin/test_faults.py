@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from services.demo.origin_app import parse_range
-from services.demo.origin_delay import SEED_DELAYS, SetupDelays
-from services.demo.origin_faults import Fault, fault_from_query
+from touchline_lab.demo_origin.app import parse_range
+from touchline_lab.demo_origin.faults import Fault, fault_from_query
+from touchline_lab.demo_origin.setup_delay import SEED_DELAYS, SetupDelays
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.contracts.results import FrameResult
-from services.demo.clip import GroundTruth
-from services.demo.looks import Look
-from services.demo.scene_clip import SceneTruth, render_scene
-from services.evaluation.truthful import Truthful
+from touchline_lab.evaluation.truthful import Truthful
+from touchline_lab.renderer.clip import GroundTruth
+from touchline_lab.renderer.looks import Look
+from touchline_lab.renderer.scene_clip import SceneTruth, render_scene
+
+from services.results import FrameResult
 from services.settings import Settings
 from services.video.picture import Frame, Letterbox
 

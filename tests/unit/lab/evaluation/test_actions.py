@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.evaluation.actions import score, watch
+from touchline_lab.evaluation.actions import score, watch
 
 KINDS = ("pass", "pass_received", "ball_out_of_play")
 

@@ -2,9 +2,8 @@ import math
 from typing import Any
 
 import pytest
-
-from services.demo.clip import FrameTruth, GroundTruth
-from services.evaluation.challenge_score import ChallengeScore, challenge_score, speed_score
+from touchline_lab.evaluation.challenge_score import ChallengeScore, challenge_score, speed_score
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
 HOMOGRAPHY = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
 KEYPOINTS = [(100.0 + 10 * i, 300.0) if i < 8 else (0.0, 0.0) for i in range(32)]

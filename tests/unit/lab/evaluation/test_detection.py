@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-
-from services.evaluation.detection import average_precision, class_ap50
+from touchline_lab.evaluation.detection import average_precision, class_ap50
 
 
 def test_average_precision_by_hand() -> None:

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-
-from services.evaluation.identity import FrameTracks, Hota, hota, idf1
+from touchline_lab.evaluation.identity import FrameTracks, Hota, hota, idf1
 
 
 def frame(**lefts: float) -> FrameTracks:

@@ -1,9 +1,9 @@
 import pytest
+from touchline_lab.evaluation.looked import give, look_at, walk
+from touchline_lab.evaluation.measure import measure
+from touchline_lab.renderer.scene_clip import SceneTruth
 
-from services.contracts.gsr import frames_part
-from services.demo.scene_clip import SceneTruth
-from services.evaluation.looked import give, look_at, walk
-from services.evaluation.measure import measure
+from services.wire.gsr import frames_part
 from tests.unit.evaluation.clips import Knowing, settings, tiny
 
 FRAMES = 15

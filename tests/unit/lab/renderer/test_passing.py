@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from services.demo.match import LENGTH, WIDTH
-from services.demo.passing import PassingMatch
+from touchline_lab.renderer.match import LENGTH, WIDTH
+from touchline_lab.renderer.passing import PassingMatch
 
 FPS = 25
 

@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
-
-from services.contracts import pitch
-from services.demo.camera import Camera
-from services.demo.match import LENGTH, WIDTH, Match
-from services.demo.scene import Rendered, Scene
-from services.demo.seeds import (
+from touchline_lab.renderer.camera import Camera
+from touchline_lab.renderer.match import LENGTH, WIDTH, Match
+from touchline_lab.renderer.scene import Rendered, Scene
+from touchline_lab.renderer.seeds import (
     DEMO_SEED,
     EVALUATION_SEEDS,
     HELD_OUT_SEEDS,
@@ -13,6 +11,8 @@ from services.demo.seeds import (
     TRAINING_SEEDS,
     VALIDATION_SEEDS,
 )
+
+from services import pitch
 
 SIZE = (640, 360)
 

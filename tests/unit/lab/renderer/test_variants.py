@@ -5,15 +5,14 @@ from typing import Literal
 import av
 import numpy as np
 import pytest
-
-from services.demo.held_out import HELD_OUT
-from services.demo.looks import SCENES, Look
-from services.demo.match import LENGTH, WIDTH
-from services.demo.scene import Rendered, Scene
-from services.demo.scene_clip import ID_STEP, render_scene, shot_starts, stored_scene
-from services.demo.seeds import EVALUATION_SEEDS, HELD_OUT_SEEDS
-from services.demo.variants import UNSEEN_KITS, VariantMatch, VariantScene
-from services.demo.weather import apply_weather
+from touchline_lab.renderer.held_out import HELD_OUT
+from touchline_lab.renderer.looks import SCENES, Look
+from touchline_lab.renderer.match import LENGTH, WIDTH
+from touchline_lab.renderer.scene import Rendered, Scene
+from touchline_lab.renderer.scene_clip import ID_STEP, render_scene, shot_starts, stored_scene
+from touchline_lab.renderer.seeds import EVALUATION_SEEDS, HELD_OUT_SEEDS
+from touchline_lab.renderer.variants import UNSEEN_KITS, VariantMatch, VariantScene
+from touchline_lab.renderer.weather import apply_weather
 
 SIZE = (640, 352)
 PLAIN = Look("plain", (3000,), seconds=0.4, size=SIZE)

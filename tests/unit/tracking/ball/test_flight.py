@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.tracking.flight import Flight, Matrix
+from services.tracking.ball.flight import Flight, Matrix
 
 SPEED, PULL = np.full(2, 0.6), np.full(2, 0.01)
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from services.contracts.results import Detections, FrameResult, Look
-from services.tracking.ball_search import BallSearch
+from services.results import Detections, FrameResult, Look
+from services.tracking.ball.search import BallSearch
 
 WIDTH = 1280
 SCALE = 2.0

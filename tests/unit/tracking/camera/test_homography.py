@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.contracts.results import Keypoints
-from services.tracking import camera
-from services.tracking.camera import METRES, Matrix, PictureSize, fit_homography, project
+from services.results import Keypoints
+from services.tracking.camera.homography import METRES, Matrix, PictureSize, fit_homography, project
+from services.tracking.camera.homography import homography as camera
 
 SIZE = PictureSize(1280, 720)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.contracts.results import Detections, FrameResult, Keypoints
-from services.tracking.camera import Matrix, PictureSize, fit_sample, visible_keypoints
-from services.tracking.camera_path import camera_path
-from services.tracking.pinhole import read_off
+from services.results import Detections, FrameResult, Keypoints
+from services.tracking.camera.homography import Matrix, PictureSize, fit_sample, visible_keypoints
+from services.tracking.camera.path import camera_path
+from services.tracking.camera.pinhole import read_off
 from tests.unit.tracking.test_camera import make_camera, seen
 
 SIZE = PictureSize(1280, 720)
