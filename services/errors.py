@@ -3,7 +3,8 @@
     TouchlineError
     ├── SettingsError                 a setting has a value that is not allowed; stops the start
     ├── StartFailed                   a part of the system (server, worker, Flower) did not come up
-    │   └── BrokenPlugin              a plug-in cannot be found, loaded or used; stops the start
+    │   ├── BrokenPlugin              a plug-in cannot be found, loaded or used; stops the start
+    │   └── MissingExtra              a command needs packages that this installation was made without
     └── ChallengeError                carries `stage`, `retryable`; always becomes a reply
         ├── InvalidChallenge          the message is not a challenge (wrong types, nothing to look at)
         │   └── UnsupportedKind       of a kind that this deployment does not serve
@@ -47,6 +48,10 @@ class StartFailed(TouchlineError):
 
 class BrokenPlugin(StartFailed):
     """A plug-in cannot be found, loaded or used. The text names the distribution that it came from."""
+
+
+class MissingExtra(StartFailed):
+    """A command needs packages that this installation was made without. The text says what to install."""
 
 
 class ChallengeError(TouchlineError):

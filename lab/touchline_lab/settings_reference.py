@@ -16,7 +16,7 @@ from pathlib import Path
 from services.settings import Settings
 from services.settings.messages import allowed_values, variable_name
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NOTE = "Generated from services/settings/ by `make settings`."
 
 # The first field of each group: groups follow the order of the class.

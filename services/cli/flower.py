@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.extras import require_extra
 from services.settings import Settings
 
 
@@ -19,7 +20,7 @@ def flower_argv(settings: Settings, address: str = "127.0.0.1", port: int | None
         address: The address to listen on.
         port: The port to listen on; FLOWER_PORT when not given.
     """
-    config = Path(__file__).with_name("flower_config.py")
+    config = Path(__file__).parents[1] / "monitoring" / "flower_config.py"
     return [
         "flower",
         f"--conf={config}",
@@ -35,6 +36,7 @@ def flower(
     ] = None,
 ) -> None:
     """Run Flower in the foreground."""
+    require_extra("flower")
     from services.settings import get_settings
 
     settings = get_settings()

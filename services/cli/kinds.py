@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from services.cli.extras import require_extra
+
 
 def kinds(as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False) -> None:
     """List challenge kinds and predictors: where they come from, and which are chosen."""
+    require_extra("worker")
     from rich.table import Table
 
     from services.challenges.kinds import find_kinds

@@ -1,17 +1,17 @@
-"""The `touchline` command. Every subcommand is one file; what it needs is imported when it runs."""
+"""The `touchline` command. Every command is one file; what it needs is imported when it runs."""
 
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 
+import click
 import typer
-from touchline_lab.cli.bench import bench
-from touchline_lab.cli.demo import demo
-from touchline_lab.cli.evaluate import evaluate
-from touchline_lab.cli.plan import plan
+from typer.core import TyperGroup
 
 from services.cli.console import complain
 from services.cli.doctor import doctor
+from services.cli.extras import LAB_COMMANDS, missing_lab
 from services.cli.flower import flower
 from services.cli.kinds import kinds
 from services.cli.models import app as models_app
@@ -23,17 +23,34 @@ from services.errors import ChallengeError, SettingsError, TouchlineError
 EXIT_FAILED = 1
 EXIT_SETTINGS = 78
 """`EX_CONFIG` of sysexits.h: starting again will not help."""
+COMMANDS = "touchline.commands"
+"""The entry point group by which another distribution adds commands."""
+
+
+class Commands(TyperGroup):
+    """The commands; one that belongs to a distribution that is not installed says so."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Find a command by its name."""
+        found = super().get_command(ctx, name)
+        if found is None and name in LAB_COMMANDS:
+            raise missing_lab(name)
+        return found
+
 
 app = typer.Typer(
     name="touchline",
+    cls=Commands,
     help="Football-video challenges answered at the speed of the link.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, submit, worker, flower, doctor, bench, evaluate, plan, kinds):
+for command in (up, submit, worker, flower, doctor, kinds):
     app.command()(command)
+for entry in sorted(metadata.entry_points(group=COMMANDS), key=lambda entry: entry.name):
+    app.command(name=entry.name)(entry.load())
 app.add_typer(models_app, name="models")
 
 

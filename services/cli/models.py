@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from services.cli.console import say, stdout
+from services.cli.extras import require_extra
 
 app = typer.Typer(help="List, check and fetch models.", invoke_without_command=True)
 SHOWN_DIGITS = 12
@@ -22,6 +23,7 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """List the models that the settings name and those that ship; nothing is downloaded."""
+    require_extra("worker")
     if context.invoked_subcommand is None:
         _list(as_json)
 

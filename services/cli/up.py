@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from services.cli.console import say, waiting
+from services.cli.extras import require_extra
 from services.errors import StartFailed
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def up(
     from services.settings import get_settings
 
     settings = get_settings()
+    require_extra("worker", *(["flower"] if flower else []), *([] if settings.redis_url else ["up"]))
     stop = _StopSignal()
     with ExitStack() as stack:
         parts = _start(settings, stack, stop, flower, redis_port)

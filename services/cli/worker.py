@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.extras import require_extra
 from services.errors import StartFailed
 from services.processes.worker_part import command
 
@@ -21,6 +22,7 @@ def worker(
     ] = None,
 ) -> None:
     """Run a worker in the foreground; it takes challenges when its models are warm."""
+    require_extra("worker")
     from services.settings import get_settings
 
     settings = get_settings()

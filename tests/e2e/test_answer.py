@@ -13,9 +13,6 @@ from typing import Any
 import msgspec
 import pytest
 import redis
-from touchline_lab.demo_origin.server import DemoOrigin
-from touchline_lab.evaluation.scoring import score_answer
-from touchline_lab.renderer.clip_store import StoredClip
 
 from services.errors import (
     ChallengeError,
@@ -35,6 +32,9 @@ from services.wire.gsr import decode_response, frames_part
 from services.wire.reply import Answer
 from tasks.client import submit
 from tests.support.servers import MakeWorker
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.evaluation.scoring import score_answer
+from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.e2e
 DEADLINE_S = 60.0

@@ -9,9 +9,6 @@ import av
 import msgspec
 import numpy as np
 import pytest
-from touchline_lab.demo_origin.server import DemoOrigin
-from touchline_lab.evaluation.scoring import score_answer
-from touchline_lab.renderer.clip_store import StoredClip
 
 from services.errors import TooLarge
 from services.pitch import BALL
@@ -21,6 +18,9 @@ from services.wire.reply import Answer
 from tasks.client import submit
 from tests.support.broken_videos import long_video
 from tests.support.odd_videos import FRAGMENTED, encode, turn
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.evaluation.scoring import score_answer
+from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.e2e
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.renderer.clip_store import StoredClip
 

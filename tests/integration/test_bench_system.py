@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from services.wire.gsr import decode_response
 from touchline_lab.benchmarks.meter import cpu_seconds, resident_mb
 from touchline_lab.benchmarks.system import System
 from touchline_lab.demo_origin.server import DemoOrigin
-
-from services.wire.gsr import decode_response
 
 pytestmark = pytest.mark.integration
 

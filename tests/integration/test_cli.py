@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from touchline_lab.demo_origin.server import DemoOrigin
-from touchline_lab.renderer.clip_store import StoredClip
 
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.processes.worker_part import WorkerPart
 from services.wire.gsr import decode_response
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.integration
 

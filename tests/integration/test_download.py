@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from touchline_lab.demo_origin.server import DemoOrigin
 
 from services.cancellation import CancelScope
 from services.deadline import Deadline
@@ -27,6 +26,7 @@ from services.errors import (
 )
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
+from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from touchline_lab.demo_origin.server import DemoOrigin, Fault
 
 from services.errors import ModelNotReady
 from services.inference import hub_store
@@ -17,6 +16,7 @@ from services.inference.hub_reference import HubReference
 from services.inference.hub_store import HubStore
 from services.inference.registry import resolve_model
 from services.settings import load_settings
+from touchline_lab.demo_origin.server import DemoOrigin, Fault
 
 pytestmark = pytest.mark.integration
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from touchline_lab.demo_origin.server import DemoOrigin
-from touchline_lab.renderer.clip_store import StoredClip
 
 from services.challenges.kinds import ServedKinds, serve
 from services.download.lines import USUAL
@@ -21,6 +19,8 @@ from services.timeline import Timeline
 from services.wire.challenge import Challenge
 from services.wire.gsr import decode_response, frames_part
 from services.wire.reply import Answer
+from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.integration
 FRAMES = 100

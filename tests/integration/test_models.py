@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from touchline_lab.renderer.clip_store import StoredClip
 
 from services.inference.backend import Backend
 from services.inference.detector import Detector
@@ -19,6 +18,7 @@ from services.settings import Settings, load_settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox
 from services.video.source import MemorySource
+from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.integration
 

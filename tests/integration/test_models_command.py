@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from touchline_lab.demo_origin.server import DemoOrigin
 
 from services.inference.engine_cache import sha256_of
 from services.inference.preparing import needs_preparing
@@ -16,6 +15,7 @@ from services.inference.registry import WEIGHTS
 from services.settings import load_settings
 from tests.integration.test_cli import touchline
 from tests.support.servers import MakeWorker
+from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = pytest.mark.integration
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpcore
 import httpx
 import pytest
+
 from touchline_lab.demo_origin.server import DemoOrigin, Fault, SetupDelays
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import pytest
-from touchline_lab.demo_origin.server import DemoOrigin
 
 from services.cancellation import CancelScope
 from services.deadline import Deadline
@@ -21,6 +20,7 @@ from services.timeline import Timeline
 from services.video.picture import Letterbox
 from services.wire.challenge import ChallengeFrame
 from tests.support.videos import numbered_picture, read_number
+from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = pytest.mark.integration
 

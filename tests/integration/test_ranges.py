@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from touchline_lab.demo_origin.faults import Fault
-from touchline_lab.demo_origin.server import DemoOrigin
 
 from services.cancellation import CancelScope
 from services.deadline import Deadline
@@ -24,6 +22,8 @@ from services.download.ranges import RangeFetch
 from services.errors import ConnectFailed, StreamStalled
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
+from touchline_lab.demo_origin.faults import Fault
+from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = pytest.mark.integration
 

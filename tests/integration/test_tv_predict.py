@@ -8,7 +8,6 @@ import time
 import av
 import cv2
 import pytest
-from touchline_lab.renderer.clip_store import StoredClip
 
 from services.challenges.kinds import ServedKinds, serve
 from services.download.pool import ConnectionPool
@@ -22,6 +21,7 @@ from services.video.source import MemorySource
 from services.wire.challenge import Challenge, ChallengeFrame
 from services.wire.gsr import decode_response
 from services.wire.tv_predict import TvFrame, decode_output
+from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.integration
 

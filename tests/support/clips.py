@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.renderer.clip_store import StoredClip, stored_clip
 from touchline_lab.renderer.seeds import TEST_SEED

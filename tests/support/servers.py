@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import redis
-from touchline_lab.demo_origin.server import DemoOrigin
 
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.processes.worker_part import WorkerPart
+from touchline_lab.demo_origin.server import DemoOrigin
 
 WORKER_START_S = 180.0
 MakeWorker = Callable[..., WorkerPart]

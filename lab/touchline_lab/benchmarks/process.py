@@ -14,7 +14,6 @@ from services.processes.environment import child_environment
 from touchline_lab.benchmarks.job import Job, Row
 from touchline_lab.benchmarks.origins import Place
 
-ROOT = Path(__file__).parents[1]
 ENDING_S = 60.0
 
 
@@ -41,7 +40,6 @@ class WayProcess:
                 place.inside(
                     [sys.executable, "-m", "touchline_lab.benchmarks.worker", name, place.ca_file, device]
                 ),
-                cwd=ROOT,
                 # others' clients find the origin's authority by these
                 env=child_environment(
                     {

@@ -1,21 +1,14 @@
-"""`touchline bench`: the speed claims, measured anew. It runs `benchmarks/`, which only a checkout has."""
+"""`touchline bench`: the speed claims, measured again."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.cli.console import complain, say
-
-NO_CHECKOUT = (
-    "The benchmark is not part of the installed package: run `touchline bench` or `make bench` "
-    "in a checkout of the project, whose folder benchmarks/ it needs."
-)
+from services.cli.console import say
 
 
 def bench(
@@ -47,13 +40,6 @@ def bench(
 ) -> None:
     """Ours beside the usual ways and the floors, on emulated links; leaves table, JSON and plot."""
     # a console script has its own folder in front of the path, not the one that it is called in
-    sys.path.insert(0, str(Path.cwd()))
-    if (
-        importlib.util.find_spec("benchmarks") is None
-        or importlib.util.find_spec("touchline_lab.benchmarks.bench") is None
-    ):
-        complain(NO_CHECKOUT)
-        raise typer.Exit(1)
     if check_plan:
         found = importlib.import_module("touchline_lab.benchmarks.plan_check").run_check(
             device, _environment(change or [], profile), say, quick=quick

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+import services
 from services.pitch import CLASS_NAMES, VERTICES_CM
 from touchline_lab.evaluation.scoring import score_answer
 from touchline_lab.renderer.clip import GroundTruth
@@ -35,7 +36,7 @@ from touchline_lab.training.models import (
     to_tensor,
 )
 
-WEIGHTS = Path(__file__).parents[1] / "services" / "inference" / "weights"
+WEIGHTS = Path(services.__file__).parent / "inference" / "weights"
 BATCH = 16
 
 

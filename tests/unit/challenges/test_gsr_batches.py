@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from touchline_lab.evaluation.looked import CHALLENGE, Looked, look_at
 
 from services.challenges.gsr_kind import GsrKind
 from services.results import FrameResult
 from services.sampling.plan import FramePlan
 from tests.unit.evaluation.clips import Knowing, settings, tiny
+from touchline_lab.evaluation.looked import CHALLENGE, Looked, look_at
 
 
 @pytest.fixture(scope="module")

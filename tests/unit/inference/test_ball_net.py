@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from touchline_lab.renderer.scene import Scene
-from touchline_lab.renderer.seeds import EVALUATION_SEEDS
 
 from services.errors import ModelNotReady
 from services.inference.ball_net import HIGH, SIZES, STEP, WIDE, BallNet, load_ball_net
 from services.inference.registry import WEIGHTS, bundled_models
 from services.pitch import BALL
 from services.results import Look
+from touchline_lab.renderer.scene import Scene
+from touchline_lab.renderer.seeds import EVALUATION_SEEDS
 
 LOOK = Look(3, np.arange(360 * 640, dtype=np.uint32).astype(np.uint8).reshape(360, 640), 2.0)
 Crops = npt.NDArray[np.uint8]

@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from touchline_lab.renderer.scene import Scene
-from touchline_lab.renderer.seeds import VALIDATION_SEEDS
 
 from services.inference.backend import AnyBackend
 from services.inference.detector import Detector
@@ -17,6 +15,8 @@ from services.inference.runtimes import choose_runtime, load_backend
 from services.results import Detections, Keypoints
 from services.settings import load_settings
 from services.video.picture import Image, Letterbox
+from touchline_lab.renderer.scene import Scene
+from touchline_lab.renderer.seeds import VALIDATION_SEEDS
 
 BOX = Letterbox.fit(1280, 720, 384)
 SEEDS = VALIDATION_SEEDS[200:203]

@@ -1,7 +1,6 @@
-from touchline_lab.settings_reference import FILES, GROUPS, env_example, outdated
-
 from services.settings import Settings
 from services.settings.messages import variable_name
+from touchline_lab.settings_reference import FILES, GROUPS, env_example, outdated
 
 
 def test_the_committed_files_are_what_the_settings_render_to() -> None:

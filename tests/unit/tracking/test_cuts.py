@@ -3,16 +3,16 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from touchline_lab.evaluation.looked import look_at, walk
-from touchline_lab.evaluation.truthful import Truthful
-from touchline_lab.renderer.looks import Look
-from touchline_lab.renderer.scene_clip import render_scene
 
 from services.results import Detections, FrameResult
 from services.tracking.camera.homography import PictureSize
 from services.tracking.cuts import LUMA, first_after, is_cut
 from tests.unit.evaluation.clips import settings
 from tests.unit.tracking.test_camera import make_camera
+from touchline_lab.evaluation.looked import look_at, walk
+from touchline_lab.evaluation.truthful import Truthful
+from touchline_lab.renderer.looks import Look
+from touchline_lab.renderer.scene_clip import render_scene
 
 SIZE = PictureSize(1280, 720)
 NO_CAMERAS = (None, None)

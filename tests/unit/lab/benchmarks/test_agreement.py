@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from touchline_lab.benchmarks import real_pictures
-from touchline_lab.benchmarks.agreement import BANDS, agreement, off_pitch, pairs, steadiness, unmatched
 
 from services.inference.registry import WEIGHTS
 from tests.unit.evaluation.clips import tiny
+from touchline_lab.benchmarks import real_pictures
+from touchline_lab.benchmarks.agreement import BANDS, agreement, off_pitch, pairs, steadiness, unmatched
 
 EMPTY = np.zeros((0, 4))
 ONE = np.array([[0.0, 0, 10, 40]])

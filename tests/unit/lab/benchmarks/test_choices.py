@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from touchline_lab.benchmarks.choices import CHOICES, encoded_again, needed_share
 
 from services.sampling.plan import FramePlan
 from services.sampling.profiles import anchors
@@ -9,6 +8,7 @@ from services.settings import load_settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.source import MemorySource
 from tests.support.videos import make_video
+from touchline_lab.benchmarks.choices import CHOICES, encoded_again, needed_share
 
 
 @pytest.mark.parametrize("between", [0, 3])

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from touchline_lab.benchmarks import decode_ways
 
 from tests.support.videos import make_video
+from touchline_lab.benchmarks import decode_ways
 
 
 def test_ways_that_skip_give_the_same_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from services.video.mp4_index import read_index
+from services.video.source import MemorySource
+from tests.support.videos import make_video
 from touchline_lab.benchmarks.clips import remux
 from touchline_lab.benchmarks.floors import combine
 from touchline_lab.benchmarks.job import Job
@@ -13,10 +17,6 @@ from touchline_lab.benchmarks.linklab.dns import reply
 from touchline_lab.benchmarks.linklab.links import LINKS
 from touchline_lab.benchmarks.meter import descendants, peak_mb
 from touchline_lab.benchmarks.our_ways import row_of
-
-from services.video.mp4_index import read_index
-from services.video.source import MemorySource
-from tests.support.videos import make_video
 
 
 def query(kind: int) -> bytes:

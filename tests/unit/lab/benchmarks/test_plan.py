@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+
+from services.errors import SettingsError
 from touchline_lab.benchmarks.clips import FRONT, LAST
 from touchline_lab.benchmarks.plan import Options, make_plan, way_and_clip
 from touchline_lab.benchmarks.worker import WAYS
-
-from services.errors import SettingsError
 
 
 def test_every_row_has_a_way() -> None:

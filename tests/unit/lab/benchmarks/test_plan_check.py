@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+
+from services.cli.main import app
 from touchline_lab.benchmarks.plan_check import PlanCheck, compare
 from touchline_lab.benchmarks.plan_check_report import notes, report
 from touchline_lab.benchmarks.system import Answered
 from touchline_lab.capacity.arrivals import poisson
 from touchline_lab.capacity.queue import simulate
-from typer.testing import CliRunner
-
-from services.cli.main import app
 
 TIMES = [0.5, 0.6, 0.9]
 

@@ -11,12 +11,6 @@ from xml.etree import ElementTree as ET
 import av
 import numpy as np
 import pytest
-from touchline_lab.benchmarks.meter import cpu_seconds, peak_mb, resident_mb
-from touchline_lab.benchmarks.scale import SERIES, ScaleOptions
-from touchline_lab.benchmarks.scale_clips import lengthened, resized
-from touchline_lab.benchmarks.scale_plot import svg
-from touchline_lab.benchmarks.scale_report import cells, headings, markdown, notes, report
-from touchline_lab.benchmarks.scale_results import Point, ScaleResults, per_minute
 from typer.testing import CliRunner
 
 from services.cli.main import app
@@ -24,6 +18,12 @@ from services.errors import SettingsError
 from services.video.mp4_index import read_index
 from services.video.source import MemorySource
 from tests.support.videos import make_video
+from touchline_lab.benchmarks.meter import cpu_seconds, peak_mb, resident_mb
+from touchline_lab.benchmarks.scale import SERIES, ScaleOptions
+from touchline_lab.benchmarks.scale_clips import lengthened, resized
+from touchline_lab.benchmarks.scale_plot import svg
+from touchline_lab.benchmarks.scale_report import cells, headings, markdown, notes, report
+from touchline_lab.benchmarks.scale_results import Point, ScaleResults, per_minute
 
 
 def row(wall: float, peak: float) -> dict[str, float]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from touchline_lab.benchmarks.job import Row
 from touchline_lab.benchmarks.results import Condition
 from touchline_lab.benchmarks.targets import Target, answers_agree, check

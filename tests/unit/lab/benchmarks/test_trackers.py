@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
-from touchline_lab.benchmarks.trackers import ours, truth_of
-from touchline_lab.evaluation.identity import idf1
-from touchline_lab.evaluation.run import Material
-from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
 from services.pitch import BALL, PLAYER
 from services.results import Detections, FrameResult
 from services.video.picture import Letterbox
+from touchline_lab.benchmarks.trackers import ours, truth_of
+from touchline_lab.evaluation.identity import idf1
+from touchline_lab.evaluation.run import Material
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
 COUNT = 4
 BOX = Letterbox.fit(1280, 720, 384)

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from touchline_lab.capacity.measured import read_file, read_times
-from touchline_lab.capacity.plan import Demand, enough, outlooks
 from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.errors import SettingsError
+from touchline_lab.capacity.measured import read_file, read_times
+from touchline_lab.capacity.plan import Demand, enough, outlooks
 
 SCALE = {
     "points": [

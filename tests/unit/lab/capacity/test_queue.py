@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from touchline_lab.capacity.arrivals import bursts, poisson
 from touchline_lab.capacity.queue import simulate
 

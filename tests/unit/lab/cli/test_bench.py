@@ -8,14 +8,14 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from touchline_lab.benchmarks.job import Context
-from touchline_lab.benchmarks.process import WayProcess
-from touchline_lab.benchmarks.worker import WAYS
-from touchline_lab.cli.bench import NO_CHECKOUT
 from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.errors import SettingsError
+from touchline_lab.benchmarks.job import Context
+from touchline_lab.benchmarks.process import WayProcess
+from touchline_lab.benchmarks.worker import WAYS
+from touchline_lab.cli.bench import NO_CHECKOUT
 
 
 def test_without_a_checkout_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 import typer
-from touchline_lab.cli import evaluate as command
-from touchline_lab.renderer.clip import GroundTruth
-from touchline_lab.renderer.held_out import HELD_OUT
-from touchline_lab.renderer.looks import SCENES
 from typer.testing import CliRunner
 
 from services.cli.main import app
 from tests.unit.evaluation.clips import Knowing, tiny
+from touchline_lab.cli import evaluate as command
+from touchline_lab.renderer.clip import GroundTruth
+from touchline_lab.renderer.held_out import HELD_OUT
+from touchline_lab.renderer.looks import SCENES
 
 
 def test_numbers_are_sorted_and_counted_once() -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
+
+from services.wire.gsr import GsrFrame, GsrObject, GsrResponse
+from services.wire.reply import Answer
 from touchline_lab.demo.checks import checks, goals, score
 from touchline_lab.demo.run import DemoResult, Run, save
 from touchline_lab.demo_origin.server import SEED_DELAYS
 from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 from touchline_lab.renderer.clip_store import StoredClip
-
-from services.wire.gsr import GsrFrame, GsrObject, GsrResponse
-from services.wire.reply import Answer
 
 BOX = (100.0, 200.0, 150.0, 300.0)
 POINTS = [(float(10 * i + 5), 50.0) for i in range(32)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from touchline_lab.renderer import clip_store
 from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 

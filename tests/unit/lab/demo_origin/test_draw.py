@@ -8,9 +8,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from touchline_lab.evaluation.drawing import draw_frame, write_overlay
 
 from services.wire.gsr import GsrFrame, GsrObject
+from touchline_lab.evaluation.drawing import draw_frame, write_overlay
 
 NO_POINTS = [(0.0, 0.0)] * 32
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from touchline_lab.demo_origin.app import parse_range
 from touchline_lab.demo_origin.faults import Fault, fault_from_query
 from touchline_lab.demo_origin.setup_delay import SEED_DELAYS, SetupDelays

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from services.results import FrameResult
+from services.settings import Settings
+from services.video.picture import Frame, Letterbox
 from touchline_lab.evaluation.truthful import Truthful
 from touchline_lab.renderer.clip import GroundTruth
 from touchline_lab.renderer.looks import Look
 from touchline_lab.renderer.scene_clip import SceneTruth, render_scene
-
-from services.results import FrameResult
-from services.settings import Settings
-from services.video.picture import Frame, Letterbox
 
 LOOK = Look("tiny", (3000,), seconds=0.6, size=(640, 352))
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from touchline_lab.evaluation.action_score import action_score
 
 from services.wire.private_track import Action
+from touchline_lab.evaluation.action_score import action_score
 
 TRUTH = [Action(100, "pass"), Action(130, "pass_received"), Action(400, "ball_out_of_play")]
 POSSIBLE = 1.0 + 1.4 + 2.9

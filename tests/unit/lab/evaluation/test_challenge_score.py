@@ -2,6 +2,7 @@ import math
 from typing import Any
 
 import pytest
+
 from touchline_lab.evaluation.challenge_score import ChallengeScore, challenge_score, speed_score
 from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from touchline_lab.evaluation.detection import average_precision, class_ap50
 
 

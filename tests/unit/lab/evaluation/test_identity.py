@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from touchline_lab.evaluation.identity import FrameTracks, Hota, hota, idf1
 
 

@@ -1,10 +1,10 @@
 import pytest
-from touchline_lab.evaluation.looked import give, look_at, walk
-from touchline_lab.evaluation.measure import measure
-from touchline_lab.renderer.scene_clip import SceneTruth
 
 from services.wire.gsr import frames_part
 from tests.unit.evaluation.clips import Knowing, settings, tiny
+from touchline_lab.evaluation.looked import give, look_at, walk
+from touchline_lab.evaluation.measure import measure
+from touchline_lab.renderer.scene_clip import SceneTruth
 
 FRAMES = 15
 

@@ -2,11 +2,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from services.results import Detections, FrameResult
 from touchline_lab.evaluation.measure import f1, measure, raw_ap50
 from touchline_lab.evaluation.scoring import BoxScore
 from touchline_lab.renderer.clip import FrameTruth, GroundTruth
-
-from services.results import Detections, FrameResult
 
 HOMOGRAPHY = [(0.1, 0.0, 0.0), (0.0, 0.1, 0.0), (0.0, 0.0, 1.0)]
 PLAYER, BALL = (2, 100.0, 200.0, 120.0, 250.0), (0, 300.0, 300.0, 306.0, 306.0)

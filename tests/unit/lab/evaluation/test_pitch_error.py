@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from touchline_lab.evaluation.pitch_error import keypoint_errors, reprojection_error
 
 from services.pitch import VERTICES_CM
+from touchline_lab.evaluation.pitch_error import keypoint_errors, reprojection_error
 
 SIZE = (1200, 700)
 FLAT = [[0.1, 0, 0], [0, 0.1, 0], [0, 0, 1.0]]  # ten centimetres a pixel, seen from above

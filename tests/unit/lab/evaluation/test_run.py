@@ -4,14 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from services.errors import TouchlineError
+from tests.unit.evaluation.clips import Knowing, settings, tiny
 from touchline_lab.evaluation.measure import Measures
 from touchline_lab.evaluation.plot import Point, curves
 from touchline_lab.evaluation.report import COLUMNS, budget_cells, cells, markdown, save
 from touchline_lab.evaluation.run import Evaluation, Material, Row, evaluate, fits, summary, targets
 from touchline_lab.renderer.scene_clip import SceneTruth
-
-from services.errors import TouchlineError
-from tests.unit.evaluation.clips import Knowing, settings, tiny
 
 PERFECT = Measures(*[1.0] * 8, 1.0, *[1.0] * 7)
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from touchline_lab.renderer.clip import TEST_SEED, GroundTruth, render_clip
 
 SIZE = (640, 352)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from touchline_lab.renderer.match import LENGTH, WIDTH
 from touchline_lab.renderer.passing import PassingMatch
 

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+
+from services import pitch
 from touchline_lab.renderer.camera import Camera
 from touchline_lab.renderer.match import LENGTH, WIDTH, Match
 from touchline_lab.renderer.scene import Rendered, Scene
@@ -11,8 +13,6 @@ from touchline_lab.renderer.seeds import (
     TRAINING_SEEDS,
     VALIDATION_SEEDS,
 )
-
-from services import pitch
 
 SIZE = (640, 360)
 

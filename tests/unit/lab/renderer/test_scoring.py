@@ -3,10 +3,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from touchline_lab.evaluation.scoring import BoxScore, overlaps, score_answer
-from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
 from services.pitch import BALL, GOALKEEPER, PLAYER, REFEREE
+from touchline_lab.evaluation.scoring import BoxScore, overlaps, score_answer
+from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
 IDENTITY = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
 BOXES = [

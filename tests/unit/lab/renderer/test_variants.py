@@ -5,6 +5,7 @@ from typing import Literal
 import av
 import numpy as np
 import pytest
+
 from touchline_lab.renderer.held_out import HELD_OUT
 from touchline_lab.renderer.looks import SCENES, Look
 from touchline_lab.renderer.match import LENGTH, WIDTH

@@ -6,14 +6,14 @@ from typing import Final, Literal
 
 import numpy as np
 import pytest
+
+from services import pitch
 from touchline_lab.renderer.figures import Colour, Kit
 from touchline_lab.renderer.looks import Look
 from touchline_lab.renderer.seeds import EVALUATION_SEEDS
 from touchline_lab.renderer.variants import VariantScene
 from touchline_lab.training.light import change_light
 from touchline_lab.training.looks import VariedScene, draw_kits, draw_street_clothes
-
-from services import pitch
 
 LEAST_DISTANCE = 40
 """Between a shirt of training and the same role's in the evaluation, in any one channel."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from touchline_lab.training.train_ball import Crops, loss, write
 
 from services.inference.ball_net import HIGH, STEP, WIDE, load_ball_net
 from services.inference.ball_torch import BallModule
 from services.results import Look
+from touchline_lab.training.train_ball import Crops, loss, write
 
 
 @pytest.fixture

