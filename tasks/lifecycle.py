@@ -67,8 +67,8 @@ def _make_runtime() -> Runtime:
     from services.challenges.kinds import serve
     from services.inference.backend import choose_device
     from services.inference.devices import gpu_indices, on_device, slot_name
+    from services.pipeline.measure_costs import measure_costs
     from services.pipeline.warm import warm
-    from services.sampling.costs import measure_costs
     from services.video.nvdec import choose_decoder
 
     settings = get_settings()

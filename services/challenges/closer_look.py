@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.inference.plugged import BUNDLED
 from services.results import FrameResult
-from services.settings import Settings
 from services.tracking.ball.search import BallSearch
 from services.video.clip import Clip
-
-__all__ = ["closer_look", "key_frames", "wants_looks"]
-
-
-def wants_looks(kind: str, settings: Settings) -> bool:
-    """Whether frames are to bring looks: a predictor that was plugged in has nothing to look at them with."""
-    return settings.closer_look and settings.predictor_for(kind) == BUNDLED
 
 
 def closer_look(predictor: Any, clip: Clip) -> Callable[[FrameResult], FrameResult]:

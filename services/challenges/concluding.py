@@ -10,8 +10,8 @@ import msgspec
 
 from services.challenges.kind import Predictor
 from services.errors import BrokenPlugin, InferenceError
+from services.frame_plan import FramePlan
 from services.inference.plugged import LoadedPredictor
-from services.sampling.plan import FramePlan
 from services.video.clip import Clip
 from services.video.picture import Frame, Letterbox
 from services.wire.challenge import Challenge

@@ -6,9 +6,9 @@ from typing import Any
 
 from services.challenges.concluding import ConcludedAssembly, concluding
 from services.challenges.kind import Predictor
+from services.frame_plan import FramePlan
 from services.inference.plugged import LoadedPredictor
 from services.sampling.from_settings import plan_of
-from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.clip import Clip
 from services.video.picture import Letterbox

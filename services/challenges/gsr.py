@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.challenges.closer_look import key_frames
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.settings import Settings
 from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import ClipTracks

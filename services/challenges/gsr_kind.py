@@ -8,10 +8,10 @@ from typing import Any
 from services.challenges import gsr
 from services.challenges.closer_look import closer_look
 from services.challenges.kind import Predictor
+from services.frame_plan import FramePlan
 from services.inference.plugged import LoadedPredictor
 from services.results import FrameResult
 from services.sampling.from_settings import plan_of
-from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.tracking.interpolation.fill import Filled
 from services.video.decode import Clip

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from services.frame_plan import FramePlan
 from services.inference.plugged import LoadedPredictor
-from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.decode import Clip
 from services.video.picture import Frame, Letterbox

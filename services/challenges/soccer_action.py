@@ -10,10 +10,10 @@ from services.challenges.concluding import ClipFacts, ConcludedAssembly, Numbere
 from services.challenges.kind import Predictor
 from services.challenges.soccer_play import play_of
 from services.challenges.soccer_rules import actions
+from services.frame_plan import FramePlan
 from services.inference.plugged import LoadedPredictor
 from services.results import FrameResult
 from services.sampling.from_settings import plan_of
-from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.tracking.camera.homography import PictureSize
 from services.video.clip import Clip

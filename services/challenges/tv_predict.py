@@ -13,10 +13,10 @@ from services.challenges.closer_look import closer_look
 from services.challenges.confidence import confidences
 from services.challenges.gsr import tracks
 from services.challenges.kind import Predictor
+from services.frame_plan import FramePlan
 from services.inference.plugged import LoadedPredictor
 from services.results import FrameResult
 from services.sampling.from_settings import plan_of
-from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import fill_clip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from importlib import metadata
+from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -30,7 +30,7 @@ COMMANDS = "touchline.commands"
 class Commands(TyperGroup):
     """The commands; one that belongs to a distribution that is not installed says so."""
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, name: str) -> Any:
         """Find a command by its name."""
         found = super().get_command(ctx, name)
         if found is None and name in LAB_COMMANDS:

@@ -80,7 +80,7 @@ def _start(
     """Start all parts; the last one in the list is to be stopped first."""
     from services.processes.embedded_valkey import port_is_free
     from services.processes.parts import Part
-    from services.processes.worker_part import WorkerPart, command
+    from tasks.worker_process import WorkerPart, command
 
     parts: list[Part] = []
     if with_flower and not port_is_free(settings.flower_port):

@@ -10,7 +10,7 @@ import typer
 
 from services.cli.extras import require_extra
 from services.errors import StartFailed
-from services.processes.worker_part import command
+from tasks.worker_process import command
 
 if TYPE_CHECKING:
     from services.settings import Settings

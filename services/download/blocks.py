@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.download.span import Span
+from services.byte_span import Span
 
 PIECE = 13_500
 """With its headers, what a connection that was idle sends in its first round trip (RFC 6928)."""

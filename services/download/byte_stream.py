@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Sequence
 
+from services.byte_span import Span
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.segments import Segments
-from services.download.span import Span
 from services.errors import ChallengeError
 
 FAR_AHEAD = 512 * 1024

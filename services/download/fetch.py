@@ -12,13 +12,13 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 
+from services.byte_span import Span
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.byte_stream import ByteStream
 from services.download.exchange import Exchange
 from services.download.pool import ConnectionPool
 from services.download.ranges import RangeFetch
-from services.download.span import Span
 from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge, TransportError
 from services.settings import Settings
 from services.timeline import Timeline

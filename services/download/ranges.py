@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 
 import h11
 
+from services.byte_span import Span
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE, Blocks
 from services.download.byte_stream import ByteStream
 from services.download.line import Busy, Line, NoRange
 from services.download.lines import Lines
-from services.download.span import Span
 from services.timeline import Timeline
 
 AHEAD = 4

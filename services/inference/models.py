@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from services.frame_plan import batch_sizes
 from services.inference.backend import choose_device
 from services.inference.ball import WithBall, ball_detector
 from services.inference.ball_net import BallNet, load_ball_net
@@ -20,7 +21,6 @@ from services.inference.pitch_model import PitchModel
 from services.inference.registry import resolve_model, wanted_models
 from services.inference.runtimes import choose_runtime, load_backend
 from services.results import Detections, FrameResult, Keypoints
-from services.sampling.plan import batch_sizes
 from services.settings import Settings
 from services.video.picture import Frame, Image, Letterbox
 from services.video.thumbnail import thumbnail

@@ -29,7 +29,7 @@ class OpenVinoBackend:
     Conversion to float, scaling to 0..1 and the change of layout are part of the compiled model.
 
     Args:
-        path: The `.xml` file, as ultralytics' export or `touchline_lab.training.quantize` wrote it; its `.bin` beside it.
+        path: The `.xml` file, as ultralytics' export or our quantisation wrote it; its `.bin` beside it.
         lanes: Batches that run at once; each has its own buffers.
         threads: CPU threads of one batch.
 
@@ -136,7 +136,7 @@ def source_checksum(path: Path) -> str | None:
 
 
 def _facts(model: openvino.Model, path: Path) -> dict[str, Any]:
-    """What is known of a model: written into it by `touchline_lab.training.quantize`, or beside it by ultralytics."""
+    """What is known of a model: written into it by our quantisation, or beside it by ultralytics."""
     if model.has_rt_info(FACTS):
         found: dict[str, Any] = json.loads(model.get_rt_info(FACTS).astype(str))
         return found

@@ -9,10 +9,9 @@ from typing import Any, Protocol
 
 from services.errors import BrokenPlugin, InferenceError, TouchlineError
 from services.plugin_discovery import PREDICTORS, Plugin, find
-from services.settings import Settings
+from services.settings import BUNDLED, Settings
 from services.video.picture import Frame, Letterbox
 
-BUNDLED = "bundled"
 BUILT_IN = {BUNDLED: "services.inference.models:load_models"}
 
 

@@ -9,7 +9,7 @@ from services.inference.hub_store import HubStore, cache_folder
 from services.inference.openvino_export import find_export
 from services.inference.registry import resolve_model, wanted_models
 from services.inference.runtimes import QUANTISED, has_openvino
-from services.settings import Settings
+from services.settings import BUNDLED, Settings
 
 
 def needs_preparing(settings: Settings) -> bool:
@@ -17,7 +17,7 @@ def needs_preparing(settings: Settings) -> bool:
 
     What is wrong with a model is left to the child to say.
     """
-    if all(settings.predictor_for(kind) != "bundled" for kind in settings.served_kinds):
+    if all(settings.predictor_for(kind) != BUNDLED for kind in settings.served_kinds):
         return False
     try:
         return any(_needs_preparing(name, settings) for name in wanted_models(settings).values())

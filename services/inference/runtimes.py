@@ -94,7 +94,8 @@ def choose_runtime(path: Path, device: str, settings: Settings, *, make: bool = 
                 path, device, quantised, f"{quantised.name}, made from it in 8 bits, lies beside it"
             )
         log.warning(
-            "%s was made from another %s and is not used; `python -m touchline_lab.training.quantize` makes it anew",
+            "%s was made from another %s and is not used; "
+            "`python -m touchline_lab.training.quantize` makes it again",
             quantised,
             path.name,
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from services.sampling.plan import batch_sizes
+from services.frame_plan import batch_sizes
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")

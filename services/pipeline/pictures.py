@@ -7,11 +7,11 @@ import binascii
 import time
 from collections.abc import Sequence
 
+from services.byte_span import Span
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.pool import ConnectionPool
 from services.download.small import fetch_small
-from services.download.span import Span
 from services.errors import InvalidChallenge, TooLarge
 from services.settings import Settings
 from services.timeline import Timeline

@@ -15,6 +15,7 @@ from services.download.byte_stream import ByteStream
 from services.download.fetch import Download
 from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, TransportError
+from services.frame_plan import FramePlan
 from services.inference.backend import choose_device
 from services.pipeline.batching import BatchSchedule, Lanes
 from services.pipeline.pictures import Pictures
@@ -22,7 +23,6 @@ from services.pipeline.stage import Ahead, TimedOut
 from services.sampling.costs import Costs
 from services.sampling.deadline_classes import available, choose
 from services.sampling.needed_bytes import needed_bytes
-from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.timeline import Timeline
 from services.video.decode import Clip, DecodeLimits, open_clip, open_clip_on

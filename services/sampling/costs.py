@@ -1,25 +1,13 @@
-"""What a frame costs on this machine, measured once at the start and rounded, so that plans repeat."""
+"""What a frame costs on this machine, rounded, so that plans repeat."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-from services.challenges.kinds import ServedKind, ServedKinds
-from services.pipeline.batching import Lanes
-from services.pipeline.warm import FRAMES, noise_clip
-from services.sampling.plan import FramePlan
-from services.settings import Settings
-from services.video.decode import DecodeLimits, open_clip
-from services.video.picture import Frame
-from services.video.source import MemorySource
+from typing import Final
 
 PIXELS: Final = 1280 * 720
 """Decoding is measured on pictures of this size; it costs in proportion to their pixels."""
-ROUNDS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,48 +27,6 @@ class Costs:
         return samples * self.inference_s + decoded * self.decode_s * pixels / PIXELS
 
 
-def measure_costs(kinds: ServedKinds, settings: Settings) -> dict[str, Costs]:
-    """Measure what each kind's frames cost, after `warm`; the settings go before what is measured.
-
-    Raises:
-        ChallengeError: A predictor failed.
-    """
-    told = settings.inference_cost_ms / 1000, settings.decode_cost_ms / 1000
-    data = b"" if all(told) else noise_clip()
-    costs: dict[str, Costs] = {}
-    for name, served in kinds.kinds.items():
-        inference, decode = told if all(told) else _measured(served, data, settings)
-        costs[name] = Costs(told[0] or rounded(inference), told[1] or rounded(decode))
-    return costs
-
-
 def rounded(seconds: float) -> float:
     """The nearest power of two, in milliseconds: two starts on one machine agree on it."""
     return float(2.0 ** round(math.log2(max(seconds * 1000, 1 / 1024))) / 1000)
-
-
-def _measured(served: ServedKind, data: bytes, settings: Settings) -> tuple[float, float]:
-    """Seconds per inferred and per decoded frame; the least of some rounds."""
-    inference = decode = math.inf
-    for _ in range(ROUNDS):
-        clip = open_clip(MemorySource(data), DecodeLimits(FRAMES, PIXELS, settings.decode_threads))
-        _, box = served.kind.plan(clip, settings)
-        started = time.perf_counter()
-        frames = list(clip.frames(FramePlan(1, clip.count), box))
-        decode = min(decode, (time.perf_counter() - started) / len(frames))
-        batch = frames[: settings.batch_size]
-
-        def predict(some: Sequence[Frame], box: Any = box) -> Sequence[Any]:
-            return served.predictor.predict(some, box)
-
-        done: list[Any] = []
-        lanes = Lanes(predict, done.extend, served.lanes)
-        started = time.perf_counter()
-        try:
-            for _ in range(served.lanes):
-                lanes.submit(batch)
-            lanes.drain()
-        finally:
-            lanes.close()
-        inference = min(inference, (time.perf_counter() - started) / (len(batch) * served.lanes))
-    return inference, decode

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from services.challenges.kind import Kind
+from services.frame_plan import FramePlan
 from services.sampling.costs import Costs
-from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.clip import Clip
 from services.video.picture import Letterbox
@@ -22,6 +21,13 @@ COUNT: Final = 750
 """A clip whose length only the end tells is taken for as long as challenges are."""
 STRIDES: Final = (1, 2, 4)
 """The steps, in multiples of FRAME_STRIDE; the last step is the profile `keyframes` at the widest of them."""
+
+
+class MakesPlans(Protocol):
+    """A challenge kind, as far as sampling knows it."""
+
+    def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
+        """Which frames are sampled, and at what size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ def available(stated_s: float, remaining_s: float, budget_s: float, reserve_s: f
 
 
 def choose(
-    kind: Kind[Any], clip: Clip, settings: Settings, costs: Costs | None, available_s: float
+    kind: MakesPlans, clip: Clip, settings: Settings, costs: Costs | None, available_s: float
 ) -> Choice:
     """The first of a few fixed steps that fits, or the cheapest where none does.
 
@@ -93,7 +99,7 @@ def _coarser(settings: Settings) -> list[dict[str, Any]]:
     return [{"frame_stride": settings.frame_stride * times} for times in STRIDES[1:]] + [widest]
 
 
-def _step(kind: Kind[Any], clip: Clip, settings: Settings, wanted: Choice, update: dict[str, Any]) -> Choice:
+def _step(kind: MakesPlans, clip: Clip, settings: Settings, wanted: Choice, update: dict[str, Any]) -> Choice:
     changed = settings.model_copy(update=update)
     plan, box = kind.plan(clip, changed)
     # a kind may plan as it likes: what does not change is not called coarser

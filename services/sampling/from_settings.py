@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.challenges.closer_look import wants_looks
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.sampling.profiles import make_plan
-from services.settings import Settings
+from services.settings import BUNDLED, Settings
 from services.video.clip import Clip
 from services.video.picture import Letterbox
 from services.video.picture_clip import READER
@@ -27,4 +26,6 @@ def plan_of(clip: Clip, settings: Settings, ball_of: str | None = None) -> tuple
         profile, stride = settings.frame_profile, settings.frame_stride
         plan = make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride)
     box = Letterbox.fit(clip.width, clip.height, settings.img_size)
-    return replace(plan, looks=ball_of is not None and wants_looks(ball_of, settings)), box
+    # a predictor that was plugged in has nothing to search for the ball with
+    bundled = ball_of is not None and settings.predictor_for(ball_of) == BUNDLED
+    return replace(plan, looks=bundled and settings.closer_look), box

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.download.span import Span
-from services.sampling.plan import FramePlan
+from services.byte_span import Span
+from services.frame_plan import FramePlan
 from services.sampling.profiles import needed_samples, read_positions
 from services.video.mp4_index import Mp4Index
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.mp4_index import Int64s, Mp4Index
 
 Profile = Literal["every", "snap", "keyframes"]

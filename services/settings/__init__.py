@@ -23,6 +23,9 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 """Where clients look, and where `touchline up` puts its embedded server, when REDIS_URL is unset."""
 
 
+BUNDLED = "bundled"
+"""The predictor that ships with the project, as PREDICTOR names it."""
+
 DETECTED_CLASSES = ("ball", "goalkeeper", "player", "referee", "none")
 """What CLASS_MAP may call a class: those of the wire by their ids, then none of them."""
 
@@ -169,7 +172,7 @@ class Settings(BaseSettings):
         "`touchline kinds` lists what is installed.",
     )
     predictor: CsvList = Field(
-        ("bundled",),
+        (BUNDLED,),
         description="What looks at the frames: `bundled`, or the name of an installed plug-in; "
         "`kind=name,kind=name` where kinds differ.",
     )
@@ -368,13 +371,13 @@ class Settings(BaseSettings):
     def predictor_for(self, kind: str) -> str:
         """The name in PREDICTOR that goes with a kind; `bundled` where none does."""
         named = {head.strip(): name.strip() for head, sign, name in map(_halves, self.predictor) if sign}
-        rest = next((part for part in self.predictor if "=" not in part), "bundled")
+        rest = next((part for part in self.predictor if "=" not in part), BUNDLED)
         return named.get(kind, rest)
 
     @property
     def uses_bundled(self) -> bool:
         """Whether a served kind takes the bundled predictor, and with it DETECTOR_MODEL and PITCH_MODEL."""
-        return any(self.predictor_for(kind) == "bundled" for kind in self.served_kinds)
+        return any(self.predictor_for(kind) == BUNDLED for kind in self.served_kinds)
 
     @property
     def broker_url(self) -> str:

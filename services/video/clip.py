@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.mp4_index import Mp4Index
 from services.video.picture import Frame, Letterbox
 

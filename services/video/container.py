@@ -11,8 +11,8 @@ import av
 import av.error
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.frame_plan import FramePlan
 from services.results import Look
-from services.sampling.plan import FramePlan
 from services.video.clip import DecodeLimits, DecodeStats
 from services.video.look import Looking, with_looks
 from services.video.mp4_boxes import find_moov

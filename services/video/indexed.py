@@ -13,8 +13,8 @@ import av.error
 import numpy as np
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
+from services.frame_plan import FramePlan
 from services.results import Look
-from services.sampling.plan import FramePlan
 from services.video.clip import DecodeLimits, DecodeStats, rising
 from services.video.groups import Groups, Mask
 from services.video.in_order import in_order

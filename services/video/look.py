@@ -10,8 +10,8 @@ import av
 import cv2
 import numpy as np
 
+from services.frame_plan import FramePlan
 from services.results import Look
-from services.sampling.plan import FramePlan
 from services.video.orientation import shown_size
 from services.video.picture import Frame
 

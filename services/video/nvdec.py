@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from services.errors import CorruptVideo
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.clip import DecodeLimits, DecodeStats
 from services.video.mp4_index import Mp4Index
 from services.video.picture import PAD, Frame, Image, Letterbox

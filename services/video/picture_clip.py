@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.clip import DecodeStats
 from services.video.mp4_index import Mp4Index
 from services.video.picture import PAD, Frame, Image, Letterbox

@@ -27,10 +27,10 @@ from services.errors import (
     WorkerLost,
 )
 from services.processes.embedded_valkey import EmbeddedValkey
-from services.processes.worker_part import WorkerPart
 from services.wire.gsr import decode_response, frames_part
 from services.wire.reply import Answer
 from tasks.client import submit
+from tasks.worker_process import WorkerPart
 from tests.support.servers import MakeWorker
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.evaluation.scoring import score_answer

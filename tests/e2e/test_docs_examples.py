@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from services.processes.worker_part import WorkerPart
 from services.settings import get_settings
 from services.wire.gsr import decode_response
+from tasks.worker_process import WorkerPart
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ import pytest
 
 from services.errors import TooLarge
 from services.pitch import BALL
-from services.processes.worker_part import WorkerPart
 from services.wire.gsr import decode_response
 from services.wire.reply import Answer
 from tasks.client import submit
+from tasks.worker_process import WorkerPart
 from tests.support.broken_videos import long_video
 from tests.support.odd_videos import FRAGMENTED, encode, turn
 from touchline_lab.demo_origin.server import DemoOrigin

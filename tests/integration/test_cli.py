@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
-from services.processes.worker_part import WorkerPart
 from services.wire.gsr import decode_response
+from tasks.worker_process import WorkerPart
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.renderer.clip_store import StoredClip
 

@@ -11,8 +11,8 @@ import pytest
 from services.errors import UrlRefused
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.processes.parts import Part
-from services.processes.worker_part import WorkerPart, command
 from tasks.client import submit
+from tasks.worker_process import WorkerPart, command
 from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.integration

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.frame_plan import FramePlan
 from services.inference.backend import Backend
 from services.inference.detector import Detector
 from services.inference.models import Models, load_models
 from services.inference.registry import resolve_model
-from services.sampling.plan import FramePlan
 from services.settings import Settings, load_settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox

@@ -13,8 +13,8 @@ from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge, UrlRefused
+from services.frame_plan import FramePlan
 from services.pipeline.pictures import Pictures
-from services.sampling.plan import FramePlan
 from services.settings import load_settings
 from services.timeline import Timeline
 from services.video.picture import Letterbox

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from services.processes.embedded_valkey import EmbeddedValkey
-from services.processes.worker_part import WorkerPart
+from tasks.worker_process import WorkerPart
 from touchline_lab.demo_origin.server import DemoOrigin
 
 WORKER_START_S = 180.0

@@ -24,11 +24,11 @@ import msgspec
 
 from services.challenges import gsr
 from services.challenges.closer_look import closer_look
+from services.frame_plan import FramePlan
 from services.inference.models import Models, load_models
 from services.pipeline.batching import BatchSchedule, Lanes
 from services.results import FrameResult
 from services.sampling.from_settings import plan_of
-from services.sampling.plan import FramePlan
 from services.sampling.profiles import needed_samples
 from services.settings import Settings, load_settings
 from services.video.decode import Clip, DecodeLimits, open_clip

@@ -2,7 +2,7 @@
 
     python -m touchline_lab.benchmarks.decode_ways --rounds 5
 
-All ways run in turn in one process, on the clip of the other touchline_lab.benchmarks. Medians are printed, and the CPU
+All ways run in turn in one process, on the clip of the other benchmarks. Medians are printed, and the CPU
 time as a share of OpenCV's, which decodes every frame. Ways with the same letters at the end give the same
 bytes.
 """
@@ -24,7 +24,7 @@ import av
 import cv2
 import numpy as np
 
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.clip import DecodeLimits
 from services.video.indexed import IndexedClip
 from services.video.mp4_index import read_index

@@ -1,7 +1,7 @@
 """The detector on a clip of your own, without labels: compared with a reference that sees more.
 
     python -m touchline_lab.benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --reference-size 1280
-    DETECTOR_MODEL=mine.pt python -m touchline_lab.benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --json
+    DETECTOR_MODEL=mine.pt python -m touchline_lab.benchmarks.real_pictures CLIP --reference COCO.pt --json
 
 The detector is the one that the settings name, at their size and confidence; its goalkeepers, players and
 referees are people here. The reference is any detection model with people in it (classes are mapped by name,

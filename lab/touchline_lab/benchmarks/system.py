@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from services.processes.embedded_valkey import EmbeddedValkey
-from services.processes.worker_part import WorkerPart
+from tasks.worker_process import WorkerPart
 from touchline_lab.benchmarks.meter import descendants, resident_mb
 
 START_TIMEOUT_S = 180.0

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from services.challenges.kinds import serve
+from services.frame_plan import FramePlan
 from services.pitch import BALL
 from services.results import FrameResult
-from services.sampling.plan import FramePlan
 from services.settings import get_settings
 from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import fill_clip

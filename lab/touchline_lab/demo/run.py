@@ -11,9 +11,9 @@ from pathlib import Path
 
 from services.cli.console import waiting
 from services.processes.embedded_valkey import EmbeddedValkey
-from services.processes.worker_part import WorkerPart
 from services.wire.gsr import GsrResponse, decode_response
 from services.wire.reply import Answer
+from tasks.worker_process import WorkerPart
 from touchline_lab.demo_origin.server import SEED_DELAYS, DemoOrigin, SetupDelays
 from touchline_lab.renderer.clip_store import StoredClip
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from services.challenges.soccer_play import play_of
 from services.challenges.soccer_rules import actions
+from services.frame_plan import FramePlan
 from services.inference.plugged import LoadedPredictor
 from services.results import Detections, FrameResult, Keypoints
-from services.sampling.plan import FramePlan
 from services.tracking.ball.search import BallSearch
 from services.tracking.camera.homography import PictureSize
 from services.video.look import look_at

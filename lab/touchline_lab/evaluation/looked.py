@@ -15,8 +15,8 @@ import msgspec
 
 from services.challenges.gsr_kind import GsrKind
 from services.challenges.kind import Predictor
+from services.frame_plan import FramePlan
 from services.results import FrameResult
-from services.sampling.plan import FramePlan
 from services.settings import Settings
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame

@@ -42,7 +42,7 @@ UNSEEN_KITS: Final[dict[str, tuple[tuple[Colour, Colour], ...]]] = {
 }
 """Shirt and shorts of home, away, both goalkeepers and the referee, by the name of the wardrobe.
 
-Far from every colour of the same role in an ordinary scene, and kept from the training (`touchline_lab.training.looks`)."""
+Far from every colour of the same role in an ordinary scene, and kept from the training."""
 
 
 class VariantMatch(Match):

@@ -47,7 +47,7 @@ def hue_and_saturation(colour: Colour) -> tuple[float, float, float]:
 
 
 def _reserved(colour: Colour, class_id: int) -> bool:
-    """Whether a shirt is close to what `touchline_lab.renderer.variants` keeps for the evaluation of unseen kits.
+    """Whether a shirt is close to what `renderer.variants` keeps for the evaluation of unseen kits.
 
     Green and pale cream teams, goalkeepers in black or grey, referees in yellow.
     """

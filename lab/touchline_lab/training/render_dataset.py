@@ -1,6 +1,6 @@
 """Render training pictures: shards of small frames with their boxes and keypoints.
 
-Scenes are taken from the seed ranges of `touchline_lab.renderer.seeds`; a few frames each, spread in time. Shards are
+Scenes are taken from the seed ranges of `renderer.seeds`; a few frames each, spread in time. Shards are
 complete files that appear atomically, so that a training may start with the first and pick up later ones.
 
     python -m touchline_lab.training.render_dataset DATA --split train --frames 6000

@@ -1,7 +1,7 @@
 """Train one of the bundled models on rendered pictures, for a given time.
 
     python -m touchline_lab.training.train detect DATA OUT.pt --minutes 90
-    python -m touchline_lab.training.train pitch DATA OUT.pt --minutes 90 --resume EARLIER.pt --relu --ball-scale 1.5
+    python -m touchline_lab.training.train pitch DATA OUT.pt --minutes 90 --resume EARLIER.pt --relu
 
 Every few minutes the averaged weights are measured on the validation scenes and written to OUT.pt, so a run
 may be stopped at any time. New shards that appear in DATA meanwhile are used.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from services.challenges.gsr_kind import GsrKind
+from services.frame_plan import FramePlan
 from services.results import FrameResult
-from services.sampling.plan import FramePlan
-from tests.unit.evaluation.clips import Knowing, settings, tiny
+from tests.unit.lab.evaluation.clips import Knowing, settings, tiny
 from touchline_lab.evaluation.looked import CHALLENGE, Looked, look_at
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from services.challenges.tv_predict import TvPredictKind
+from services.frame_plan import FramePlan
 from services.results import Detections, FrameResult
-from services.sampling.plan import FramePlan
 from services.settings import load_settings
 from services.video.clip import DecodeStats
 from services.video.picture_clip import READER

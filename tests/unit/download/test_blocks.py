@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from services.byte_span import Span
 from services.download.blocks import LARGEST, PIECE, Blocks
-from services.download.span import Span
 
 
 def taken(blocks: Blocks) -> list[Span]:

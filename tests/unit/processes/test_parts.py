@@ -9,7 +9,7 @@ import pytest
 
 from services.errors import StartFailed
 from services.processes.parts import Part
-from services.processes.worker_part import command
+from tasks.worker_process import command
 
 
 def python(code: str) -> list[str]:

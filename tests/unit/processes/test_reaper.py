@@ -101,7 +101,8 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     notes = tmp_path / "pids"
     code = (
         "import os, subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-m', 'services.processes.reaper', str(os.getpid()), '100000', '--', "
+        "subprocess.Popen([sys.executable, '-m', 'services.processes.reaper', str(os.getpid()), '100000',"
+        " '--', "
         f"sys.executable, '-c', {STUBBORN!r}, {str(notes)!r}], start_new_session=True)\n"
         "time.sleep(600)\n"
     )

@@ -10,8 +10,9 @@ import pytest
 
 from services.challenges.gsr_kind import GsrKind
 from services.challenges.kinds import ServedKind, ServedKinds
+from services.pipeline.measure_costs import measure_costs
 from services.results import Detections, FrameResult
-from services.sampling.costs import Costs, measure_costs, rounded
+from services.sampling.costs import Costs, rounded
 from services.settings import load_settings
 from services.video.picture import Frame
 

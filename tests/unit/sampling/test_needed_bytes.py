@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.download.span import Span
+from services.byte_span import Span
+from services.frame_plan import FramePlan
 from services.sampling.needed_bytes import GAP, needed_bytes
-from services.sampling.plan import FramePlan
 from services.sampling.profiles import make_plan
 from services.video.mp4_index import Mp4Index
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.sampling.profiles import anchors, make_plan, needed_positions, needed_samples
 from services.video.decode import DecodeLimits, open_clip
 from services.video.mp4_index import Mp4Index

@@ -10,7 +10,7 @@ from services.tracking.clip import fill_clip
 from services.tracking.interpolation.fill import Filled
 from services.tracking.people.association import People
 from services.tracking.track import Track
-from tests.unit.tracking.test_camera import make_camera, seen
+from tests.unit.tracking.camera.test_homography import make_camera, seen
 
 SIZE = PictureSize(1280, 720)
 FPS = 25.0

@@ -7,8 +7,8 @@ import pytest
 from services.results import Detections, FrameResult
 from services.tracking.camera.homography import PictureSize
 from services.tracking.cuts import LUMA, first_after, is_cut
-from tests.unit.evaluation.clips import settings
-from tests.unit.tracking.test_camera import make_camera
+from tests.unit.lab.evaluation.clips import settings
+from tests.unit.tracking.camera.test_homography import make_camera
 from touchline_lab.evaluation.looked import look_at, walk
 from touchline_lab.evaluation.truthful import Truthful
 from touchline_lab.renderer.looks import Look

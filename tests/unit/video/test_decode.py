@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.errors import CorruptVideo, TooLarge
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video import decode
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.picture import Frame, Letterbox

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.errors import CorruptVideo, StreamStalled, TooLarge
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Letterbox
 from services.video.source import MemorySource

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from services.frame_plan import FramePlan
 from services.results import Look
-from services.sampling.plan import FramePlan
 from services.video.clip import DecodeLimits
 from services.video.decode import open_clip
 from services.video.look import WIDTH, gathered, look_at, with_looks

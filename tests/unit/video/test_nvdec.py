@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from services.errors import CorruptVideo, StreamStalled, TooLarge
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip, open_clip_on
 from services.video.nvdec import DecoderChoice, choose_decoder, to_network
 from services.video.picture import PAD, Letterbox

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.sampling.plan import FramePlan, batch_sizes
+from services.frame_plan import FramePlan, batch_sizes
 from services.video.picture import Letterbox
 
 

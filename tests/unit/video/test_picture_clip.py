@@ -6,7 +6,7 @@ import numpy.typing as npt
 import pytest
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.picture import Letterbox
 from services.video.picture_clip import PictureClip, picture_size
 from tests.support.videos import numbered_picture, read_number

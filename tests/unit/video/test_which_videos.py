@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from services import errors
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Letterbox
 from services.video.source import MemorySource

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.sampling.plan import FramePlan
+from services.frame_plan import FramePlan
 from services.sampling.profiles import anchors
 from services.settings import load_settings
 from services.video.decode import DecodeLimits, open_clip

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.unit.benchmarks.test_targets import FLOORS
+from tests.unit.lab.benchmarks.test_targets import FLOORS
 from touchline_lab.benchmarks.plot import svg
 from touchline_lab.benchmarks.report import cells, headings, markdown, report
 from touchline_lab.benchmarks.results import Condition, Results, median, spread

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -15,14 +14,6 @@ from services.errors import SettingsError
 from touchline_lab.benchmarks.job import Context
 from touchline_lab.benchmarks.process import WayProcess
 from touchline_lab.benchmarks.worker import WAYS
-from touchline_lab.cli.bench import NO_CHECKOUT
-
-
-def test_without_a_checkout_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    result = CliRunner().invoke(app, ["bench"])
-    assert result.exit_code == 1
-    assert " ".join(NO_CHECKOUT.split())[:60] in " ".join(result.stderr.split())
 
 
 def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:

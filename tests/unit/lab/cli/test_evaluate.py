@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from services.cli.main import app
-from tests.unit.evaluation.clips import Knowing, tiny
+from tests.unit.lab.evaluation.clips import Knowing, tiny
 from touchline_lab.cli import evaluate as command
 from touchline_lab.renderer.clip import GroundTruth
 from touchline_lab.renderer.held_out import HELD_OUT

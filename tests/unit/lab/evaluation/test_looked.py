@@ -1,7 +1,7 @@
 import pytest
 
 from services.wire.gsr import frames_part
-from tests.unit.evaluation.clips import Knowing, settings, tiny
+from tests.unit.lab.evaluation.clips import Knowing, settings, tiny
 from touchline_lab.evaluation.looked import give, look_at, walk
 from touchline_lab.evaluation.measure import measure
 from touchline_lab.renderer.scene_clip import SceneTruth

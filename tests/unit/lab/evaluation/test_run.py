@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.errors import TouchlineError
-from tests.unit.evaluation.clips import Knowing, settings, tiny
+from tests.unit.lab.evaluation.clips import Knowing, settings, tiny
 from touchline_lab.evaluation.measure import Measures
 from touchline_lab.evaluation.plot import Point, curves
 from touchline_lab.evaluation.report import COLUMNS, budget_cells, cells, markdown, save

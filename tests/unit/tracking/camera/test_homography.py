@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from services.results import Keypoints
+from services.tracking.camera import homography as camera
 from services.tracking.camera.homography import METRES, Matrix, PictureSize, fit_homography, project
-from services.tracking.camera.homography import homography as camera
 
 SIZE = PictureSize(1280, 720)
 

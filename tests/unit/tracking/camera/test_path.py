@@ -9,7 +9,7 @@ from services.results import Detections, FrameResult, Keypoints
 from services.tracking.camera.homography import Matrix, PictureSize, fit_sample, visible_keypoints
 from services.tracking.camera.path import camera_path
 from services.tracking.camera.pinhole import read_off
-from tests.unit.tracking.test_camera import make_camera, seen
+from tests.unit.tracking.camera.test_homography import make_camera, seen
 
 SIZE = PictureSize(1280, 720)
 CENTRE = np.array([640.0, 360.0])

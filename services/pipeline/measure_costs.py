@@ -1,0 +1,63 @@
+"""What a frame costs on this machine, measured once at the start."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from services.challenges.kinds import ServedKind, ServedKinds
+from services.frame_plan import FramePlan
+from services.pipeline.batching import Lanes
+from services.pipeline.warm import FRAMES, noise_clip
+from services.sampling.costs import PIXELS, Costs, rounded
+from services.settings import Settings
+from services.video.decode import DecodeLimits, open_clip
+from services.video.picture import Frame
+from services.video.source import MemorySource
+
+ROUNDS: Final = 2
+"""Each measurement is the smallest of this many runs: another process can only make one slower."""
+
+
+def measure_costs(kinds: ServedKinds, settings: Settings) -> dict[str, Costs]:
+    """Measure what each kind's frames cost, after `warm`; the settings go before what is measured.
+
+    Raises:
+        ChallengeError: A predictor failed.
+    """
+    told = settings.inference_cost_ms / 1000, settings.decode_cost_ms / 1000
+    data = b"" if all(told) else noise_clip()
+    costs: dict[str, Costs] = {}
+    for name, served in kinds.kinds.items():
+        inference, decode = told if all(told) else _measured(served, data, settings)
+        costs[name] = Costs(told[0] or rounded(inference), told[1] or rounded(decode))
+    return costs
+
+
+def _measured(served: ServedKind, data: bytes, settings: Settings) -> tuple[float, float]:
+    """Seconds per inferred and per decoded frame; the least of some rounds."""
+    inference = decode = math.inf
+    for _ in range(ROUNDS):
+        clip = open_clip(MemorySource(data), DecodeLimits(FRAMES, PIXELS, settings.decode_threads))
+        _, box = served.kind.plan(clip, settings)
+        started = time.perf_counter()
+        frames = list(clip.frames(FramePlan(1, clip.count), box))
+        decode = min(decode, (time.perf_counter() - started) / len(frames))
+        batch = frames[: settings.batch_size]
+
+        def predict(some: Sequence[Frame], box: Any = box) -> Sequence[Any]:
+            return served.predictor.predict(some, box)
+
+        done: list[Any] = []
+        lanes = Lanes(predict, done.extend, served.lanes)
+        started = time.perf_counter()
+        try:
+            for _ in range(served.lanes):
+                lanes.submit(batch)
+            lanes.drain()
+        finally:
+            lanes.close()
+        inference = min(inference, (time.perf_counter() - started) / (len(batch) * served.lanes))
+    return inference, decode
