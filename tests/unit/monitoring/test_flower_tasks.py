@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import services.cli
+import services.monitoring
 from services.cli.flower import flower_argv
 from services.monitoring.flower_tasks import format_task, stage_text
 from services.settings import get_settings, load_settings
@@ -79,7 +79,7 @@ def flower_config(monkeypatch: pytest.MonkeyPatch, login: str) -> dict[str, obje
     monkeypatch.setenv("FLOWER_BASIC_AUTH", login)
     get_settings.cache_clear()
     try:
-        return runpy.run_path(str(Path(services.cli.__path__[0]) / "flower_config.py"))
+        return runpy.run_path(str(Path(services.monitoring.__path__[0]) / "flower_config.py"))
     finally:
         monkeypatch.undo()
         get_settings.cache_clear()
