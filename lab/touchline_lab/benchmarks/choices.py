@@ -16,6 +16,7 @@ import argparse
 import io
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,9 @@ def infer(
     least = float("inf")
     for _ in range(ROUNDS):
         results: list[FrameResult] = []
-        lanes = Lanes(lambda batch: models.predict(batch, box), results.extend, models.lanes)
+        lanes: Lanes[Sequence[Frame], FrameResult] = Lanes(
+            lambda batch: models.predict(batch, box), results.extend, models.lanes
+        )
         schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, len(frames), models.lanes)
         started, at = time.process_time(), 0
         while at < len(frames):
@@ -115,14 +118,15 @@ def answer(
 def encoded_again(data: bytes, b_frames: int) -> bytes:
     """The same pictures with a fixed number of B-frames between two others, in groups of 50 frames."""
     file = io.BytesIO()
-    with av.open(io.BytesIO(data)) as clip, av.open(file, "w", format="mp4") as out:
+    with av.open(io.BytesIO(data), "r") as clip, av.open(file, "w", format="mp4") as out:
         source = clip.streams.video[0]
+        rate = source.average_rate or Fraction(25)
         options = {"preset": "veryfast", "x264-params": f"bframes={b_frames}:b-adapt=0:keyint=50:scenecut=0"}
         stream: Any = out.add_stream("libx264", rate=source.average_rate, options=options)
         stream.width, stream.height, stream.pix_fmt = source.width, source.height, "yuv420p"
         for number, picture in enumerate(clip.decode(source)):
             again = picture.reformat(format="yuv420p")
-            again.pts, again.time_base = number, 1 / source.average_rate
+            again.pts, again.time_base = number, 1 / rate
             again.pict_type = 0
             out.mux(stream.encode(again))
         out.mux(stream.encode(None))

@@ -127,7 +127,7 @@ def draw(data: bytes, ours: Seen, theirs: Seen, folder: Path) -> None:
     step = max(1, len(ours.results) // DRAWN)
     wanted = {result.index: number for number, result in enumerate(ours.results) if number % step == 0}
     people, balls, expected = ours.people(), ours.balls(), theirs.people()
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         for index, frame in enumerate(container.decode(video=0)):
             number = wanted.get(index)
             if number is None:

@@ -40,8 +40,8 @@ def report(results: ScaleResults, out: Path) -> None:
         table = Table(title=TITLES[name], title_justify="left")
         for heading in headings():
             table.add_column(heading, justify="right")
-        for line in cells(results, name):
-            table.add_row(*line)
+        for row in cells(results, name):
+            table.add_row(*row)
         console.print(table)
         for line in notes(results, name):
             console.print(f"  {line}", markup=False)
@@ -77,8 +77,8 @@ def notes(results: ScaleResults, series: str) -> list[str]:
         return []
     return [
         "a minute of video adds: "
-        "{wall_s:.2f} s of time, {cpu_s:.2f} s of CPU, {peak_mb:.1f} MB of memory "
-        "({body_mb:.1f} MB of clip, {answer_mb:.1f} MB of answer)".format(**found)
+        f"{found['wall_s']:.2f} s, {found['cpu_s']:.2f} s of CPU time, {found['peak_mb']:.1f} MB of memory "
+        f"({found['body_mb']:.1f} MB of clip, {found['answer_mb']:.1f} MB of answer)"
     ]
 
 

@@ -29,9 +29,9 @@ from services.tracking.clip import fill_clip
 from services.video.decode import DecodeLimits, open_clip
 from services.video.picture import Image, Letterbox
 from services.video.source import MemorySource
-from touchline_lab.cli.evaluate import SceneSet, chosen, rendered
 from touchline_lab.evaluation.identity import FrameTracks, idf1
 from touchline_lab.evaluation.run import Material
+from touchline_lab.evaluation.scenes import SceneSet, choose_scenes, rendered_scenes
 
 STRIDES = (1, 3, 6, 10)
 LIBRARY = ("bytetrack", "botsort")
@@ -122,8 +122,10 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     settings = get_settings()
     models = serve(settings).get("gsr").predictor
-    looks = chosen(options.scenes, None, SceneSet(options.set))
-    rows = {m.name: compare(m, models, settings.img_size) for m in rendered(looks, Path(".cache/clips"))}
+    wanted = choose_scenes(options.scenes, None, SceneSet(options.set))
+    rows = {
+        m.name: compare(m, models, settings.img_size) for m in rendered_scenes(looks, Path(".cache/clips"))
+    }
     heads = [f"{name} {stride}" for stride in STRIDES for name in NAMES]
     print("| scene | " + " | ".join(heads) + " |\n|" + "---|" * (len(heads) + 1))
     keys = [(name, stride) for stride in STRIDES for name in NAMES]

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.console import Progressing, say, stdout, waiting
+from services.cli.console import say, stdout, waiting
+from touchline_lab.evaluation.scenes import SceneSet, choose_scenes, rendered_scenes
 
 if TYPE_CHECKING:
     from touchline_lab.evaluation.run import Evaluation, Material
-    from touchline_lab.renderer.looks import Look
 
 WIDE = 130
 """Columns that the table needs."""
-
-
-class SceneSet(StrEnum):
-    """Which rendered scenes."""
-
-    ELEVEN = "eleven"
-    HELD_OUT = "held-out"
 
 
 def evaluate(
@@ -67,7 +58,10 @@ def evaluate(
         raise typer.BadParameter("a clip and its --truth go together")
     plans = [int(stride) for stride in numbers(strides, "--strides", least=1, whole=True)]
     limits = numbers(budgets, "--budgets", least=0)
-    looks = [] if clip is not None else chosen(scenes, seconds, scene_set)
+    try:
+        conditions = [] if clip is not None else choose_scenes(scenes, seconds, scene_set)
+    except ValueError as error:
+        raise typer.BadParameter(f"--scenes: {error}") from error
     own = [own_material(clip, truth)] if clip is not None and truth is not None else []
     settings = get_settings()
     models = None
@@ -75,7 +69,7 @@ def evaluate(
         with waiting("loading the models"):
             models = load_models(settings)
             models.warm(settings)
-    found = run(iter(own) if own else rendered(looks, cache), plans, models, settings)
+    found = run(iter(own) if own else rendered_scenes(conditions, cache), plans, models, settings)
     files = [] if out is None else save(found, limits, out)
     if as_json:
         print(json.dumps(found.to_dict(), allow_nan=False))
@@ -103,23 +97,6 @@ def numbers(text: str, option: str, *, least: float, whole: bool = False) -> lis
     return sorted(set(values))
 
 
-def chosen(names: str, seconds: float | None, scene_set: SceneSet = SceneSet.ELEVEN) -> list[Look]:
-    """The rendered scenes that are asked for.
-
-    Raises:
-        typer.BadParameter: There is no scene of that name.
-    """
-    from touchline_lab.renderer.held_out import HELD_OUT
-    from touchline_lab.renderer.looks import SCENES, short
-
-    known = {look.name: look for look in (SCENES if scene_set is SceneSet.ELEVEN else HELD_OUT)}
-    wanted = list(known) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in known]
-    if unknown or not wanted:
-        raise typer.BadParameter(f"--scenes {names!r}: all, or of {', '.join(known)}")
-    return [known[name] if seconds is None else short(known[name], seconds) for name in wanted]
-
-
 def own_material(clip: Path, truth: Path) -> Material:
     """A clip of the operator's own.
 
@@ -142,17 +119,6 @@ def own_material(clip: Path, truth: Path) -> Material:
         return Material(clip.stem, clip.read_bytes(), msgspec.json.decode(data, type=GroundTruth), None)
     except msgspec.DecodeError as error:
         raise typer.BadParameter(f"{truth} is no ground truth: {error}") from error
-
-
-def rendered(looks: list[Look], cache: Path) -> Iterator[Material]:
-    """The clips of rendered scenes, one at a time."""
-    from touchline_lab.evaluation.run import Material
-    from touchline_lab.renderer.scene_clip import stored_scene
-
-    for look in looks:
-        with Progressing(f"rendering {look.name} (once)") as progress:
-            path, known = stored_scene(cache, look, progress=progress)
-        yield Material(look.name, path.read_bytes(), known.truth, known.ids)
 
 
 def _print(found: Evaluation, budgets: list[float]) -> None:

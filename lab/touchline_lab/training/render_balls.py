@@ -80,7 +80,7 @@ def _coded(pictures: list[Rendered], size: tuple[int, int], bits: float) -> list
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     memory.seek(0)
-    with av.open(memory) as container:
+    with av.open(memory, "r") as container:
         return list(container.decode(video=0))
 
 

@@ -188,7 +188,7 @@ def main() -> None:
         samples["img"] = samples["img"].contiguous(memory_format=torch.channels_last)
         loss = loss_of(model, samples, options.bfloat16)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
         average.update(model)

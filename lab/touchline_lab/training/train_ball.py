@@ -201,7 +201,7 @@ def main() -> None:
             )
         value = loss(network(luma), hills, places)
         optimiser.zero_grad()
-        value.backward()
+        torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         step, sums = step + 1, 0.98 * sums + 0.02 * float(value.detach())

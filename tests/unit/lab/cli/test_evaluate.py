@@ -25,18 +25,18 @@ def test_what_is_no_stride_is_refused(text: str) -> None:
 
 
 def test_scenes_by_name() -> None:
-    assert [look.name for look in command.chosen("all", None)] == [look.name for look in SCENES]
-    (night,) = command.chosen("night", 2.0)
+    assert [look.name for look in choose_scenes("all", None)] == [look.name for look in SCENES]
+    (night,) = choose_scenes("night", 2.0)
     assert (night.name, night.seconds) == ("night", 2.0)
     with pytest.raises(typer.BadParameter, match="dawn.*night"):
-        command.chosen("night,dawn", None)
+        choose_scenes("night,dawn", None)
 
 
 def test_the_held_out_scenes_are_another_set() -> None:
-    held_out = command.SceneSet.HELD_OUT
-    assert [look.name for look in command.chosen("all", None, held_out)] == [look.name for look in HELD_OUT]
+    held_out = SceneSet.HELD_OUT
+    assert [look.name for look in choose_scenes("all", None, held_out)] == [look.name for look in HELD_OUT]
     with pytest.raises(typer.BadParameter, match="night.*dusk"):
-        command.chosen("night", None, held_out)
+        choose_scenes("night", None, held_out)
 
 
 def test_a_clip_without_its_truth_is_refused(tmp_path: Path) -> None:

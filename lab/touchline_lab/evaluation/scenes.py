@@ -1,0 +1,47 @@
+"""The rendered scenes that answers are evaluated on: chosen by name, rendered once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from services.cli.console import Progressing
+from touchline_lab.evaluation.run import Material
+from touchline_lab.renderer.held_out import HELD_OUT
+from touchline_lab.renderer.looks import SCENES, Look, short
+from touchline_lab.renderer.scene_clip import stored_scene
+
+
+class SceneSet(StrEnum):
+    """Which rendered scenes."""
+
+    ELEVEN = "eleven"
+    HELD_OUT = "held-out"
+
+
+def choose_scenes(names: str, seconds: float | None, scene_set: SceneSet = SceneSet.ELEVEN) -> list[Look]:
+    """The conditions of the scenes that are asked for.
+
+    Args:
+        names: `all`, or names separated by commas.
+        seconds: Another length than the scenes have, in seconds; None keeps it.
+        scene_set: The set that the names belong to.
+
+    Raises:
+        ValueError: The set has no scene of that name.
+    """
+    known = {look.name: look for look in (SCENES if scene_set is SceneSet.ELEVEN else HELD_OUT)}
+    wanted = list(known) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise ValueError(f"{names!r} is neither all nor a list of {', '.join(known)}")
+    return [known[name] if seconds is None else short(known[name], seconds) for name in wanted]
+
+
+def rendered_scenes(conditions: list[Look], cache: Path) -> Iterator[Material]:
+    """The clips of scenes, one at a time; each is rendered at its first use and then kept in `cache`."""
+    for look in conditions:
+        with Progressing(f"rendering {look.name} (once)") as progress:
+            path, known = stored_scene(cache, look, progress=progress)
+        yield Material(look.name, path.read_bytes(), known.truth, known.ids)
