@@ -18,7 +18,7 @@ class FramePlan:
         chosen: Numbers of the sampled frames, rising, where a profile has chosen them; None: by the stride.
         decoded: About how many frames have to be decoded for it, for estimates; None where that is not known.
         name: How the timeline calls it; empty: after the stride.
-        looks: Whether the ball is looked for once more, also in frames that are decoded in any case.
+        second_ball_pass: Whether luma pictures are made for the second ball pass.
     """
 
     stride: int
@@ -27,24 +27,24 @@ class FramePlan:
     chosen: tuple[int, ...] | None = None
     decoded: int | None = None
     name: str = ""
-    looks: bool = False
+    second_ball_pass: bool = False
 
     def __str__(self) -> str:
         return self.name or f"stride {self.stride}"
 
-    def wants(self, index: int) -> bool:
+    def is_sampled(self, index: int) -> bool:
         """Whether a frame (source number, from 0) is to be inferred."""
         if self.chosen is not None:
             at = bisect_left(self.chosen, index)
             return at < len(self.chosen) and self.chosen[at] == index
         return index % self.stride == 0 or (self.count is not None and index == self.count - 1)
 
-    def wants_keypoints(self, index: int) -> bool:
+    def needs_keypoints(self, index: int) -> bool:
         """Whether a sampled frame is looked at for keypoints."""
         if self.count is not None and index == self.count - 1:
             return True
         if self.chosen is not None:
-            return self.wants(index) and bisect_left(self.chosen, index) % self.pitch_stride == 0
+            return self.is_sampled(index) and bisect_left(self.chosen, index) % self.pitch_stride == 0
         return index % (self.stride * self.pitch_stride) == 0
 
     @property

@@ -53,7 +53,7 @@ class Keypoints:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class LumaPicture:
     """The luma of a frame, in which nothing but the ball is looked for.
 
     Attributes:
@@ -77,15 +77,15 @@ class FrameResult:
         keypoints: None when they were not asked for.
         thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None. Of frames
             between samples (18, 32), the brightness alone.
-        looks: Where the ball may be looked for once more: in frames since the last sample, and in this one.
-        hints: Balls of too little confidence to be among the detections, where there are looks.
-        between: Frames since the last sample in which nothing but the ball was looked for, rising.
+        luma_pictures: Input of the second ball pass: frames since the previous sampled frame, then this one.
+        ball_candidates: Balls below the confidence threshold, for the second ball pass; None without it.
+        intermediate: Frames since the previous sampled frame in which the second ball pass searched, rising.
     """
 
     index: int
     detections: Detections
     keypoints: Keypoints | None
     thumbnail: npt.NDArray[np.uint8] | None = None
-    looks: tuple[Look, ...] = ()
-    hints: Detections | None = None
-    between: tuple[FrameResult, ...] = ()
+    luma_pictures: tuple[LumaPicture, ...] = ()
+    ball_candidates: Detections | None = None
+    intermediate: tuple[FrameResult, ...] = ()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from services.errors import StartFailed
-from services.processes.parts import Listener, Part, quiet
+from services.processes.supervised import Listener, SupervisedProcess, quiet
 
 STOP_GRACE_S = 40.0
 """More than the default deadline: a challenge that is being worked on is finished first."""
@@ -20,7 +20,7 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-P", "-m", "services.cli.main", *words]
 
 
-class WorkerPart(Part):
+class WorkerProcess(SupervisedProcess):
     """A Celery worker on a Redis.
 
     Args:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.challenges.concluding import ConcludedAssembly, concluding
+from services.challenges.clip_answers import ClipAssembly, clip_predictor
 from services.challenges.kind import Predictor
 from services.frame_plan import FramePlan
-from services.inference.plugged import LoadedPredictor
-from services.sampling.from_settings import plan_of
+from services.inference.predictors import LoadedPredictor
+from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import Settings
 from services.video.clip import Clip
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.wire.challenge import Challenge
 from services.wire.private_track import CricketDelivery, CricketPrediction, check_delivery
 
@@ -23,11 +23,11 @@ class CricketDeliveryKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        return plan_of(clip, settings)
+        return plan_from_settings(clip, settings)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
         """What is plugged in."""
-        return concluding(self.name, loaded)
+        return clip_predictor(self.name, loaded)
 
     def assemble(
         self,
@@ -36,9 +36,9 @@ class CricketDeliveryKind:
         plan: FramePlan,
         settings: Settings,
         predictor: Predictor[tuple[int, Any]],
-    ) -> ConcludedAssembly:
+    ) -> ClipAssembly:
         """See `Kind`."""
-        return ConcludedAssembly(challenge, clip, plan, predictor, _accept)
+        return ClipAssembly(challenge, clip, plan, predictor, _accept)
 
 
 def _accept(said: Any) -> CricketPrediction:

@@ -6,7 +6,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from services.challenges.closer_look import key_frames
 from services.frame_plan import FramePlan
 from services.settings import Settings
 from services.tracking.camera.homography import PictureSize
@@ -26,7 +25,7 @@ def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracks:
         PictureSize(clip.width, clip.height),
         plan.stride,
         tracking=not settings.disable_tracking,
-        key_frames=key_frames(clip),
+        key_frames=[] if clip.index is None else clip.index.key_frames,
     )
 
 

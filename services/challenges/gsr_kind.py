@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.challenges import gsr
-from services.challenges.closer_look import closer_look
 from services.challenges.kind import Predictor
 from services.frame_plan import FramePlan
-from services.inference.plugged import LoadedPredictor
+from services.inference.predictors import LoadedPredictor
 from services.results import FrameResult
-from services.sampling.from_settings import plan_of
+from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import Settings
+from services.tracking.ball.second_pass import second_ball_pass
 from services.tracking.interpolation.fill import Filled
 from services.video.decode import Clip
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.wire.challenge import Challenge
 
 
@@ -26,7 +26,7 @@ class GsrKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        return plan_of(clip, settings, self.name)
+        return plan_from_settings(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
         """Detector and keypoint model, or a plug-in that gives what they give."""
@@ -55,7 +55,7 @@ class GsrAssembly:
         settings: Settings,
         predictor: Predictor[FrameResult] | None = None,
     ) -> None:
-        self._closer_look = closer_look(predictor, clip)
+        self._second_ball_pass = second_ball_pass(predictor, clip.width)
         self._challenge = challenge
         self._clip = clip
         self._tracks = gsr.tracks(clip, plan, settings)
@@ -64,7 +64,7 @@ class GsrAssembly:
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
         for result in results:  # cameras and tracks go on while later samples are inferred
-            self._tracks.add(self._closer_look(result))
+            self._tracks.add(self._second_ball_pass(result))
 
     def fill(self) -> Mapping[str, Any]:
         """See `Assembly`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.challenges.kind import Kind, Predictor
 from services.errors import BrokenPlugin
-from services.inference.plugged import LoadedPredictor, load_predictor
+from services.inference.predictors import LoadedPredictor, load_predictor
 from services.plugin_discovery import CHALLENGES, Plugin, find
 from services.settings import Settings
 from services.wire.challenge import check_kind
@@ -29,12 +29,12 @@ class ServedKind:
     Attributes:
         kind: The kind.
         predictor: What looks at the frames, as the kind uses it.
-        lanes: Batches that it takes at once.
+        slots: Batches that it takes at once.
     """
 
     kind: Kind[Any]
     predictor: Predictor[Any]
-    lanes: int
+    slots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +124,5 @@ def serve(
         if wanted not in predictors:
             predictors[wanted] = load(wanted, settings)
         loaded = predictors[wanted]
-        kinds[name] = ServedKind(kind, kind.predictor(loaded), loaded.lanes)
+        kinds[name] = ServedKind(kind, kind.predictor(loaded), loaded.slots)
     return ServedKinds(kinds, predictors)

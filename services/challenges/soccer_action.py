@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.challenges.closer_look import closer_look
-from services.challenges.concluding import ClipFacts, ConcludedAssembly, Numbered, concluding
+from services.challenges.clip_answers import ClipAssembly, ClipFacts, NumberedPredictor, clip_predictor
 from services.challenges.kind import Predictor
-from services.challenges.soccer_play import play_of
+from services.challenges.pitch_positions import pitch_positions
 from services.challenges.soccer_rules import actions
 from services.frame_plan import FramePlan
-from services.inference.plugged import LoadedPredictor
+from services.inference.predictors import LoadedPredictor
 from services.results import FrameResult
-from services.sampling.from_settings import plan_of
+from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import Settings
+from services.tracking.ball.second_pass import second_ball_pass
 from services.tracking.camera.homography import PictureSize
 from services.video.clip import Clip
-from services.video.picture import Frame, Letterbox
+from services.video.letterbox import Frame, Letterbox
 from services.wire.challenge import Challenge
 from services.wire.private_track import Action, SoccerPrediction, check_action
 
@@ -32,13 +32,13 @@ class SoccerActionKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        return plan_of(clip, settings, self.name)
+        return plan_from_settings(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
         """What is plugged in; where that cannot conclude, the rules do."""
         if callable(getattr(loaded, "conclude", None)):
-            return concluding(self.name, loaded)
-        return _Ruled(loaded)
+            return clip_predictor(self.name, loaded)
+        return _NumberedRules(loaded)
 
     def assemble(
         self,
@@ -47,13 +47,15 @@ class SoccerActionKind:
         plan: FramePlan,
         settings: Settings,
         predictor: Predictor[tuple[int, Any]],
-    ) -> ConcludedAssembly:
+    ) -> ClipAssembly:
         """See `Kind`."""
-        eyes = predictor.eyes if isinstance(predictor, _Ruled) else None
-        return ConcludedAssembly(challenge, clip, plan, predictor, _accept, closer_look(eyes, clip))
+        frame_predictor = predictor.frame_predictor if isinstance(predictor, _NumberedRules) else None
+        return ClipAssembly(
+            challenge, clip, plan, predictor, _accept, second_ball_pass(frame_predictor, clip.width)
+        )
 
 
-class ByRule:
+class RulePredictor:
     """Rules on top of what finds boxes and keypoints.
 
     Args:
@@ -69,16 +71,16 @@ class ByRule:
 
     def conclude(self, seen: Sequence[tuple[int, FrameResult]], clip: ClipFacts) -> list[Action]:
         """What `services.challenges.soccer_rules` makes of the whole clip."""
-        play = play_of(seen, PictureSize(clip.width, clip.height), clip.frames, clip.stride)
+        play = pitch_positions(seen, PictureSize(clip.width, clip.height), clip.frames, clip.stride)
         return actions(play, clip.fps)
 
 
-class _Ruled(Numbered):
+class _NumberedRules(NumberedPredictor):
     """The rules' results with the numbers of their frames, and what they see with."""
 
-    def __init__(self, eyes: Predictor[FrameResult]) -> None:
-        super().__init__(ByRule(eyes))
-        self.eyes = eyes
+    def __init__(self, frame_predictor: Predictor[FrameResult]) -> None:
+        super().__init__(RulePredictor(frame_predictor))
+        self.frame_predictor = frame_predictor
 
 
 def _accept(said: Any) -> SoccerPrediction:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from services.challenges.soccer_play import Moment
+from services.challenges.pitch_positions import Moment
 from services.pitch import LENGTH_CM, WIDTH_CM
 from services.tracking.camera.homography import Matrix
 from services.wire.private_track import FPS, Action
@@ -39,7 +39,7 @@ _LENGTH, _WIDTH = LENGTH_CM / 100, WIDTH_CM / 100
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class Possession:
     """A time in which one player has the ball: the first and the last moment, by position, and how many."""
 
     track: int
@@ -64,9 +64,9 @@ def holder(moment: Moment) -> int | None:
     return int(moment.ids[order[0]]) if away[order[0]] <= NEAR_M and alone else None
 
 
-def spells(play: Sequence[Moment], fps: int) -> list[Spell]:
+def possessions(play: Sequence[Moment], fps: int) -> list[Possession]:
     """Who had the ball, one after the other; contacts of a single moment are left out."""
-    found: list[Spell] = []
+    found: list[Possession] = []
     for position, moment in enumerate(play):
         track = holder(moment)
         if track is None:
@@ -77,14 +77,14 @@ def spells(play: Sequence[Moment], fps: int) -> list[Spell]:
             and latest.track == track
             and moment.frame - play[latest.last].frame <= PAUSE_S * fps
         ):
-            found[-1] = Spell(track, latest.first, position, latest.moments + 1)
+            found[-1] = Possession(track, latest.first, position, latest.moments + 1)
         else:
-            found.append(Spell(track, position, position, 1))
+            found.append(Possession(track, position, position, 1))
     return [spell for spell in found if spell.moments > 1]
 
 
 def _passes(play: Sequence[Moment], fps: int) -> Iterator[Action]:
-    held = spells(play, fps)
+    held = possessions(play, fps)
     for before, after in zip(held, held[1:], strict=False):
         kicked, taken = play[before.last], play[after.first]
         if before.track == after.track or kicked.ball is None or taken.ball is None:

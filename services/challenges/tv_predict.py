@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.challenges.closer_look import closer_look
 from services.challenges.confidence import confidences
 from services.challenges.gsr import tracks
 from services.challenges.kind import Predictor
 from services.frame_plan import FramePlan
-from services.inference.plugged import LoadedPredictor
+from services.inference.predictors import LoadedPredictor
 from services.results import FrameResult
-from services.sampling.from_settings import plan_of
+from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import Settings
+from services.tracking.ball.second_pass import second_ball_pass
 from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import fill_clip
 from services.tracking.interpolation.fill import Filled
 from services.video.clip import Clip
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.wire.challenge import Challenge
 from services.wire.gsr import KEYPOINTS_PER_FRAME
 from services.wire.tv_predict import TvBox, TvFrame, encode_frames
@@ -38,7 +38,7 @@ class TvPredictKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        return plan_of(clip, settings, self.name)
+        return plan_from_settings(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
         """Detector and keypoint model, or a plug-in that gives what they give."""
@@ -71,7 +71,7 @@ class TvAssembly:
         settings: Settings,
         predictor: Predictor[FrameResult],
     ) -> None:
-        self._closer_look = closer_look(predictor, clip)
+        self._second_ball_pass = second_ball_pass(predictor, clip.width)
         self._clip = clip
         self._plan = plan
         self._settings = settings
@@ -83,7 +83,7 @@ class TvAssembly:
 
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
-        for result in map(self._closer_look, results):
+        for result in map(self._second_ball_pass, results):
             self._results.append(result)
             self._tracks.add(result)
 

@@ -149,7 +149,7 @@ def device(settings: Settings) -> Iterator[Finding]:
 def kinds(settings: Settings) -> Iterator[Finding]:
     """Whether the kinds and predictors that are named are installed; none is loaded."""
     from services.challenges.kinds import find_kinds
-    from services.inference.plugged import find_predictors
+    from services.inference.predictors import find_predictors
 
     advice = "`touchline kinds` lists what is installed; correct SERVED_KINDS or PREDICTOR"
     try:

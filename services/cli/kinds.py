@@ -17,7 +17,7 @@ def kinds(as_json: Annotated[bool, typer.Option("--json", help="JSON on standard
 
     from services.challenges.kinds import find_kinds
     from services.cli.console import stdout
-    from services.inference.plugged import find_predictors
+    from services.inference.predictors import find_predictors
     from services.settings import get_settings
 
     settings = get_settings()

@@ -17,7 +17,7 @@ from services.errors import StartFailed
 
 if TYPE_CHECKING:
     from services.processes.embedded_valkey import EmbeddedValkey
-    from services.processes.parts import Part
+    from services.processes.supervised import SupervisedProcess
     from services.settings import Settings
 
 WATCH_S = 0.2
@@ -76,13 +76,13 @@ def _show(name: str, line: str) -> None:
 
 def _start(
     settings: Settings, stack: ExitStack, stop: _StopSignal, with_flower: bool, redis_port: int | None
-) -> list[Part]:
+) -> list[SupervisedProcess]:
     """Start all parts; the last one in the list is to be stopped first."""
     from services.processes.embedded_valkey import port_is_free
-    from services.processes.parts import Part
-    from tasks.worker_process import WorkerPart, command
+    from services.processes.supervised import SupervisedProcess
+    from tasks.worker_process import WorkerProcess, command
 
-    parts: list[Part] = []
+    parts: list[SupervisedProcess] = []
     if with_flower and not port_is_free(settings.flower_port):
         raise StartFailed(
             f"FLOWER_PORT={settings.flower_port} is taken: choose another, or leave Flower out (--no-flower)"
@@ -96,14 +96,14 @@ def _start(
         url = valkey.url
     else:
         _check_redis(url)
-    worker = stack.enter_context(WorkerPart(url, listener=_show))
+    worker = stack.enter_context(WorkerProcess(url, listener=_show))
     parts.append(worker)
     with waiting("starting the worker: models are loaded and warmed, connections opened"):
         worker.wait_until_ready(settings.worker_start_timeout_s + 10.0, cancelled=lambda: stop.count > 0)
     if with_flower:
         env = {"REDIS_URL": url}
         # before the worker in the list: it is stopped after it, and so shows how its last task ended
-        part = stack.enter_context(Part("flower", command("flower"), env, _show))
+        part = stack.enter_context(SupervisedProcess("flower", command("flower"), env, _show))
         parts.insert(-1, part)
         with waiting("starting Flower"):
             while not stop.count and not _listening(settings.flower_port):

@@ -41,7 +41,7 @@ def worker(
 
 def _prepare(settings: Settings) -> None:
     """Download and export models before there are children, whose start has a limit."""
-    from services.inference.preparing import needs_preparing
+    from services.inference.preparation import needs_preparing
     from services.processes.parent_death import die_with_parent
 
     if not settings.uses_bundled or not needs_preparing(settings):

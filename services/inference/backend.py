@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.errors import ChallengeError, DeviceLost, InferenceError, ModelNotReady, OutOfDeviceMemory
-from services.video.picture import Image
+from services.video.letterbox import Image
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from services.inference.backend import AnyBackend, mapped_errors
 from services.inference.class_map import BALL, listed, map_classes
 from services.inference.suppression import Rows, suppress
 from services.results import Detections
-from services.video.picture import Image, Letterbox
+from services.video.letterbox import Image, Letterbox
 
 if TYPE_CHECKING:
     import torch

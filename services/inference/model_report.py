@@ -11,16 +11,16 @@ import numpy as np
 
 from services.errors import ModelNotReady
 from services.inference.backend import choose_device
-from services.inference.ball import ball_detector
+from services.inference.ball_model import ball_detector
 from services.inference.class_map import WIRE_NAMES, only_balls
 from services.inference.detector import Detector
 from services.inference.engine_cache import sha256_of
-from services.inference.patterns import patterned
 from services.inference.pitch_model import COUNT, PitchModel
 from services.inference.registry import bundled_models, resolve_model, wanted_models
 from services.inference.runtimes import Choice, choose_runtime, load_backend
+from services.inference.synthetic_pictures import patterned
 from services.settings import Settings
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 
 TRIED = 2
 """Pictures of the batch that a check runs."""
@@ -89,7 +89,7 @@ def check(name: str, settings: Settings) -> tuple[ModelFacts, str]:
     """
     facts, model = _load(name, "", fetch(name, settings), settings)
     box = Letterbox.fit(1280, 720, settings.img_size)
-    pictures = patterned(TRIED, box.net_height, box.net_width)
+    pictures = patterned(TRIED, box.input_height, box.input_width)
     if isinstance(model, PitchModel):
         points = model.predict(pictures, box)
         numbers = [one.points for one in points]

@@ -13,8 +13,8 @@ import numpy as np
 
 from services.frame_plan import batch_sizes
 from services.inference.backend import choose_device
-from services.inference.ball import WithBall, ball_detector
-from services.inference.ball_net import BallNet, load_ball_net
+from services.inference.ball_model import SeparateBallDetector, ball_detector
+from services.inference.ball_network import BallNetwork, load_ball_network
 from services.inference.class_map import BALL
 from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
@@ -22,7 +22,7 @@ from services.inference.registry import resolve_model, wanted_models
 from services.inference.runtimes import choose_runtime, load_backend
 from services.results import Detections, FrameResult, Keypoints
 from services.settings import Settings
-from services.video.picture import Frame, Image, Letterbox
+from services.video.letterbox import Frame, Image, Letterbox
 from services.video.thumbnail import thumbnail
 
 HINT_CONFIDENCE = 0.05
@@ -52,12 +52,12 @@ class Models:
         device: The torch device, for logs and health.
         sizes: Batch sizes to use, rising; a batch is padded to the next of them.
         beside: Runs the keypoint model beside the detector; without it they take turns.
-        lanes: Batches that may run at once; further ones wait.
+        slots: Batches that may run at once; further ones wait.
         ball: Looks for the ball once more, or None.
         confidence: Least confidence of a ball, where the detector gives less sure ones for `ball` to look at.
 
     Attributes:
-        lanes: The same.
+        slots: The same.
         ball: The same.
     """
 
@@ -68,20 +68,20 @@ class Models:
         device: str,
         sizes: Sequence[int] = (),
         beside: Executor | None = None,
-        lanes: int = 1,
-        ball: BallNet | None = None,
+        slots: int = 1,
+        ball: BallNetwork | None = None,
         confidence: float = 0.0,
     ) -> None:
         self._beside = beside
         self._sizes = tuple(sizes)
-        self.lanes = lanes
+        self.slots = slots
         self.ball = ball
         self._confidence = confidence
         self.detector = detector
         self.pitch = pitch
         self.device = device
         # runtimes keep buffers between calls; keep-warm and a challenge must not share one
-        self._free = threading.Semaphore(lanes)
+        self._free = threading.Semaphore(slots)
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
         """Run both models on one batch of frames.
@@ -108,8 +108,8 @@ class Models:
             found.some(~unsure) if unsure.any() else found,
             points,
             thumbnail(frame.image),
-            frame.looks,
-            found.some(unsure) if frame.looks else None,
+            frame.luma_pictures,
+            found.some(unsure) if frame.luma_pictures else None,
         )
 
     def _padded(self, images: list[Image]) -> list[Image]:
@@ -142,7 +142,7 @@ class Models:
         if self.ball is not None:
             self.ball.warm()
         box = Letterbox.fit(1280, 720, settings.img_size)
-        blank = Frame(0, np.full((box.net_height, box.net_width, 3), 114, np.uint8))
+        blank = Frame(0, np.full((box.input_height, box.input_width, 3), 114, np.uint8))
         for size in self._sizes:
             self.predict([blank] * size, box)
         return time.perf_counter() - started
@@ -150,7 +150,7 @@ class Models:
     def touch(self, settings: Settings) -> None:
         """Run one small batch, so that neither the device nor the caches fall asleep."""
         box = Letterbox.fit(1280, 720, settings.img_size)
-        self.predict([Frame(0, np.full((box.net_height, box.net_width, 3), 114, np.uint8))], box)
+        self.predict([Frame(0, np.full((box.input_height, box.input_width, 3), 114, np.uint8))], box)
 
 
 def load_models(settings: Settings) -> Models:
@@ -170,30 +170,30 @@ def load_models(settings: Settings) -> Models:
     chosen = {use: choose_runtime(path, device, settings) for use, path in paths.items()}
     if all(choice.openvino for choice in chosen.values()):
         # small networks do not fill several cores: each core has a batch of its own
-        lanes = settings.inference_lanes or cores
-        threads = settings.torch_threads or max(1, cores // lanes)
+        slots = settings.inference_slots or cores
+        threads = settings.torch_threads or max(1, cores // slots)
         beside = None
     else:
-        lanes = 1
+        slots = 1
         # the same reason: on a CPU the two models run side by side
         apart = device == "cpu" and "PITCH_MODEL" in chosen
         threads = settings.torch_threads or max(1, cores // (2 if apart else 1))
         _set_threads(threads)
         beside = ThreadPoolExecutor(1, "touchline-pitch", _set_threads, (threads,)) if apart else None
-    loaded = {use: load_backend(choice, settings, lanes, threads) for use, choice in chosen.items()}
+    loaded = {use: load_backend(choice, settings, slots, threads) for use, choice in chosen.items()}
     limits = settings.conf_threshold, settings.max_detections
-    ball = load_ball_net(settings.runtime) if settings.closer_look else None
-    hints = None if ball is None else min(HINT_CONFIDENCE, settings.conf_threshold)
+    ball = load_ball_network(settings.runtime) if settings.second_ball_pass else None
+    ball_candidates = None if ball is None else min(HINT_CONFIDENCE, settings.conf_threshold)
     detector: DetectorModel = Detector(
-        loaded["DETECTOR_MODEL"], *limits, settings.class_map, ball_confidence=hints
+        loaded["DETECTOR_MODEL"], *limits, settings.class_map, ball_confidence=ball_candidates
     )
     if "BALL_MODEL" in loaded:
-        detector = WithBall(detector, ball_detector(loaded["BALL_MODEL"], *limits))
+        detector = SeparateBallDetector(detector, ball_detector(loaded["BALL_MODEL"], *limits))
     pitch = None
     if "PITCH_MODEL" in loaded:
         pitch = PitchModel(loaded["PITCH_MODEL"], settings.pitch_conf_threshold)
     sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
-    return Models(detector, pitch, device, sizes, beside, lanes, ball, settings.conf_threshold)
+    return Models(detector, pitch, device, sizes, beside, slots, ball, settings.conf_threshold)
 
 
 def _be_on(device: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.errors import InferenceError, ModelNotReady
-from services.video.picture import Image
+from services.video.letterbox import Image
 
 if TYPE_CHECKING:
     import openvino
@@ -30,7 +30,7 @@ class OpenVinoBackend:
 
     Args:
         path: The `.xml` file, as ultralytics' export or our quantisation wrote it; its `.bin` beside it.
-        lanes: Batches that run at once; each has its own buffers.
+        slots: Batches that run at once; each has its own buffers.
         threads: CPU threads of one batch.
 
     Attributes:
@@ -44,11 +44,11 @@ class OpenVinoBackend:
         ModelNotReady: No OpenVINO model, or one without the names of its classes.
     """
 
-    def __init__(self, path: Path, lanes: int, threads: int) -> None:
+    def __init__(self, path: Path, slots: int, threads: int) -> None:
         import openvino
 
         self._core = openvino.Core()
-        self._lanes = lanes
+        self._lanes = slots
         self._threads = threads
         try:
             self._model = self._core.read_model(path)

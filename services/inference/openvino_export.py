@@ -22,7 +22,7 @@ from services.errors import ChallengeError, ModelNotReady
 from services.inference.backend import AnyBackend, Backend
 from services.inference.engine_cache import EngineCache, EngineKey, sha256_of
 from services.inference.openvino_backend import FACTS, OpenVinoBackend
-from services.inference.patterns import patterned
+from services.inference.synthetic_pictures import patterned
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _export_and_compare(path: Path, into: Path) -> None:
         target = into / f"{path.stem}.xml"
         openvino.save_model(model, target, compress_to_fp16=False)
         del model
-    compare(original, OpenVinoBackend(target, lanes=1, threads=1))
+    compare(original, OpenVinoBackend(target, slots=1, threads=1))
     log.info("%s: exported to OpenVINO in %.0f s", path, time.perf_counter() - started)
 
 

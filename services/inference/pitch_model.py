@@ -12,7 +12,7 @@ from services.inference.backend import AnyBackend, mapped_errors
 from services.inference.class_map import listed
 from services.inference.detector import NMS_TIME_S, check_output
 from services.results import Keypoints
-from services.video.picture import Image, Letterbox
+from services.video.letterbox import Image, Letterbox
 from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 if TYPE_CHECKING:

@@ -122,13 +122,13 @@ def _of_export(path: Path, device: str, settings: Settings, make: bool) -> Choic
     return Choice(path, device, found, f"exported from it: {found}")
 
 
-def load_backend(choice: Choice, settings: Settings, lanes: int, threads: int) -> AnyBackend:
+def load_backend(choice: Choice, settings: Settings, slots: int, threads: int) -> AnyBackend:
     """Load a model into the runtime that was chosen for it.
 
     Args:
         choice: The model and its runtime.
         settings: HALF.
-        lanes: Batches that run at once, where the runtime can.
+        slots: Batches that run at once, where the runtime can.
         threads: CPU threads of one batch.
 
     Raises:
@@ -138,4 +138,4 @@ def load_backend(choice: Choice, settings: Settings, lanes: int, threads: int) -
     if choice.openvino is None:
         half = settings.half and choice.device.startswith("cuda")
         return Backend(choice.engine or choice.path, choice.device, half)
-    return OpenVinoBackend(choice.openvino, lanes, threads)
+    return OpenVinoBackend(choice.openvino, slots, threads)

@@ -17,7 +17,7 @@ from pathlib import Path
 from services.errors import ModelNotReady
 from services.inference.engine_cache import EngineCache, EngineKey
 from services.settings import Settings
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def run_export(path: Path, into: Path, device: str, settings: Settings) -> None:
 
 def _picture(settings: Settings) -> tuple[int, int]:
     box = Letterbox.fit(*USUAL_SOURCE, settings.img_size)
-    return box.net_height, box.net_width
+    return box.input_height, box.input_width
 
 
 def _version(*packages: str) -> str:

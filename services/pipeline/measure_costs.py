@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from services.challenges.kinds import ServedKind, ServedKinds
+from services.concurrency import OrderedExecutor
 from services.frame_plan import FramePlan
-from services.pipeline.batching import Lanes
 from services.pipeline.warm import FRAMES, noise_clip
 from services.sampling.costs import PIXELS, Costs, rounded
 from services.settings import Settings
 from services.video.decode import DecodeLimits, open_clip
-from services.video.picture import Frame
+from services.video.letterbox import Frame
 from services.video.source import MemorySource
 
 ROUNDS: Final = 2
@@ -51,13 +51,13 @@ def _measured(served: ServedKind, data: bytes, settings: Settings) -> tuple[floa
             return served.predictor.predict(some, box)
 
         done: list[Any] = []
-        lanes = Lanes(predict, done.extend, served.lanes)
+        slots = OrderedExecutor(predict, done.extend, served.slots)
         started = time.perf_counter()
         try:
-            for _ in range(served.lanes):
-                lanes.submit(batch)
-            lanes.drain()
+            for _ in range(served.slots):
+                slots.submit(batch)
+            slots.drain()
         finally:
-            lanes.close()
-        inference = min(inference, (time.perf_counter() - started) / (len(batch) * served.lanes))
+            slots.close()
+        inference = min(inference, (time.perf_counter() - started) / (len(batch) * served.slots))
     return inference, decode

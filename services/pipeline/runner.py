@@ -10,6 +10,7 @@ from typing import Any
 from services.cancellation import CancelScope
 from services.challenges.kind import Assembly
 from services.challenges.kinds import ServedKind, ServedKinds
+from services.concurrency import OrderedExecutor, Prefetcher, TimedOut
 from services.deadline import Deadline
 from services.download.byte_stream import ByteStream
 from services.download.fetch import Download
@@ -17,17 +18,16 @@ from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, TransportError
 from services.frame_plan import FramePlan
 from services.inference.backend import choose_device
-from services.pipeline.batching import BatchSchedule, Lanes
+from services.pipeline.batching import BatchSchedule
 from services.pipeline.pictures import Pictures
-from services.pipeline.stage import Ahead, TimedOut
 from services.sampling.costs import Costs
 from services.sampling.deadline_classes import available, choose
 from services.sampling.needed_bytes import needed_bytes
 from services.settings import Settings
 from services.timeline import Timeline
 from services.video.decode import Clip, DecodeLimits, open_clip, open_clip_on
+from services.video.letterbox import Frame, Letterbox
 from services.video.nvdec import choose_decoder
-from services.video.picture import Frame, Letterbox
 from services.wire.challenge import Challenge
 from services.wire.reply import Answer
 
@@ -121,10 +121,12 @@ class _Work:
     def answer(self) -> Answer:
         started = time.perf_counter()
         timeline = self._timeline
-        kind, predictor, lanes = self._served.kind, self._served.predictor, self._served.lanes
+        kind, predictor, slots = self._served.kind, self._served.predictor, self._served.slots
         clip = self._open()
-        stated = self._challenge.deadline - self._challenge.submitted_at
-        left = available(stated, self._deadline.remaining(), self._settings.time_budget_s, RESERVE_S)
+        read_stream_parameters = self._challenge.deadline - self._challenge.submitted_at
+        left = available(
+            read_stream_parameters, self._deadline.remaining(), self._settings.time_budget_s, RESERVE_S
+        )
         choice = choose(kind, clip, self._settings, self._costs, left)
         plan, box, settings = choice.plan, choice.box, choice.settings
         timeline.note(
@@ -145,9 +147,9 @@ class _Work:
             timeline.mark("first_detections")
             return results
 
-        schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, plan.samples, lanes)
-        work = Lanes(predict, self._take, lanes)
-        frames = Ahead(
+        schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, plan.samples, slots)
+        work = OrderedExecutor(predict, self._take, slots)
+        frames = Prefetcher(
             self._timed_frames(clip, plan, box), 2 * settings.batch_size, self._scope, "touchline-decode"
         )
         try:
@@ -211,7 +213,7 @@ class _Work:
             yield frame
 
     def _infer(
-        self, frames: Ahead[Frame], schedule: BatchSchedule, work: Lanes[Sequence[Frame], Any]
+        self, frames: Prefetcher[Frame], schedule: BatchSchedule, work: OrderedExecutor[Sequence[Frame], Any]
     ) -> bool:
         """Batch and infer until the frames end; whether time, or the download, ended before they did."""
         timeline = self._timeline

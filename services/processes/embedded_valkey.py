@@ -11,7 +11,7 @@ from types import TracebackType
 import redis
 
 from services.errors import StartFailed
-from services.processes.parts import Listener, Part, quiet
+from services.processes.supervised import Listener, SupervisedProcess, quiet
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0
@@ -61,7 +61,7 @@ class EmbeddedValkey:
         self._wanted = port
         self._listener = listener
         self.port = port
-        self.part: Part | None = None
+        self.part: SupervisedProcess | None = None
 
     def __enter__(self) -> EmbeddedValkey:
         self.start()
@@ -90,7 +90,7 @@ class EmbeddedValkey:
             )
         for attempt in range(5):
             self.port = self._wanted or free_port()
-            self.part = Part("valkey", self._argv(), listener=self._listener)
+            self.part = SupervisedProcess("valkey", self._argv(), listener=self._listener)
             self.part.start()
             try:
                 self._wait()

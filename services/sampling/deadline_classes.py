@@ -9,7 +9,7 @@ from services.frame_plan import FramePlan
 from services.sampling.costs import Costs
 from services.settings import Settings
 from services.video.clip import Clip
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 
 CLASSES_S: Final = (0.5, 1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048)
 """Deadline classes: a challenge is planned as if it had exactly so many seconds."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.byte_span import Span
 from services.frame_plan import FramePlan
-from services.sampling.profiles import needed_samples, read_positions
+from services.sampling.profiles import needed_packets, read_positions
 from services.video.mp4_index import Mp4Index
 
 WORTH = 0.7
@@ -27,7 +27,7 @@ def needed_bytes(index: Mp4Index | None, plan: FramePlan) -> Sequence[Span] | No
     enough = WORTH * int(index.sizes.sum())
     if int(index.sizes[read_positions(index, plan)].sum()) >= enough:
         return None  # the usual case, on the way to the first frame: nothing is put together for it
-    samples = needed_samples(index, plan, GAP)
+    samples = needed_packets(index, plan, GAP)
     if sum(size for _, size in samples) >= enough:
         return None
     return [Span(offset, offset + size) for offset, size in samples]

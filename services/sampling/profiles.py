@@ -40,7 +40,7 @@ def make_plan(
     )
 
 
-def anchors(index: Mp4Index) -> Int64s:
+def non_b_frames(index: Mp4Index) -> Int64s:
     """Display numbers of the frames that are no B-frames, rising.
 
     In decoding order, a frame that is shown after all those before it refers to nothing that is shown later.
@@ -50,7 +50,7 @@ def anchors(index: Mp4Index) -> Int64s:
     return first_seen
 
 
-def needed_samples(index: Mp4Index, plan: FramePlan, gap: int = 0) -> list[tuple[int, int]]:
+def needed_packets(index: Mp4Index, plan: FramePlan, gap: int = 0) -> list[tuple[int, int]]:
     """The bytes without which the frames of a plan cannot be decoded, as far as the index can tell.
 
     Args:
@@ -85,7 +85,7 @@ def needed_positions(index: Mp4Index, plan: FramePlan) -> Int64s:
     A frame needs its group from the sync sample on; one that is shown before the sync sample of its group
     needs the group before it as well (open groups). Which frames are referred to, only the bytes say.
     """
-    wanted = np.array([plan.wants(int(number)) for number in index.display], np.bool_)
+    wanted = np.array([plan.is_sampled(int(number)) for number in index.display], np.bool_)
     ends = np.append(index.sync[1:], index.count)
     needed = np.zeros(index.count, np.bool_)
     for group, (start, end) in enumerate(zip(index.sync, ends, strict=True)):
@@ -100,7 +100,7 @@ def needed_positions(index: Mp4Index, plan: FramePlan) -> Int64s:
 
 
 def _snapped(index: Mp4Index, stride: int) -> tuple[tuple[int, ...], int]:
-    free = anchors(index)
+    free = non_b_frames(index)
     asked = np.append(np.arange(0, index.count - 1, stride), index.count - 1)
     after = np.searchsorted(free, asked)
     right = free[np.minimum(after, len(free) - 1)]

@@ -300,8 +300,12 @@ class Settings(BaseSettings):
         "CUDA a TensorRT engine that was made before; else torch. tensorrt makes the engine at the start, "
         "which takes minutes once; not run on a GPU yet.",
     )
-    inference_lanes: int = Field(
-        0, ge=0, le=64, description="Batches that run at once under OpenVINO; 0: one for each core."
+    inference_slots: int = Field(
+        0,
+        ge=0,
+        le=64,
+        validation_alias=AliasChoices("inference_slots", "INFERENCE_LANES"),
+        description="Batches that run at once under OpenVINO; 0: one for each core.",
     )
     torch_threads: int = Field(
         0, ge=0, le=256, description="CPU threads of each model; 0 shares the cores among what runs at once."
@@ -337,7 +341,7 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def closer_look(self) -> bool:
+    def second_ball_pass(self) -> bool:
         """Whether BALL_SEARCH comes to on."""
         bundled = type(self).model_fields["detector_model"].default
         own = self.detector_model == bundled and self.ball_model is None

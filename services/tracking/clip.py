@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.results import FrameResult
-from services.tracking.camera.homography import Matrix, PictureSize, fit_sample
+from services.tracking.camera.homography import Matrix, PictureSize, fit_frame
 from services.tracking.cuts import first_after, is_cut
 from services.tracking.interpolation.fill import Filled, fill_shot, joined
 from services.tracking.shot import Shot
@@ -39,14 +39,14 @@ class ClipTracks:
 
     def add(self, result: FrameResult) -> None:
         """Take the next sample, by rising frame number."""
-        fit = fit_sample(result, self._size)
+        fit = fit_frame(result, self._size)
         first = 0
         if self._shot.results and self._cut(result, fit):
             first = first_after(self._shot.results[-1], result, self._key_frames)
-            self._shot.see_ball([one for one in result.between if one.index < first])
+            self._shot.add_ball([one for one in result.intermediate if one.index < first])
             self._close()
             self._shot = Shot(self._size, self._stride, first, self._next_id)
-        self._shot.see_ball([one for one in result.between if one.index >= first])
+        self._shot.add_ball([one for one in result.intermediate if one.index >= first])
         self._shot.add(result, fit)
 
     def fill(self, count: int) -> Filled:

@@ -76,7 +76,7 @@ def first_after(before: FrameResult, after: FrameResult, key_frames: Sequence[in
     last, first = before.index, after.index
     if before.thumbnail is not None and after.thumbnail is not None:
         one, other = _brightness(before.thumbnail), _brightness(after.thumbnail)
-        for between in after.between:
+        for between in after.intermediate:
             if between.thumbnail is None:
                 continue
             own = _brightness(between.thumbnail)

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from services.results import FrameResult
-from services.tracking.ball.trajectory import BallCourse
-from services.tracking.camera.homography import Matrix, PictureSize, between, strays
-from services.tracking.camera.pinhole import Reading, read_off
-from services.tracking.people.association import People
+from services.tracking.ball.selection import BallSelection
+from services.tracking.camera.homography import Matrix, PictureSize, between, is_outlier
+from services.tracking.camera.pinhole import CameraReading, decompose_homography
+from services.tracking.people.association import PeopleTracker
 from services.tracking.track import Track
 
 MOST_WAITING: Final = 12
@@ -43,10 +43,10 @@ class Shot:
         self.first = first
         self.results: list[FrameResult] = []
         self.fits: list[Matrix | None] = []
-        self.readings: list[Reading | None] = []
+        self.readings: list[CameraReading | None] = []
         self._size = size
-        self._people = People(stride, first_id)
-        self.ball = BallCourse(size.width, stride)
+        self._people = PeopleTracker(stride, first_id)
+        self.ball = BallSelection(size.width, stride)
         self._waiting: deque[int] = deque()
         self._before: tuple[int, Matrix] | None = None  # the fit before the latest one, as it was found
         self._latest: int | None = None  # position of the latest fit, not yet judged
@@ -62,7 +62,7 @@ class Shot:
         position = len(self.results)
         self.results.append(result)
         self.fits.append(fit)
-        self.readings.append(None if fit is None else read_off(fit, self._size.centre))
+        self.readings.append(None if fit is None else decompose_homography(fit, self._size.centre))
         self.ball.add(result)
         self._waiting.append(position)
         if fit is not None:
@@ -71,7 +71,7 @@ class Shot:
         while len(self._waiting) > MOST_WAITING:
             self._join(self._waiting.popleft(), None)
 
-    def see_ball(self, between: Sequence[FrameResult]) -> None:
+    def add_ball(self, between: Sequence[FrameResult]) -> None:
         """Take the ball in frames before the next sample."""
         for one in between:
             self.ball.add(one)
@@ -93,7 +93,7 @@ class Shot:
         before, self._before = self._before, (latest, middle)
         if before is not None:
             index = [self.results[i].index for i in (before[0], latest, position)]
-            if strays(before[1], middle, fit, (index[0], index[1], index[2]), self._size):
+            if is_outlier(before[1], middle, fit, (index[0], index[1], index[2]), self._size):
                 self.fits[latest] = None
                 return
         self._settle(latest)

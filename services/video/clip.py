@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.frame_plan import FramePlan
+from services.video.letterbox import Frame, Letterbox
 from services.video.mp4_index import Mp4Index
-from services.video.picture import Frame, Letterbox
 
 
 @dataclass(frozen=True, slots=True)

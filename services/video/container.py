@@ -12,13 +12,13 @@ import av.error
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.frame_plan import FramePlan
-from services.results import Look
+from services.results import LumaPicture
 from services.video.clip import DecodeLimits, DecodeStats
-from services.video.look import Looking, with_looks
+from services.video.letterbox import Frame, Letterbox, letterboxed
+from services.video.luma import LumaSelector, frames_with_luma
 from services.video.mp4_boxes import find_moov
 from services.video.mp4_index import Mp4Index
 from services.video.orientation import shown_size, turns_of_angle
-from services.video.picture import Frame, Letterbox, to_network
 from services.video.source import ByteSource, SourceFile
 
 CONTAINERS = "mov,mp4,matroska,webm,mpegts,avi"
@@ -68,27 +68,34 @@ class ContainerClip:
 
     def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """See `Clip`."""
-        return with_looks(self._wanted(plan, box))
+        return frames_with_luma(self._wanted(plan, box))
 
-    def _wanted(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame | Look]:
-        looking = Looking(plan, (box.source_width, box.source_height), self._turns)
+    def _wanted(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame | LumaPicture]:
+        looking = LumaSelector(plan, (box.source_width, box.source_height), self._turns)
         number, last = 0, None
         for number, last in enumerate(self._pictures):  # noqa: B007 - the last one is looked at behind the loop
             if number >= self._limits.max_frames:
                 raise TooLarge(f"more than {self._limits.max_frames} frames; MAX_FRAMES allows no more")
             self._check_size(last.width, last.height)
             self.stats.decoded += 1
-            if plan.wants(number):
+            if plan.is_sampled(number):
                 begun = time.perf_counter()
-                image, looks = to_network(last, box, self._turns), looking.sample(number, last)
+                image, luma_pictures = (
+                    letterboxed(last, box, self._turns),
+                    looking.of_sampled_frame(number, last),
+                )
                 self.stats.add(busy_s=time.perf_counter() - begun)
-                yield Frame(number, image, plan.wants_keypoints(number), looks)
-            elif (look := looking.between(number, last)) is not None:
-                yield look
+                yield Frame(number, image, plan.needs_keypoints(number), luma_pictures)
+            elif (picture := looking.of_other_frame(number, last)) is not None:
+                yield picture
         self.stats.count = self.stats.decoded
-        if last is not None and not plan.wants(number):
+        if last is not None and not plan.is_sampled(number):
             # a plan wants the last frame of a clip, and only now it is known which that is
-            yield Frame(number, to_network(last, box, self._turns), looks=looking.sample(number, last))
+            yield Frame(
+                number,
+                letterboxed(last, box, self._turns),
+                luma_pictures=looking.of_sampled_frame(number, last),
+            )
 
     def _open(self, source: ByteSource) -> av.container.InputContainer:
         try:
@@ -131,9 +138,9 @@ class ContainerClip:
             raise TooLarge(f"{stream.frames} frames; MAX_FRAMES allows {most}")
         rate, length = stream.average_rate, self._container.duration
         if rate and length and self._container.format.name.split(",")[0] in _TIMED:
-            stated = int(length * rate / av.time_base)
-            if stated > _CERTAIN * most:
-                raise TooLarge(f"about {stated} frames; MAX_FRAMES allows {most}")
+            read_stream_parameters = int(length * rate / av.time_base)
+            if read_stream_parameters > _CERTAIN * most:
+                raise TooLarge(f"about {read_stream_parameters} frames; MAX_FRAMES allows {most}")
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """All pictures; damage costs those that it hits, and a file that breaks off ends there."""

@@ -12,17 +12,17 @@ import av
 import av.error
 import numpy as np
 
+from services.concurrency import run_in_order
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.frame_plan import FramePlan
-from services.results import Look
+from services.results import LumaPicture
 from services.video.clip import DecodeLimits, DecodeStats, rising
 from services.video.groups import Groups, Mask
-from services.video.in_order import in_order
-from services.video.look import Looking, gathered, look_bytes, with_looks
+from services.video.letterbox import Frame, Letterbox, letterboxed
+from services.video.luma import LumaSelector, attach_luma_pictures, frames_with_luma, luma_bytes
 from services.video.mp4_index import Mp4Index
 from services.video.nal import NalReader
 from services.video.orientation import shown_size
-from services.video.picture import Frame, Letterbox, to_network
 from services.video.source import ByteSource
 
 AHEAD_BYTES = 32 << 20
@@ -36,7 +36,7 @@ class _Ask:
     plan: FramePlan
     wanted: Mask
     box: Letterbox
-    looking: Looking
+    looking: LumaSelector
 
     def without(self, position: int) -> _Ask:
         """The same, but for one frame."""
@@ -46,7 +46,7 @@ class _Ask:
 
     def anew(self) -> _Ask:
         """The same, for a group of its own."""
-        return replace(self, looking=self.looking.anew())
+        return replace(self, looking=self.looking.for_another_decoder())
 
 
 class IndexedClip:
@@ -67,17 +67,17 @@ class IndexedClip:
 
     def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
         """See `Clip`."""
-        return rising(with_looks(self._pictures(plan, box)))
+        return rising(frames_with_luma(self._pictures(plan, box)))
 
-    def _pictures(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame | Look]:
-        wanted = np.array([plan.wants(int(number)) for number in self._index.display], np.bool_)
-        looking = Looking(plan, (box.source_width, box.source_height), self._index.turns)
+    def _pictures(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame | LumaPicture]:
+        wanted = np.array([plan.is_sampled(int(number)) for number in self._index.display], np.bool_)
+        looking = LumaSelector(plan, (box.source_width, box.source_height), self._index.turns)
         ask = _Ask(plan, wanted, box, looking)
         if self._groups.many:
-            room = AHEAD_BYTES // (box.net_width * box.net_height * 3 + look_bytes(plan))
+            room = AHEAD_BYTES // (box.input_width * box.input_height * 3 + luma_bytes(plan))
             threads = self._limits.thread_count
-            jobs = (gathered(job) for job in self._jobs(ask))
-            for frame in in_order(jobs, threads, max(1, room), "touchline-group"):
+            jobs = (attach_luma_pictures(job) for job in self._jobs(ask))
+            for frame in run_in_order(jobs, threads, max(1, room), "touchline-group"):
                 self._groups.done_before(frame.index)  # those of earlier groups have all come
                 yield frame
         else:
@@ -85,7 +85,7 @@ class IndexedClip:
         if not self.stats.decoded:
             raise CorruptVideo("no frame of the video can be decoded; check the file")
 
-    def _jobs(self, ask: _Ask) -> Iterator[Iterator[Frame | Look]]:
+    def _jobs(self, ask: _Ask) -> Iterator[Iterator[Frame | LumaPicture]]:
         """One for each group. Others begin behind the first frame, which inference waits for."""
         begun = threading.Event()
         for start in self._groups.starts(ask.wanted):
@@ -96,7 +96,9 @@ class IndexedClip:
                 begun.wait()
             yield self._group(start, ask)
 
-    def _group(self, start: int, ask: _Ask, *, threads: int = 1, on: bool = False) -> Iterator[Frame | Look]:
+    def _group(
+        self, start: int, ask: _Ask, *, threads: int = 1, on: bool = False
+    ) -> Iterator[Frame | LumaPicture]:
         """Decode a group, or with `on` everything from a group on."""
         ask = ask.anew()
         codec: av.VideoCodecContext | None = None
@@ -137,7 +139,7 @@ class IndexedClip:
         late = threads > 1 or self._reordered
         return (start == 0 and late) or not ask.wanted[start + 1 : self._groups.next_mark(start)].any()
 
-    def _in_one_shot(self, position: int, data: bytes, ask: _Ask) -> Frame | Look | None:
+    def _in_one_shot(self, position: int, data: bytes, ask: _Ask) -> Frame | LumaPicture | None:
         begun = time.perf_counter()
         codec = self._open(1)
         try:
@@ -150,7 +152,7 @@ class IndexedClip:
 
     def _decode(
         self, codec: av.VideoCodecContext, position: int | None, data: bytes | None, ask: _Ask
-    ) -> Iterator[Frame | Look]:
+    ) -> Iterator[Frame | LumaPicture]:
         """Put a sample in, or the end; give the wanted frames that come out."""
         begun = time.perf_counter()
         packet = None if position is None or data is None else self._packet(position, data)
@@ -181,7 +183,7 @@ class IndexedClip:
         packet.pts = packet.dts = position
         return packet
 
-    def _frame(self, picture: av.VideoFrame, ask: _Ask) -> Frame | Look | None:
+    def _frame(self, picture: av.VideoFrame, ask: _Ask) -> Frame | LumaPicture | None:
         if picture.width * picture.height > self._limits.max_pixels:
             size = f"{picture.width}x{picture.height}"
             raise TooLarge(f"pictures of {size}; MAX_PIXELS allows {self._limits.max_pixels}")
@@ -190,9 +192,9 @@ class IndexedClip:
             return None
         number, turns = int(self._index.display[position]), self._index.turns
         if not ask.wanted[position]:
-            return ask.looking.between(number, picture)
-        image, keypoints = to_network(picture, ask.box, turns), ask.plan.wants_keypoints(number)
-        return Frame(number, image, keypoints, ask.looking.sample(number, picture))
+            return ask.looking.of_other_frame(number, picture)
+        image, keypoints = letterboxed(picture, ask.box, turns), ask.plan.needs_keypoints(number)
+        return Frame(number, image, keypoints, ask.looking.of_sampled_frame(number, picture))
 
     def _open(self, threads: int) -> av.VideoCodecContext:
         name = self._index.codec
@@ -210,7 +212,7 @@ class IndexedClip:
         return codec
 
 
-def _telling(frames: Iterator[Frame | Look], begun: threading.Event) -> Iterator[Frame | Look]:
+def _telling(frames: Iterator[Frame | LumaPicture], begun: threading.Event) -> Iterator[Frame | LumaPicture]:
     """The same frames; the event is set at the first, or at the end when there are none."""
     try:
         for frame in frames:

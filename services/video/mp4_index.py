@@ -14,7 +14,7 @@ import numpy.typing as npt
 from services.errors import CorruptVideo, TooLarge
 from services.video.mp4_boxes import boxes, children, find_moov
 from services.video.orientation import Matrix, quarter_turns
-from services.video.parameter_sets import Stated, stated
+from services.video.parameter_sets import StreamParameters, read_stream_parameters
 from services.video.source import ByteSource
 
 MAX_SAMPLES = 1_000_000
@@ -64,6 +64,11 @@ class Mp4Index:
     def count(self) -> int:
         """Frames in the clip."""
         return len(self.sizes)
+
+    @property
+    def key_frames(self) -> list[int]:
+        """Frame numbers of the key frames, rising."""
+        return sorted(self.display[self.sync].tolist())
 
     @property
     def end(self) -> int:
@@ -158,7 +163,7 @@ def _matrix(box: bytes, offset: int) -> Matrix:
     return struct.unpack_from(">9i", box, offset)
 
 
-def _parse_entry(stsd: bytes) -> tuple[str, bytes, Stated] | None:
+def _parse_entry(stsd: bytes) -> tuple[str, bytes, StreamParameters] | None:
     if struct.unpack(">I", stsd[4:8])[0] != 1:
         return None
     kind, body = next(boxes(stsd[8:]))
@@ -167,7 +172,7 @@ def _parse_entry(stsd: bytes) -> tuple[str, bytes, Stated] | None:
     width, height = struct.unpack(">HH", body[24:28])
     box, codec = _CONFIG[kind]
     configuration = children(body[78:])[box]
-    pictures = stated(codec, configuration)
+    pictures = read_stream_parameters(codec, configuration)
     return (codec, configuration, pictures) if pictures.size == (width, height) else None
 
 

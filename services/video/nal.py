@@ -49,9 +49,9 @@ class NalReader:
 
     def look(self, sample: bytes) -> PictureFacts:
         """Read the headers of a sample's NAL units: length-prefixed, as in an MP4 file."""
-        return self._look_hevc(sample) if self._hevc else self._look_h264(sample)
+        return self._read_hevc(sample) if self._hevc else self._read_h264(sample)
 
-    def _look_h264(self, sample: bytes) -> PictureFacts:
+    def _read_h264(self, sample: bytes) -> PictureFacts:
         slices = referenced = restarts = 0
         for start, _ in _units(sample, self._length_size):
             kind = sample[start] & 0x1F
@@ -63,7 +63,7 @@ class NalReader:
                 referenced += 1
         return PictureFacts(restarts == slices > 0, slices > 0 and not referenced)
 
-    def _look_hevc(self, sample: bytes) -> PictureFacts:
+    def _read_hevc(self, sample: bytes) -> PictureFacts:
         slices = referenced = restarts = 0
         for start, end in _units(sample, self._length_size):
             kind = sample[start] >> 1 & 0x3F

@@ -16,8 +16,8 @@ import numpy as np
 from services.errors import CorruptVideo
 from services.frame_plan import FramePlan
 from services.video.clip import DecodeLimits, DecodeStats
+from services.video.letterbox import PAD, Frame, Image, Letterbox
 from services.video.mp4_index import Mp4Index
-from services.video.picture import PAD, Frame, Image, Letterbox
 from services.video.source import ByteSource, SourceFile
 
 _PACKAGE: Final = "torchcodec.decoders"
@@ -96,7 +96,7 @@ class NvdecClip:
         """
         decoder: Any = None
         for number in range(self.stats.count):
-            if not plan.wants(number):
+            if not plan.is_sampled(number):
                 continue
             begun = time.perf_counter()
             try:
@@ -104,16 +104,16 @@ class NvdecClip:
                     decoder = importlib.import_module(_PACKAGE).VideoDecoder(
                         self._file, device=self._device, seek_mode="approximate"
                     )
-                image = to_network(decoder.get_frame_at(number).data, box)
+                image = letterboxed(decoder.get_frame_at(number).data, box)
             except (RuntimeError, ValueError, IndexError) as error:
                 if self._file.failure is not None:
                     raise self._file.failure from error
                 raise CorruptVideo(f"frame {number} cannot be decoded on the GPU: {error}") from error
             self.stats.add(packets=1, decoded=1, busy_s=time.perf_counter() - begun)
-            yield Frame(number, image, plan.wants_keypoints(number))
+            yield Frame(number, image, plan.needs_keypoints(number))
 
 
-def to_network(picture: Any, box: Letterbox) -> Image:
+def letterboxed(picture: Any, box: Letterbox) -> Image:
     """Shrink a picture where it is, and bring it into the host's memory.
 
     Args:
@@ -129,7 +129,7 @@ def to_network(picture: Any, box: Letterbox) -> Image:
     small = interpolate(
         picture[None].float(), (box.height, box.width), mode="bilinear", antialias=True, align_corners=False
     )
-    out = np.full((box.net_height, box.net_width, 3), PAD, np.uint8)
+    out = np.full((box.input_height, box.input_width, 3), PAD, np.uint8)
     inside = small[0].round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
     out[box.top : box.top + box.height, box.left : box.left + box.width] = inside
     return out

@@ -16,7 +16,7 @@ _OWN_RATIO = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class StreamParameters:
     """The pictures of a stream.
 
     Attributes:
@@ -28,7 +28,7 @@ class Stated:
     reordered: bool
 
 
-def stated(codec: str, configuration: bytes) -> Stated:
+def read_stream_parameters(codec: str, configuration: bytes) -> StreamParameters:
     """What the first sequence parameter set says.
 
     Args:
@@ -72,7 +72,7 @@ class _Bits:
         return (value + 1) // 2 if value % 2 else -(value // 2)
 
 
-def _h264(bits: _Bits) -> Stated:
+def _h264(bits: _Bits) -> StreamParameters:
     profile = bits.take(8)
     bits.take(16)
     bits.ue()
@@ -102,7 +102,7 @@ def _h264(bits: _Bits) -> Stated:
     bits.take(1)
     unit_y = 2 - frames_only
     size = _cropped(bits, 16 * across, 16 * down * unit_y, chroma, unit_y)
-    return Stated(size, profile != _BASELINE and order != 2 and _h264_usability_reorders(bits))
+    return StreamParameters(size, profile != _BASELINE and order != 2 and _h264_usability_reorders(bits))
 
 
 def _h264_usability_reorders(bits: _Bits) -> bool:
@@ -165,7 +165,7 @@ def _hevc_sps(record: bytes) -> bytes:
     raise ValueError("no parameter set in hvcC")
 
 
-def _hevc(bits: _Bits) -> Stated:
+def _hevc(bits: _Bits) -> StreamParameters:
     bits.take(4)
     layers = bits.take(3)
     bits.take(1 + 88 + 8)
@@ -186,7 +186,7 @@ def _hevc(bits: _Bits) -> Stated:
         bits.ue()
         reordered = bits.ue()
         bits.ue()
-    return Stated(size, reordered > 0)
+    return StreamParameters(size, reordered > 0)
 
 
 def _cropped(bits: _Bits, width: int, height: int, chroma: int, rows: int) -> tuple[int, int]:

@@ -12,8 +12,8 @@ import numpy as np
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.frame_plan import FramePlan
 from services.video.clip import DecodeStats
+from services.video.letterbox import PAD, Frame, Image, Letterbox
 from services.video.mp4_index import Mp4Index
-from services.video.picture import PAD, Frame, Image, Letterbox
 
 READER: Final = "pictures"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -60,7 +60,7 @@ class PictureClip:
             CorruptVideo: None could be decoded.
         """
         for position in range(self.stats.count):
-            if not plan.wants(position):
+            if not plan.is_sampled(position):
                 continue
             data = self._load(position) if position else self._first
             size = self._size(data)
@@ -69,13 +69,13 @@ class PictureClip:
                     f"pictures of {self.width}x{self.height} and of {size[0]}x{size[1]} in one challenge"
                 )
             begun = time.perf_counter()
-            image = _to_network(data, box)
+            image = _letterboxed(data, box)
             self.stats.add(packets=1, busy_s=time.perf_counter() - begun)
             if image is None:
                 self.stats.damaged += 1
                 continue
             self.stats.decoded += 1
-            yield Frame(position, image, plan.wants_keypoints(position))
+            yield Frame(position, image, plan.needs_keypoints(position))
         if not self.stats.decoded:
             raise CorruptVideo("no picture could be decoded")
 
@@ -105,7 +105,7 @@ def picture_size(data: bytes) -> tuple[int, int]:
     raise UnsupportedVideo("a frame is neither a JPEG nor a PNG picture")
 
 
-def _to_network(data: bytes, box: Letterbox) -> Image | None:
+def _letterboxed(data: bytes, box: Letterbox) -> Image | None:
     # turned by its EXIF data a picture would not have the coordinates that the challenge speaks of
     how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
@@ -113,6 +113,6 @@ def _to_network(data: bytes, box: Letterbox) -> Image | None:
         return None
     how = cv2.INTER_AREA if box.width <= box.source_width else cv2.INTER_LINEAR
     small = cv2.cvtColor(cv2.resize(picture, (box.width, box.height), interpolation=how), cv2.COLOR_BGR2RGB)
-    out = np.full((box.net_height, box.net_width, 3), PAD, np.uint8)
+    out = np.full((box.input_height, box.input_width, 3), PAD, np.uint8)
     out[box.top : box.top + box.height, box.left : box.left + box.width] = small
     return out

@@ -7,7 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from services.video.picture import Image, can_be_halved, halved
+from services.video.letterbox import Image, can_be_halved, halved
 
 SIZE: Final = (32, 18)
 """Width and height, pixels."""

@@ -30,7 +30,7 @@ from services.processes.embedded_valkey import EmbeddedValkey
 from services.wire.gsr import decode_response, frames_part
 from services.wire.reply import Answer
 from tasks.client import submit
-from tasks.worker_process import WorkerPart
+from tasks.worker_process import WorkerProcess
 from tests.support.servers import MakeWorker
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.evaluation.scoring import score_answer
@@ -47,12 +47,12 @@ TRADING_CARDS = {
 }
 
 
-def ask(worker: WorkerPart, url: str, deadline_s: float = DEADLINE_S, **kwargs: Any) -> Answer:
+def ask(worker: WorkerProcess, url: str, deadline_s: float = DEADLINE_S, **kwargs: Any) -> Answer:
     return submit(url, redis_url=worker.redis_url, deadline_s=deadline_s, **kwargs).wait()
 
 
 def test_every_frame_is_answered_to_the_schema_and_like_the_truth(
-    worker: WorkerPart, clip_url: str, clip_4s: StoredClip
+    worker: WorkerProcess, clip_url: str, clip_4s: StoredClip
 ) -> None:
     answer = ask(worker, clip_url, challenge_id="e2e-1")
     response = decode_response(answer.body)
@@ -69,7 +69,7 @@ def test_every_frame_is_answered_to_the_schema_and_like_the_truth(
             assert box.recall > 0.6, name
 
 
-def test_stages_and_facts_are_reported(worker: WorkerPart, clip_url: str) -> None:
+def test_stages_and_facts_are_reported(worker: WorkerProcess, clip_url: str) -> None:
     answer = ask(worker, clip_url)
     stages, facts = answer.timeline["stages"], answer.timeline["facts"]
     expected = {"queue", "connect", "first_byte", "download", "index", "first_frame", "decode", "inference"}
@@ -79,7 +79,7 @@ def test_stages_and_facts_are_reported(worker: WorkerPart, clip_url: str) -> Non
 
 
 def test_the_same_clip_gives_the_same_bytes_on_every_path(
-    worker: WorkerPart,
+    worker: WorkerProcess,
     clip_url: str,
     origin: DemoOrigin,
     origin_folder: Path,
@@ -102,7 +102,9 @@ def test_the_same_clip_gives_the_same_bytes_on_every_path(
         assert frames_part(ask(worker, url).body) == reference, name
 
 
-def test_a_warm_challenge_opens_no_connection(worker: WorkerPart, clip_url: str, origin: DemoOrigin) -> None:
+def test_a_warm_challenge_opens_no_connection(
+    worker: WorkerProcess, clip_url: str, origin: DemoOrigin
+) -> None:
     ask(worker, clip_url)
     before = origin.stats().handshakes
     answer = ask(worker, clip_url)
@@ -116,7 +118,11 @@ def bad_file(folder: Path, name: str, data: bytes) -> str:
 
 
 def test_every_bad_input_has_its_own_error_and_the_worker_goes_on(
-    worker: WorkerPart, clip_url: str, origin: DemoOrigin, origin_folder: Path, clip_4s_faststart: StoredClip
+    worker: WorkerProcess,
+    clip_url: str,
+    origin: DemoOrigin,
+    origin_folder: Path,
+    clip_4s_faststart: StoredClip,
 ) -> None:
     whole = clip_4s_faststart.path.read_bytes()
     cases: dict[str, tuple[str, type[ChallengeError]]] = {
@@ -138,7 +144,9 @@ def test_every_bad_input_has_its_own_error_and_the_worker_goes_on(
     assert not ask(worker, clip_url).partial
 
 
-def test_messages_that_are_no_challenge_are_answered_with_an_error(worker: WorkerPart, clip_url: str) -> None:
+def test_messages_that_are_no_challenge_are_answered_with_an_error(
+    worker: WorkerProcess, clip_url: str
+) -> None:
     from services.wire.reply import reply_key, unpack_reply
     from tasks.celery_app import TASK_NAME
     from tasks.client import _app
@@ -156,7 +164,7 @@ def test_messages_that_are_no_challenge_are_answered_with_an_error(worker: Worke
     assert not ask(worker, clip_url).partial
 
 
-def test_one_answer_per_challenge_id(worker: WorkerPart, clip_url: str, origin: DemoOrigin) -> None:
+def test_one_answer_per_challenge_id(worker: WorkerProcess, clip_url: str, origin: DemoOrigin) -> None:
     ask(worker, clip_url, challenge_id="once")
     with pytest.raises(InvalidChallenge, match="already"):
         ask(worker, clip_url, challenge_id="once")
@@ -173,7 +181,7 @@ def test_deadline_that_passed_in_the_queue(valkey: EmbeddedValkey, clip_url: str
 
 
 def test_a_deadline_that_is_too_near_ends_in_an_error_or_a_partial_answer(
-    worker: WorkerPart, origin: DemoOrigin, clip_url: str
+    worker: WorkerProcess, origin: DemoOrigin, clip_url: str
 ) -> None:
     slow = origin.url("clip_4s.mp4", rate=150_000)
     try:
@@ -186,14 +194,14 @@ def test_a_deadline_that_is_too_near_ends_in_an_error_or_a_partial_answer(
     assert not ask(worker, clip_url).partial
 
 
-def test_awaiting_from_a_front_end(worker: WorkerPart, clip_url: str) -> None:
-    async def gathered() -> list[Answer]:
+def test_awaiting_from_a_front_end(worker: WorkerProcess, clip_url: str) -> None:
+    async def attach_luma_pictures() -> list[Answer]:
         async def one() -> Answer:
             return await submit(clip_url, redis_url=worker.redis_url, deadline_s=60)
 
         return list(await asyncio.gather(one(), one(), one()))
 
-    answers = asyncio.run(gathered())
+    answers = asyncio.run(attach_luma_pictures())
     assert len({answer.challenge_id for answer in answers}) == 3
     assert len({frames_part(answer.body) for answer in answers}) == 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from services.settings import get_settings
 from services.wire.gsr import decode_response
-from tasks.worker_process import WorkerPart
+from tasks.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def python_blocks(page: str) -> list[str]:
     ],
 )
 def test_the_example_answers_a_challenge(
-    page: str, number: int, worker: WorkerPart, clip_url: str, monkeypatch: pytest.MonkeyPatch
+    page: str, number: int, worker: WorkerProcess, clip_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", worker.redis_url)
     get_settings.cache_clear()

@@ -15,7 +15,7 @@ from services.pitch import BALL
 from services.wire.gsr import decode_response
 from services.wire.reply import Answer
 from tasks.client import submit
-from tasks.worker_process import WorkerPart
+from tasks.worker_process import WorkerProcess
 from tests.support.broken_videos import long_video
 from tests.support.odd_videos import FRAGMENTED, encode, turn
 from touchline_lab.demo_origin.server import DemoOrigin
@@ -25,7 +25,7 @@ from touchline_lab.renderer.clip_store import StoredClip
 pytestmark = pytest.mark.e2e
 
 
-def ask(worker: WorkerPart, origin: DemoOrigin, folder: Path, name: str, data: bytes) -> Answer:
+def ask(worker: WorkerProcess, origin: DemoOrigin, folder: Path, name: str, data: bytes) -> Answer:
     (folder / name).write_bytes(data)
     return submit(origin.url(name), redis_url=worker.redis_url, deadline_s=60).wait()
 
@@ -52,7 +52,7 @@ def people_and_keypoints(answer: Answer) -> object:
 
 @pytest.mark.parametrize(("container", "options"), [("mp4", FRAGMENTED), ("matroska", {}), ("mpegts", {})])
 def test_the_container_does_not_change_people_and_keypoints(
-    worker: WorkerPart,
+    worker: WorkerProcess,
     origin: DemoOrigin,
     origin_folder: Path,
     clip_4s: StoredClip,
@@ -73,7 +73,7 @@ def test_the_container_does_not_change_people_and_keypoints(
 
 
 def test_a_turned_video_is_answered_as_it_is_shown(
-    worker: WorkerPart, origin: DemoOrigin, origin_folder: Path, clip_4s: StoredClip
+    worker: WorkerProcess, origin: DemoOrigin, origin_folder: Path, clip_4s: StoredClip
 ) -> None:
     with av.open(str(clip_4s.path)) as source:
         pictures = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
@@ -88,7 +88,7 @@ def test_a_turned_video_is_answered_as_it_is_shown(
 
 
 def test_damage_costs_frames_and_not_the_answer(
-    worker: WorkerPart, origin: DemoOrigin, origin_folder: Path, clip_4s: StoredClip
+    worker: WorkerProcess, origin: DemoOrigin, origin_folder: Path, clip_4s: StoredClip
 ) -> None:
     data = bytearray(clip_4s.path.read_bytes())
     start, end = len(data) * 2 // 5, len(data) * 3 // 5
@@ -101,7 +101,7 @@ def test_damage_costs_frames_and_not_the_answer(
 
 @pytest.mark.parametrize("first", [True, False])
 def test_two_hours_are_refused_by_the_index(
-    worker: WorkerPart, origin: DemoOrigin, origin_folder: Path, first: bool
+    worker: WorkerProcess, origin: DemoOrigin, origin_folder: Path, first: bool
 ) -> None:
     data = long_video(first=first)
     (origin_folder / "long.mp4").write_bytes(data)

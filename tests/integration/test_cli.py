@@ -14,7 +14,7 @@ import pytest
 
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.wire.gsr import decode_response
-from tasks.worker_process import WorkerPart
+from tasks.worker_process import WorkerProcess
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.renderer.clip_store import StoredClip
 
@@ -63,7 +63,7 @@ def test_help_and_submit_do_not_load_the_models_libraries() -> None:
 
 
 def test_a_clip_is_answered_into_files(
-    tmp_path: Path, worker: WorkerPart, clip_url: str, clip_4s: StoredClip
+    tmp_path: Path, worker: WorkerProcess, clip_url: str, clip_4s: StoredClip
 ) -> None:
     answer, timeline = tmp_path / "new" / "answer.json", tmp_path / "timeline.json"
     done = touchline(
@@ -80,7 +80,7 @@ def test_a_clip_is_answered_into_files(
     assert "waiting for the answer" in done.stderr
 
 
-def test_json_is_all_that_stands_on_standard_output(worker: WorkerPart, clip_url: str) -> None:
+def test_json_is_all_that_stands_on_standard_output(worker: WorkerProcess, clip_url: str) -> None:
     done = touchline("submit", clip_url, "--json", "--deadline", "100", REDIS_URL=worker.redis_url)
     found = json.loads(done.stdout)
     assert done.returncode == 0
@@ -89,7 +89,7 @@ def test_json_is_all_that_stands_on_standard_output(worker: WorkerPart, clip_url
     assert done.stderr == ""
 
 
-def test_a_failure_keeps_its_type(worker: WorkerPart, origin: DemoOrigin, clip_url: str) -> None:
+def test_a_failure_keeps_its_type(worker: WorkerProcess, origin: DemoOrigin, clip_url: str) -> None:
     url = clip_url + "?status=403"
     done = touchline("submit", url, "--json", "--deadline", "100", REDIS_URL=worker.redis_url)
     assert done.returncode == 1
@@ -121,7 +121,7 @@ def findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]
     return {found["name"]: found for found in json.loads(done.stdout)}
 
 
-def test_the_doctor_finds_a_sound_system_sound(worker: WorkerPart, origin: DemoOrigin) -> None:
+def test_the_doctor_finds_a_sound_system_sound(worker: WorkerProcess, origin: DemoOrigin) -> None:
     done = touchline(
         *("doctor", "--json"),
         REDIS_URL=worker.redis_url,

@@ -10,9 +10,9 @@ import pytest
 
 from services.errors import UrlRefused
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
-from services.processes.parts import Part
+from services.processes.supervised import SupervisedProcess
 from tasks.client import submit
-from tasks.worker_process import WorkerPart, command
+from tasks.worker_process import WorkerProcess, command
 from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.integration
@@ -43,13 +43,13 @@ def answers(client: httpx.Client) -> bool:
 
 
 def test_a_challenge_stands_in_the_task_table(
-    worker: WorkerPart, worker_valkey: EmbeddedValkey, clip_url: str
+    worker: WorkerProcess, worker_valkey: EmbeddedValkey, clip_url: str
 ) -> None:
     port = free_port()
     env = {"REDIS_URL": worker_valkey.url, "FLOWER_BASIC_AUTH": "admin:pass,word"}
     base = f"http://127.0.0.1:{port}"
     with (
-        Part("flower", command("flower", "--port", str(port)), env) as flower,
+        SupervisedProcess("flower", command("flower", "--port", str(port)), env) as flower,
         httpx.Client(base_url=base, auth=("admin", "pass,word")) as client,
     ):
         assert wait_for(lambda: answers(client)), flower.tail()

@@ -16,7 +16,7 @@ from services.inference.models import Models, load_models
 from services.inference.registry import resolve_model
 from services.settings import Settings, load_settings
 from services.video.decode import DecodeLimits, open_clip
-from services.video.picture import Frame, Letterbox
+from services.video.letterbox import Frame, Letterbox
 from services.video.source import MemorySource
 from touchline_lab.renderer.clip_store import StoredClip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.inference.engine_cache import sha256_of
-from services.inference.preparing import needs_preparing
+from services.inference.preparation import needs_preparing
 from services.inference.registry import WEIGHTS
 from services.settings import load_settings
 from tests.integration.test_cli import touchline

@@ -17,7 +17,7 @@ from services.inference.models import load_models
 from services.inference.openvino_backend import OpenVinoBackend
 from services.inference.openvino_export import compare, disagreement, export, find_export
 from services.settings import load_settings
-from services.video.picture import Frame, Image, Letterbox
+from services.video.letterbox import Frame, Image, Letterbox
 
 pytestmark = pytest.mark.integration
 ARCHITECTURES = Path(ultralytics.__file__).parent / "cfg/models/11"
@@ -64,7 +64,7 @@ def test_an_export_gives_what_torch_gives_for_any_batch_and_size(
     changed = file.stat().st_mtime_ns
     assert find_export(path, cache) == export(path, cache) == file
     assert file.stat().st_mtime_ns == changed
-    ours, theirs = Backend(path, "cpu", half=False), OpenVinoBackend(file, lanes=1, threads=1)
+    ours, theirs = Backend(path, "cpu", half=False), OpenVinoBackend(file, slots=1, threads=1)
     assert (theirs.names, theirs.task, theirs.keypoint_shape, theirs.end2end) == (
         ours.names,
         ours.task,
@@ -93,7 +93,7 @@ def test_a_worker_with_own_models_runs_them_in_openvino(
         models = load_models(settings)
     assert caplog.text.count("openvino runs it (exported from it") == 2
     box = Letterbox.fit(1280, 720, settings.img_size)
-    frames = [Frame(i, image) for i, image in enumerate(noise(2, box.net_height, box.net_width))]
+    frames = [Frame(i, image) for i, image in enumerate(noise(2, box.input_height, box.input_width))]
     results = models.predict(frames, box)
     assert [result.keypoints.points.shape for result in results if result.keypoints] == [(32, 2)] * 2
 

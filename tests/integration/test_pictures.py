@@ -17,7 +17,7 @@ from services.frame_plan import FramePlan
 from services.pipeline.pictures import Pictures
 from services.settings import load_settings
 from services.timeline import Timeline
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.wire.challenge import ChallengeFrame
 from tests.support.videos import numbered_picture, read_number
 from touchline_lab.demo_origin.server import DemoOrigin

@@ -10,11 +10,11 @@ import pytest
 import redis
 
 from services.processes.embedded_valkey import EmbeddedValkey
-from tasks.worker_process import WorkerPart
+from tasks.worker_process import WorkerProcess
 from touchline_lab.demo_origin.server import DemoOrigin
 
 WORKER_START_S = 180.0
-MakeWorker = Callable[..., WorkerPart]
+MakeWorker = Callable[..., WorkerProcess]
 
 
 @pytest.fixture(scope="session")
@@ -67,10 +67,10 @@ def worker_valkey() -> Iterator[EmbeddedValkey]:
 @pytest.fixture(scope="session")
 def worker(
     worker_valkey: EmbeddedValkey, origin: DemoOrigin, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WorkerPart]:
+) -> Iterator[WorkerProcess]:
     """A real Celery worker with warm models that fetches from `origin`; `worker.redis_url` is its Redis."""
     env = worker_env(origin, tmp_path_factory.mktemp("state"))
-    with WorkerPart(worker_valkey.url, env, name="touchline-tests") as part:
+    with WorkerProcess(worker_valkey.url, env, name="touchline-tests") as part:
         part.wait_until_ready(WORKER_START_S)
         yield part
 
@@ -80,9 +80,9 @@ def make_worker(valkey: EmbeddedValkey, origin: DemoOrigin, tmp_path: Path) -> I
     """Start further workers, on `valkey`, with settings of their own: `make_worker(TIME_BUDGET_S="1")`."""
     with ExitStack() as stack:
 
-        def make(ready: bool = True, name: str = "touchline-own", **env: str) -> WorkerPart:
+        def make(ready: bool = True, name: str = "touchline-own", **env: str) -> WorkerProcess:
             settings = worker_env(origin, tmp_path / f"state-{name}") | env
-            part = stack.enter_context(WorkerPart(valkey.url, settings, name=name))
+            part = stack.enter_context(WorkerProcess(valkey.url, settings, name=name))
             if ready:
                 part.wait_until_ready(WORKER_START_S)
             return part

@@ -131,4 +131,4 @@ def test_a_predictor_for_each_kind() -> None:
     ],
 )
 def test_the_closer_look_comes_with_the_bundled_detector(wanted: dict[str, str], expected: bool) -> None:
-    assert load_settings(**wanted).closer_look is expected
+    assert load_settings(**wanted).second_ball_pass is expected

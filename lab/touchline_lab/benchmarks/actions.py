@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from services.inference.plugged import load_predictor
+from services.inference.predictors import load_predictor
 from services.settings import get_settings
 from services.wire.private_track import FPS
 from touchline_lab.evaluation.actions import Watched, score, watch
@@ -32,16 +32,16 @@ def main() -> None:
         watch(FIRST_SEED + i, frames, settings.frame_stride, settings.img_size, predictor)
         for i in range(options.seeds)
     ]
-    print("| eyes | action | right | given | true | precision | recall |\n|---|---|---|---|---|---|---|")
-    for eyes in ("truth", "models"):
+    print("| source | action | right | given | true | precision | recall |\n|---|---|---|---|---|---|---|")
+    for source in ("truth", "models"):
         for name in ACTIONS:
-            print(f"| {eyes} | {name} | {_row(clips, eyes, [name])} |")
-        total = sum(score(clip, eyes).total for clip in clips) / len(clips)
-        print(f"| {eyes} | all | {_row(clips, eyes, ACTIONS)} |\n\nscore with {eyes}: {total:.2f}\n")
+            print(f"| {source} | {name} | {_row(clips, source, [name])} |")
+        total = sum(score(clip, source).total for clip in clips) / len(clips)
+        print(f"| {source} | all | {_row(clips, source, ACTIONS)} |\n\nscore with {source}: {total:.2f}\n")
 
 
-def _row(clips: list[Watched], eyes: str, names: list[str] | tuple[str, ...]) -> str:
-    found = [score(clip, eyes, names) for clip in clips]
+def _row(clips: list[Watched], source: str, names: list[str] | tuple[str, ...]) -> str:
+    found = [score(clip, source, names) for clip in clips]
     right, given = sum(s.matched for s in found), sum(s.given for s in found)
     true = sum(s.expected for s in found)
     precision = f"{right / given:.2f}" if given else "-"

@@ -18,7 +18,7 @@ from touchline_lab.benchmarks.job import Job
 from touchline_lab.benchmarks.linklab.lab import Lab
 from touchline_lab.benchmarks.linklab.links import LINKS, Link
 from touchline_lab.benchmarks.origins import LabPlace
-from touchline_lab.benchmarks.process import WayFailed, WayProcess
+from touchline_lab.benchmarks.process import MethodFailed, MethodProcess
 
 GOOD = LINKS["r40"]
 WORSE_AFTER_S = 0.1
@@ -47,21 +47,23 @@ def main() -> None:
         prepare(served, short=False)
         with Lab(served) as lab:
             place = LabPlace(lab)
-            way = WayProcess("ours-deadline", place, "cpu", {}, folder / "log")
+            method = MethodProcess("ours-deadline", place, "cpu", {}, folder / "log")
             try:
                 good = None
                 for case, (before, after, again_s) in CASES.items():
                     lab.set_link(before)
                     url, short = place.urls(FRONT)
-                    row = _run(lab, way, Job(url, short, "", 0, 0), after, again_s)
+                    row = _run(lab, method, Job(url, short, "", 0, 0), after, again_s)
                     good = row.get("answer_digest") if case == "good" else good
                     table.add_row(case, *_cells(row, good))
             finally:
-                way.close()
+                method.close()
     Console().print(table)
 
 
-def _run(lab: Lab, way: WayProcess, job: Job, after: Link, again_s: float | None) -> dict[str, float | str]:
+def _run(
+    lab: Lab, method: MethodProcess, job: Job, after: Link, again_s: float | None
+) -> dict[str, float | str]:
     timers: list[threading.Timer] = []
 
     def begun() -> None:
@@ -72,10 +74,10 @@ def _run(lab: Lab, way: WayProcess, job: Job, after: Link, again_s: float | None
             timer.start()
 
     try:
-        way.run(replace(job, idle_s=1.0))
+        method.run(replace(job, idle_s=1.0))
         begun()
-        return dict(way.run(job))
-    except WayFailed as error:
+        return dict(method.run(job))
+    except MethodFailed as error:
         return {"error": str(error)}
     finally:
         for timer in timers:

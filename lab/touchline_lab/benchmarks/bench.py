@@ -17,9 +17,9 @@ from touchline_lab.benchmarks.floors import combine, cores
 from touchline_lab.benchmarks.job import Job, Row
 from touchline_lab.benchmarks.linklab.lab import congestion_controls, missing
 from touchline_lab.benchmarks.origins import Place, demo_place, lab_place
-from touchline_lab.benchmarks.plan import COMPUTE, NETWORK, Options, Plan, make_plan, way_and_clip
-from touchline_lab.benchmarks.process import WayFailed, WayProcess
+from touchline_lab.benchmarks.process import MethodFailed, MethodProcess
 from touchline_lab.benchmarks.results import Condition, Results, median
+from touchline_lab.benchmarks.run_plan import COMPUTE, NETWORK, Options, Plan, make_plan, method_and_clip
 
 Say = Callable[[str], None]
 
@@ -61,12 +61,12 @@ class _Bench:
         self._say = say
         self._failed: dict[str, str] = {}
         self._log = served.parent / "ways.log"
-        self._ways: dict[str, WayProcess] = {}
-        for name in dict.fromkeys([way_and_clip(row)[0] for row in plan.rows] + [NETWORK, COMPUTE]):
+        self._ways: dict[str, MethodProcess] = {}
+        for name in dict.fromkeys([method_and_clip(row)[0] for row in plan.rows] + [NETWORK, COMPUTE]):
             say(f"starting {name}")
-            way = WayProcess(name, place, options.device, options.env, self._log)
-            stack.callback(way.close)
-            self._ways[name] = way
+            method = MethodProcess(name, place, options.device, options.env, self._log)
+            stack.callback(method.close)
+            self._ways[name] = method
 
     def results(self) -> Results:
         conditions = [self._condition(link, control) for link, control in self._plan.conditions]
@@ -80,10 +80,10 @@ class _Bench:
             for row in rows:
                 if row in failed:
                     continue
-                way, clip = way_and_clip(row)
+                method, clip = method_and_clip(row)
                 try:
-                    found = self._ways[way].run(self._job(clip, idle_s, rate))
-                except WayFailed as error:
+                    found = self._ways[method].run(self._job(clip, idle_s, rate))
+                except MethodFailed as error:
                     failed[row] = str(error)
                     self._say(f"{link}/{control} {row}: left out: {error}")
                     continue

@@ -24,16 +24,17 @@ import av
 import msgspec
 
 from services.challenges import gsr
-from services.challenges.closer_look import closer_look
+from services.concurrency import OrderedExecutor
 from services.frame_plan import FramePlan
 from services.inference.models import Models, load_models
-from services.pipeline.batching import BatchSchedule, Lanes
+from services.pipeline.batching import BatchSchedule
 from services.results import FrameResult
-from services.sampling.from_settings import plan_of
-from services.sampling.profiles import needed_samples
+from services.sampling.plan_from_settings import plan_from_settings
+from services.sampling.profiles import needed_packets
 from services.settings import Settings, load_settings
+from services.tracking.ball.second_pass import second_ball_pass
 from services.video.decode import Clip, DecodeLimits, open_clip
-from services.video.picture import Frame, Letterbox
+from services.video.letterbox import Frame, Letterbox
 from services.video.source import MemorySource
 from touchline_lab.evaluation.scoring import score_answer
 from touchline_lab.renderer.clip import GroundTruth
@@ -63,7 +64,7 @@ def decode(data: bytes, settings: Settings) -> tuple[list[Frame], Clip, FramePla
     for _ in range(ROUNDS):
         started = time.process_time()
         clip = open_clip(MemorySource(data), DecodeLimits(10_000, 1 << 23))
-        plan, box = plan_of(clip, settings, "gsr")
+        plan, box = plan_from_settings(clip, settings, "gsr")
         frames = list(clip.frames(plan, box))
         least = min(least, time.process_time() - started)
     return frames, clip, plan, box, least
@@ -76,17 +77,17 @@ def infer(
     least = float("inf")
     for _ in range(ROUNDS):
         results: list[FrameResult] = []
-        lanes: Lanes[Sequence[Frame], FrameResult] = Lanes(
-            lambda batch: models.predict(batch, box), results.extend, models.lanes
+        slots: OrderedExecutor[Sequence[Frame], FrameResult] = OrderedExecutor(
+            lambda batch: models.predict(batch, box), results.extend, models.slots
         )
-        schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, len(frames), models.lanes)
+        schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, len(frames), models.slots)
         started, at = time.process_time(), 0
         while at < len(frames):
             size = schedule.next()
-            lanes.submit(frames[at : at + size])
+            slots.submit(frames[at : at + size])
             at += size
-        lanes.drain()
-        lanes.close()
+        slots.drain()
+        slots.close()
         least = min(least, time.process_time() - started)
     return results, least
 
@@ -101,7 +102,7 @@ def answer(
 ) -> str:
     """Look for the ball, fill, encode and compare with the truth; one line."""
     tracks = gsr.tracks(clip, plan, settings)
-    for result in map(closer_look(models, clip), results):
+    for result in map(second_ball_pass(models, clip.width), results):
         tracks.add(result)
     started = time.process_time()
     filled = tracks.fill(clip.stats.count)
@@ -137,7 +138,7 @@ def needed_share(clip: Clip, plan: FramePlan) -> float:
     """Bytes of the samples that a plan may refer to, as a share of all samples'."""
     if clip.index is None:
         return 1.0
-    return sum(size for _, size in needed_samples(clip.index, plan)) / int(clip.index.sizes.sum())
+    return sum(size for _, size in needed_packets(clip.index, plan)) / int(clip.index.sizes.sum())
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ class ComputeFloor:
         clip = open_clip(MemorySource(data), limits)
         plan, box = self._kinds.get("gsr").kind.plan(clip, settings)
         # what the closer look at the ball takes is no part of a floor either
-        return list(clip.frames(replace(plan, looks=False), box)), box
+        return list(clip.frames(replace(plan, second_ball_pass=False), box)), box
 
     def _infer(self, frames: list[Any], box: Any) -> Row:
         predictor = self._kinds.get("gsr").predictor

@@ -39,7 +39,7 @@ Seconds = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Foretold:
+class Predicted:
     """One percentile.
 
     Attributes:
@@ -75,7 +75,7 @@ class PlanCheck:
         count: How many there were.
         service_s: Service times measured before and after the run, with both workers busy.
         run_service_s: Those of the run itself.
-        foretold: Percentiles, simulated from the former and from the latter.
+        predicted: Percentiles, simulated from the former and from the latter.
         replay_error_s: Median difference between a challenge's wait and the simulated one, when the
             simulation is given the run's own service times: what the real queue does otherwise.
     """
@@ -84,7 +84,7 @@ class PlanCheck:
     count: int
     service_s: Sequence[float]
     run_service_s: Sequence[float]
-    foretold: Sequence[Foretold]
+    predicted: Sequence[Predicted]
     replay_error_s: float
 
 
@@ -140,17 +140,17 @@ def compare(rate: float, arrivals: Seconds, service: Sequence[float], found: Seq
         len(found),
         list(service),
         own.tolist(),
-        _foretold("wait", percentiles(waited), percentiles(replayed.waited), waits)
-        + _foretold("answer", percentiles(took), percentiles(replayed.took), tooks),
+        _predicted("wait", percentiles(waited), percentiles(replayed.waited), waits)
+        + _predicted("answer", percentiles(took), percentiles(replayed.took), tooks),
         float(np.median(np.abs(replayed.waited - waited))),
     )
 
 
-def _foretold(
+def _predicted(
     what: str, measured: dict[int, float], replayed: dict[int, float], runs: list[dict[int, float]]
-) -> list[Foretold]:
+) -> list[Predicted]:
     return [
-        Foretold(
+        Predicted(
             what,
             percentile,
             seconds,

@@ -24,7 +24,7 @@ def report(check: PlanCheck, out: Path) -> None:
     )
     for name in ("", "measured", "replayed", "foretold", "90 % of the runs foretold", ""):
         table.add_column(name, justify="right")
-    for row in check.foretold:
+    for row in check.predicted:
         table.add_row(
             f"{row.what} p{row.percentile}",
             f"{row.measured_s:.2f}",

@@ -17,11 +17,11 @@ from touchline_lab.benchmarks.origins import Place
 ENDING_S = 60.0
 
 
-class WayFailed(Exception):
+class MethodFailed(Exception):
     """A way could not answer; the text says why."""
 
 
-class WayProcess:
+class MethodProcess:
     """A way, running.
 
     Args:
@@ -65,14 +65,14 @@ class WayProcess:
         """One run.
 
         Raises:
-            WayFailed: It could not answer.
+            MethodFailed: It could not answer.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(job.to_line() + "\n")
         self._process.stdin.flush()
         row = self._read()
         if "error" in row:
-            raise WayFailed(str(row["error"]))
+            raise MethodFailed(str(row["error"]))
         return {key: float(value) for key, value in row.items()}
 
     def close(self) -> None:

@@ -32,11 +32,11 @@ from services.inference.models import load_models
 from services.pitch import BALL
 from services.results import FrameResult
 from services.settings import Settings, load_settings
-from services.tracking.camera.homography import PictureSize, fit_sample
+from services.tracking.camera.homography import PictureSize, fit_frame
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.source import MemorySource
 from touchline_lab.benchmarks.agreement import BANDS, Boxes, agreement, off_pitch, steadiness, unmatched
-from touchline_lab.evaluation.looked import batches
+from touchline_lab.evaluation.inferred_clip import batches
 
 DRAWN = 8
 
@@ -110,7 +110,7 @@ def _outside(ours: Seen, reference: Sequence[Boxes]) -> dict[str, Any]:
     """People outside the pitch, in the pictures whose pitch is found."""
     located = outside = alone = people = 0
     for result, boxes, theirs in zip(ours.results, ours.people(), reference, strict=True):
-        homography = fit_sample(result, ours.size)
+        homography = fit_frame(result, ours.size)
         if homography is None:
             continue
         located += 1

@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from services.processes.embedded_valkey import EmbeddedValkey
-from tasks.worker_process import WorkerPart
+from tasks.worker_process import WorkerProcess
 from touchline_lab.benchmarks.meter import descendants, resident_mb
 
 START_TIMEOUT_S = 180.0
@@ -83,7 +83,7 @@ class System:
         self._deadline_s = deadline_s
         self._cores = cores
         self._stack = ExitStack()
-        self._parts: list[WorkerPart] = []
+        self._parts: list[WorkerProcess] = []
 
     def __enter__(self) -> Self:
         try:
@@ -104,7 +104,7 @@ class System:
 
     def _start(self, number: int) -> None:
         state = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-bench-"))
-        part = WorkerPart(
+        part = WorkerProcess(
             self._valkey.url, {**self._env, "STATE_DIR": state}, name=f"bench-{os.getpid()}-{number}"
         )
         self._parts.append(part)

@@ -27,7 +27,7 @@ from services.settings import get_settings
 from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import fill_clip
 from services.video.decode import DecodeLimits, open_clip
-from services.video.picture import Image, Letterbox
+from services.video.letterbox import Image, Letterbox
 from services.video.source import MemorySource
 from touchline_lab.evaluation.identity import FrameTracks, idf1
 from touchline_lab.evaluation.run import Material
@@ -124,7 +124,8 @@ def main(words: Sequence[str] | None = None) -> None:
     models = serve(settings).get("gsr").predictor
     wanted = choose_scenes(options.scenes, None, SceneSet(options.set))
     rows = {
-        m.name: compare(m, models, settings.img_size) for m in rendered_scenes(looks, Path(".cache/clips"))
+        scene.name: compare(scene, models, settings.img_size)
+        for scene in rendered_scenes(wanted, Path(".cache/clips"))
     }
     heads = [f"{name} {stride}" for stride in STRIDES for name in NAMES]
     print("| scene | " + " | ".join(heads) + " |\n|" + "---|" * (len(heads) + 1))

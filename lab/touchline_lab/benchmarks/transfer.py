@@ -23,18 +23,18 @@ from touchline_lab.benchmarks.raw_h2 import RawH2
 
 HEAD_BYTES = 100_000
 """About an index and a first key frame."""
-WAYS = {"raw": -1, "one connection": 0, "10 lines": 10, "24 lines": 24}
+METHODS = {"raw": -1, "one connection": 0, "10 lines": 10, "24 lines": 24}
 
 
-def run_ways(url: str, ca_file: str, idle_s: float, rounds: int) -> dict[str, list[list[float]]]:
+def run_methods(url: str, ca_file: str, idle_s: float, rounds: int) -> dict[str, list[list[float]]]:
     """Seconds to the first byte, to `HEAD_BYTES`, to half and to all of the body, for each way and round."""
-    ways: dict[str, Callable[[], list[float]]] = {}
-    for name, lines in WAYS.items():
-        ways[name] = _raw(url, ca_file, idle_s) if lines < 0 else _ours(url, ca_file, idle_s, lines)
-    found: dict[str, list[list[float]]] = {name: [] for name in ways}
+    methods: dict[str, Callable[[], list[float]]] = {}
+    for name, lines in METHODS.items():
+        methods[name] = _raw(url, ca_file, idle_s) if lines < 0 else _ours(url, ca_file, idle_s, lines)
+    found: dict[str, list[list[float]]] = {name: [] for name in methods}
     for turn in range(rounds + 1):
-        for name, way in ways.items():
-            seconds = way()
+        for name, method in methods.items():
+            seconds = method()
             if turn:
                 found[name].append(seconds)
     return found
@@ -95,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.inside:
         url, ca_file, idle_s = options.inside
-        print(json.dumps(run_ways(url, ca_file, float(idle_s), options.rounds)))
+        print(json.dumps(run_methods(url, ca_file, float(idle_s), options.rounds)))
         return
     with tempfile.TemporaryDirectory(prefix="touchline-transfer-") as folder:
         prepare(Path(folder), short=False)

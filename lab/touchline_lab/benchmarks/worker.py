@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from touchline_lab.benchmarks import celery_way, floors, our_ways, usual_ways
+from touchline_lab.benchmarks import baselines, celery_method, floors, touchline_methods
 from touchline_lab.benchmarks.job import Context, Job, Row
 from touchline_lab.benchmarks.meter import child_cpu_seconds, own_cpu_seconds, peak_mb, reset_peak
 
 
-class Way(Protocol):
+class Method(Protocol):
     """What is measured."""
 
     def run(self, job: Job) -> Row:
@@ -28,27 +28,27 @@ class Way(Protocol):
         """Let go of everything."""
 
 
-WAYS: dict[str, Callable[[Context], Way]] = {
-    "official": usual_ways.Official,
-    "cv2-url": usual_ways.Cv2Url,
-    "yolo-stream": usual_ways.YoloStream,
-    "pyav-url": usual_ways.PyavUrl,
-    "ours-cold": lambda context: our_ways.Ours(context, warm=False),
-    "ours-warm": lambda context: our_ways.Ours(context, warm=True),
-    "ours-frames": our_ways.OursFrames,
-    "ours-idle": our_ways.OursIdle,
-    "ours-deadline": our_ways.OursDeadline,
-    "ours-celery": celery_way.OursCelery,
+METHODS: dict[str, Callable[[Context], Method]] = {
+    "official": baselines.ReferenceMiner,
+    "cv2-url": baselines.Cv2Url,
+    "yolo-stream": baselines.YoloStream,
+    "pyav-url": baselines.PyavUrl,
+    "ours-cold": lambda context: touchline_methods.Ours(context, warm=False),
+    "ours-warm": lambda context: touchline_methods.Ours(context, warm=True),
+    "ours-frames": touchline_methods.OursFrames,
+    "ours-idle": touchline_methods.OursIdle,
+    "ours-deadline": touchline_methods.OursDeadline,
+    "ours-celery": celery_method.OursCelery,
     "floor-network": floors.NetworkFloor,
     "floor-compute": floors.ComputeFloor,
 }
 
 
-def measured(way: Way, job: Job) -> Row:
+def measured(method: Method, job: Job) -> Row:
     """One run with the CPU seconds and the memory that it took."""
     reset_peak()
     before = own_cpu_seconds() + child_cpu_seconds()
-    row = way.run(job)
+    row = method.run(job)
     used = own_cpu_seconds() + child_cpu_seconds() - before
     return row | {"cpu_s": used, "peak_mb": peak_mb()}
 
@@ -59,18 +59,18 @@ def main() -> None:
     # libraries print to standard output as they like
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    way = WAYS[name](Context(ca_file, device))
+    method = METHODS[name](Context(ca_file, device))
     answers.write(json.dumps({"ready": True}) + "\n")
     try:
         for line in sys.stdin:
             found: dict[str, Any]
             try:
-                found = dict(measured(way, Job.from_line(line)))
+                found = dict(measured(method, Job.from_line(line)))
             except Exception as error:  # noqa: BLE001 - one way's failure is a finding, not the run's end
                 found = {"error": f"{type(error).__name__}: {error}"}
             answers.write(json.dumps(found) + "\n")
     finally:
-        way.close()
+        method.close()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def bench(
     check_plan: Annotated[
         bool, typer.Option(help="Instead: what `touchline plan` foretells beside what two workers do.")
     ] = False,
-    ways: Annotated[str, typer.Option(help="Rows to measure, comma-separated; all when not given.")] = "",
+    methods: Annotated[str, typer.Option(help="Rows to measure, comma-separated; all when not given.")] = "",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("bench-out"),
 ) -> None:
     """Ours beside the usual ways and the floors, on emulated links; leaves table, JSON and plot."""
@@ -49,7 +49,7 @@ def bench(
     if scale:
         _scale(_words(series), rounds, device, _environment(change or [], profile), quick, out)
         return
-    plan = importlib.import_module("touchline_lab.benchmarks.plan")
+    plan = importlib.import_module("touchline_lab.benchmarks.run_plan")
     options = plan.Options(
         links=_words(links)[:1] if quick else _words(links),
         congestion=_words(cc)[:1] if quick else _words(cc),
@@ -58,7 +58,7 @@ def bench(
         env=_environment(change or [], profile),
         quick=quick,
         index_last=index_last,
-        ways=_words(ways),
+        methods=_words(methods),
         out=out,
     )
     results = importlib.import_module("touchline_lab.benchmarks.bench").run_bench(options, say)

@@ -13,7 +13,7 @@ from services.cli.console import waiting
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.wire.gsr import GsrResponse, decode_response
 from services.wire.reply import Answer
-from tasks.worker_process import WorkerPart
+from tasks.worker_process import WorkerProcess
 from touchline_lab.demo_origin.server import SEED_DELAYS, DemoOrigin, SetupDelays
 from touchline_lab.renderer.clip_store import StoredClip
 
@@ -86,7 +86,7 @@ def run_demo(clip: StoredClip, start_timeout_s: float, deadline_s: float) -> Dem
         origin = stack.enter_context(DemoOrigin(clip.path.parent, DELAYS))
         valkey = stack.enter_context(EmbeddedValkey())
         state_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-demo-"))
-        worker = stack.enter_context(WorkerPart(valkey.url, worker_settings(origin, state_dir)))
+        worker = stack.enter_context(WorkerProcess(valkey.url, worker_settings(origin, state_dir)))
         with waiting("starting Valkey, the origin and a worker (models are loaded and warmed)"):
             worker.wait_until_ready(start_timeout_s)
         url = origin.url(clip.path.name)

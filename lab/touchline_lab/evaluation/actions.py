@@ -9,15 +9,15 @@ import av
 import cv2
 import numpy as np
 
-from services.challenges.soccer_play import play_of
+from services.challenges.pitch_positions import pitch_positions
 from services.challenges.soccer_rules import actions
 from services.frame_plan import FramePlan
-from services.inference.plugged import LoadedPredictor
+from services.inference.predictors import LoadedPredictor
 from services.results import Detections, FrameResult, Keypoints
-from services.tracking.ball.search import BallSearch
+from services.tracking.ball.second_pass import SecondBallPass
 from services.tracking.camera.homography import PictureSize
-from services.video.look import look_at
-from services.video.picture import Frame, Letterbox, to_network
+from services.video.letterbox import Frame, Letterbox, letterboxed
+from services.video.luma import luma_picture
 from services.wire.private_track import FPS, Action
 from touchline_lab.evaluation.action_score import ActionScore, action_score
 from touchline_lab.renderer.passing import PassingScene
@@ -61,8 +61,8 @@ def watch(seed: int, frames: int, stride: int, img_size: int, predictor: LoadedP
     results: dict[str, list[FrameResult]] = {"truth": []}
     finder = getattr(predictor, "ball", None)
     # in the samples alone: no frames between them are rendered
-    search = None if finder is None else BallSearch(finder, SIZE[0])
-    for index in filter(plan.wants, range(frames)):
+    search = None if finder is None else SecondBallPass(finder, SIZE[0])
+    for index in filter(plan.is_sampled, range(frames)):
         scene.advance(index)
         rendered = scene.render()
         results["truth"].append(_true_result(index, rendered))
@@ -73,16 +73,16 @@ def watch(seed: int, frames: int, stride: int, img_size: int, predictor: LoadedP
     return Watched(scene.match.events, results, frames, stride)
 
 
-def score(watched: Watched, eyes: str, kept: Sequence[str] | None = None) -> ActionScore:
+def score(watched: Watched, frame_predictor: str, kept: Sequence[str] | None = None) -> ActionScore:
     """The score of the rules.
 
     Args:
         watched: The clip.
-        eyes: `truth` or `models`.
+        frame_predictor: `truth` or `models`.
         kept: The only actions that count, on both sides; all by default.
     """
-    seen = [(result.index, result) for result in watched.results[eyes]]
-    given = actions(play_of(seen, PictureSize(*SIZE), watched.frames, watched.stride))
+    seen = [(result.index, result) for result in watched.results[frame_predictor]]
+    given = actions(pitch_positions(seen, PictureSize(*SIZE), watched.frames, watched.stride))
     if kept is None:
         return action_score(given, watched.truth)
     return action_score(
@@ -94,8 +94,8 @@ def score(watched: Watched, eyes: str, kept: Sequence[str] | None = None) -> Act
 def _frame(index: int, rendered: Rendered, box: Letterbox) -> Frame:
     planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
     picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-    look = look_at(index, picture, SIZE)
-    return Frame(index, to_network(picture, box), looks=() if look is None else (look,))
+    luma = luma_picture(index, picture, SIZE)
+    return Frame(index, letterboxed(picture, box), luma_pictures=() if luma is None else (luma,))
 
 
 def _true_result(index: int, rendered: Rendered) -> FrameResult:

@@ -13,7 +13,12 @@ from services.errors import TouchlineError
 from services.results import FrameResult
 from services.settings import Settings
 from services.wire.gsr import frames_part
-from touchline_lab.evaluation.looked import Looked, give, look_at, walk
+from touchline_lab.evaluation.inferred_clip import (
+    InferredClip,
+    answer_by_pipeline,
+    answer_by_plan,
+    infer_clip,
+)
 from touchline_lab.evaluation.measure import Measures, measure, raw_ap50
 from touchline_lab.evaluation.truthful import Truthful
 from touchline_lab.renderer.clip import GroundTruth
@@ -141,11 +146,11 @@ def evaluate(
         predictor = models or Truthful(material.truth)
         if repeats is None:
             repeats = _repeats(material, predictor, settings)
-        looked = look_at(material.data, predictor, settings, _told(report, material.name))
-        _check(material, looked)
-        raw[material.name] = raw_ap50(looked.results, material.truth)
+        inferred = infer_clip(material.data, predictor, settings, _told(report, material.name))
+        _check(material, inferred)
+        raw[material.name] = raw_ap50(inferred.results, material.truth)
         for stride in strides:
-            given = give(looked, predictor, settings.model_copy(update={"frame_stride": stride}))
+            given = answer_by_plan(inferred, predictor, settings.model_copy(update={"frame_stride": stride}))
             scale = CLIP_FRAMES / max(1, len(material.truth.frames)) / (os.cpu_count() or 1)
             seconds = given.cpu_s * scale
             found = measure(given.frames, material.truth, material.ids, seconds)
@@ -157,8 +162,8 @@ def _told(report: Report | None, scene: str) -> Callable[[int, int], None] | Non
     return None if report is None else lambda done, total: report(scene, done, total)
 
 
-def _check(material: Material, looked: Looked) -> None:
-    truth, clip = material.truth, looked.clip
+def _check(material: Material, inferred: InferredClip) -> None:
+    truth, clip = material.truth, inferred.clip
     told = (truth.width, truth.height, len(truth.frames))
     seen = (clip.width, clip.height, clip.stats.count)
     if told != seen:
@@ -170,7 +175,7 @@ def _check(material: Material, looked: Looked) -> None:
 
 def _repeats(material: Material, models: Predictor[FrameResult], settings: Settings) -> bool:
     """Whether two walks the whole way give the same bytes."""
-    once, again = (frames_part(walk(material.data, models, settings)) for _ in range(2))
+    once, again = (frames_part(answer_by_pipeline(material.data, models, settings)) for _ in range(2))
     return once == again
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from services.cli.console import Progressing
 from touchline_lab.evaluation.run import Material
+from touchline_lab.renderer.conditions import SCENES, SceneConditions, shortened
 from touchline_lab.renderer.held_out import HELD_OUT
-from touchline_lab.renderer.looks import SCENES, Look, short
 from touchline_lab.renderer.scene_clip import stored_scene
 
 
@@ -20,7 +20,9 @@ class SceneSet(StrEnum):
     HELD_OUT = "held-out"
 
 
-def choose_scenes(names: str, seconds: float | None, scene_set: SceneSet = SceneSet.ELEVEN) -> list[Look]:
+def choose_scenes(
+    names: str, seconds: float | None, scene_set: SceneSet = SceneSet.ELEVEN
+) -> list[SceneConditions]:
     """The conditions of the scenes that are asked for.
 
     Args:
@@ -31,17 +33,19 @@ def choose_scenes(names: str, seconds: float | None, scene_set: SceneSet = Scene
     Raises:
         ValueError: The set has no scene of that name.
     """
-    known = {look.name: look for look in (SCENES if scene_set is SceneSet.ELEVEN else HELD_OUT)}
+    known = {
+        conditions.name: conditions for conditions in (SCENES if scene_set is SceneSet.ELEVEN else HELD_OUT)
+    }
     wanted = list(known) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         raise ValueError(f"{names!r} is neither all nor a list of {', '.join(known)}")
-    return [known[name] if seconds is None else short(known[name], seconds) for name in wanted]
+    return [known[name] if seconds is None else shortened(known[name], seconds) for name in wanted]
 
 
-def rendered_scenes(conditions: list[Look], cache: Path) -> Iterator[Material]:
+def rendered_scenes(conditions: list[SceneConditions], cache: Path) -> Iterator[Material]:
     """The clips of scenes, one at a time; each is rendered at its first use and then kept in `cache`."""
-    for look in conditions:
-        with Progressing(f"rendering {look.name} (once)") as progress:
-            path, known = stored_scene(cache, look, progress=progress)
-        yield Material(look.name, path.read_bytes(), known.truth, known.ids)
+    for scene in conditions:
+        with Progressing(f"rendering {scene.name} (once)") as progress:
+            path, known = stored_scene(cache, scene, progress=progress)
+        yield Material(scene.name, path.read_bytes(), known.truth, known.ids)

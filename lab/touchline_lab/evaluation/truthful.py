@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.pitch import BALL
-from services.results import Detections, FrameResult, Keypoints, Look
-from services.video.picture import Frame, Letterbox
+from services.results import Detections, FrameResult, Keypoints, LumaPicture
+from services.video.letterbox import Frame, Letterbox
 from services.video.thumbnail import thumbnail
 from touchline_lab.renderer.clip import GroundTruth
 
@@ -45,7 +45,7 @@ class Truthful:
             Detections(table[:, 1:], scores, table[:, 0].astype(np.int64)),
             found if frame.keypoints else None,
             thumbnail(frame.image),
-            frame.looks,
+            frame.luma_pictures,
         )
 
 
@@ -55,13 +55,13 @@ class _TrueBall:
     def __init__(self, truth: GroundTruth) -> None:
         self._truth = truth
 
-    def find(self, asks: Sequence[tuple[Look, Floats]]) -> list[npt.NDArray[np.float32]]:
+    def find(self, asks: Sequence[tuple[LumaPicture, Floats]]) -> list[npt.NDArray[np.float32]]:
         """True boxes near each place, with a score: see `BallFinder`."""
-        return [self._near(look, place) for look, place in asks]
+        return [self._near(picture, place) for picture, place in asks]
 
-    def _near(self, look: Look, place: Floats) -> npt.NDArray[np.float32]:
-        boxes = [box[1:] for box in self._truth.frames[look.index].boxes if box[0] == BALL]
+    def _near(self, picture: LumaPicture, place: Floats) -> npt.NDArray[np.float32]:
+        boxes = [box[1:] for box in self._truth.frames[picture.index].boxes if box[0] == BALL]
         table = np.array(boxes, np.float32).reshape(-1, 4)
         apart = np.abs((table[:, :2] + table[:, 2:]) / 2 - place).max(axis=1, initial=0.0)
-        near = table[apart <= NEAR / 2 * look.scale]
+        near = table[apart <= NEAR / 2 * picture.scale]
         return np.asarray(np.c_[near, np.full(len(near), SURE)], np.float32)

@@ -106,9 +106,9 @@ class Match:
     def _step_ball(self) -> None:
         random, dt = self._random, self._dt
         if random.random() < dt * 0.8:
-            way = self._pick_target() - self.ball
-            distance = float(np.linalg.norm(way)) + 1e-6
-            self._ball_velocity = way / distance * min(22.0, distance * 0.8 + 4)
+            method = self._pick_target() - self.ball
+            distance = float(np.linalg.norm(method)) + 1e-6
+            self._ball_velocity = method / distance * min(22.0, distance * 0.8 + 4)
             if random.random() < 0.3:
                 self._ball_climb = random.uniform(3, 7)
         self.ball = self.ball + self._ball_velocity * dt

@@ -94,23 +94,23 @@ class PassingMatch(Match):
 
     def _roll(self, target: int) -> None:
         """On its way to who shall have it."""
-        way = _inside(self.position[target]) - self.ball
-        distance = float(np.linalg.norm(way))
+        method = _inside(self.position[target]) - self.ball
+        distance = float(np.linalg.norm(method))
         if distance <= _FEET + _SPEED * self._dt:
             if not self._out:
                 self._happened.append((self._steps, "pass_received"))
             self._out = False
             self._take(target)
         else:
-            self.ball = self.ball + way / distance * _SPEED * self._dt
+            self.ball = self.ball + method / distance * _SPEED * self._dt
 
     def _leave(self) -> None:
         """Over the line, to rest there, and back by a throw-in."""
-        way = self._goal - self.ball
-        distance = float(np.linalg.norm(way))
+        method = self._goal - self.ball
+        distance = float(np.linalg.norm(method))
         if distance > _SPEED * self._dt:
             inside = self.ball[1] >= 0
-            self.ball = self.ball + way / distance * _SPEED * self._dt
+            self.ball = self.ball + method / distance * _SPEED * self._dt
             if inside and self.ball[1] < 0:
                 self._happened.append((self._steps, "ball_out_of_play"))
             self._until = self._steps * self._dt + _REST_S

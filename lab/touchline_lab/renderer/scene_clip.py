@@ -1,4 +1,4 @@
-"""The clip of a `Look` as an MP4 file with its truth, rendered once and then kept on disk."""
+"""The clip of a `SceneConditions` as an MP4 file with its truth, rendered once and then kept on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from touchline_lab.renderer import variants, weather
 from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 from touchline_lab.renderer.clip_store import renderer_key
-from touchline_lab.renderer.looks import Look
+from touchline_lab.renderer.conditions import SceneConditions
 from touchline_lab.renderer.variants import VariantScene
 
 __all__ = ["SceneTruth", "render_scene", "shot_starts", "stored_scene"]
@@ -50,19 +50,19 @@ class SceneTruth(msgspec.Struct, frozen=True):
     cuts: list[int]
 
 
-def shot_starts(look: Look) -> list[int]:
+def shot_starts(conditions: SceneConditions) -> list[int]:
     """First frame of every shot."""
-    count = round(look.seconds * FPS)
-    return [round(count * shot / len(look.seeds)) for shot in range(len(look.seeds))]
+    count = round(conditions.seconds * FPS)
+    return [round(count * shot / len(conditions.seeds)) for shot in range(len(conditions.seeds))]
 
 
 class _Painter:
     """Renders frames of one look in any ascending order."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, conditions: SceneConditions) -> None:
         cv2.setNumThreads(1)
-        self._look = look
-        self._starts = shot_starts(look)
+        self._look = conditions
+        self._starts = shot_starts(conditions)
         self._shot = -1
         self._scene: VariantScene
 
@@ -87,9 +87,9 @@ class _Painter:
 _painter: _Painter | None = None  # of this process, where it is one of several
 
 
-def _start_painter(look: Look) -> None:
+def _start_painter(conditions: SceneConditions) -> None:
     global _painter
-    _painter = _Painter(look)
+    _painter = _Painter(conditions)
 
 
 def _paint(index: int) -> Painted:
@@ -97,17 +97,17 @@ def _paint(index: int) -> Painted:
     return _painter.paint(index)
 
 
-def _painted(look: Look, count: int, processes: int) -> Iterator[Painted]:
+def _painted(conditions: SceneConditions, count: int, processes: int) -> Iterator[Painted]:
     if processes <= 1:
-        yield from map(_Painter(look).paint, range(count))
+        yield from map(_Painter(conditions).paint, range(count))
         return
-    with multiprocessing.get_context("spawn").Pool(processes, _start_painter, (look,)) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, _start_painter, (conditions,)) as pool:
         yield from pool.imap(_paint, range(count))  # handed out in ascending order
 
 
 def render_scene(
     path: Path,
-    look: Look,
+    conditions: SceneConditions,
     *,
     progress: Callable[[int, int], None] | None = None,
     processes: int | None = None,
@@ -116,14 +116,14 @@ def render_scene(
 
     Args:
         path: The file to write.
-        look: The scene.
+        conditions: The scene.
         progress: Called after every frame with the number of frames done and in all.
         processes: How many render at once; by default one for each core, and one for a short clip.
     """
-    count = round(look.seconds * FPS)
+    count = round(conditions.seconds * FPS)
     if processes is None:
         processes = (os.cpu_count() or 1) if count > _WORTH_A_PROCESS else 1
-    width, height = look.size
+    width, height = conditions.size
     frames: list[FrameTruth] = []
     ids: list[list[int]] = []
     with av.open(os.fspath(path), "w", format="mp4") as container:
@@ -132,7 +132,7 @@ def render_scene(
         stream.bit_rate = int(_BITS_PER_PIXEL * width * height)
         stream.gop_size = _GROUP_OF_PICTURES
         stream.thread_count = 1  # the same bytes every time
-        for index, (planes, truth, who) in enumerate(_painted(look, count, processes)):
+        for index, (planes, truth, who) in enumerate(_painted(conditions, count, processes)):
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, FPS)
             container.mux(stream.encode(frame))
@@ -141,22 +141,22 @@ def render_scene(
             if progress is not None:
                 progress(index + 1, count)
         container.mux(stream.encode(None))
-    known = GroundTruth(seed=look.seeds[0], fps=FPS, width=width, height=height, frames=frames)
-    return SceneTruth(known, ids, shot_starts(look)[1:])
+    known = GroundTruth(seed=conditions.seeds[0], fps=FPS, width=width, height=height, frames=frames)
+    return SceneTruth(known, ids, shot_starts(conditions)[1:])
 
 
 def stored_scene(
-    folder: Path, look: Look, *, progress: Callable[[int, int], None] | None = None
+    folder: Path, conditions: SceneConditions, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Path, SceneTruth]:
     """Take a scene's clip and truth from a folder, rendering them when they are not there.
 
     Args:
         folder: Where clips are kept; made when missing.
-        look: The scene.
+        conditions: The scene.
         progress: As for `render_scene`; not called when the clip is there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"scene-{look.name}-{look.key}-{_key()}.mp4"
+    path = folder / f"scene-{conditions.name}-{conditions.key}-{_key()}.mp4"
     notes = path.with_suffix(".json")
     if path.is_file() and notes.is_file():
         return path, msgspec.json.decode(notes.read_bytes(), type=SceneTruth)
@@ -164,7 +164,7 @@ def stored_scene(
     fresh = path.with_name(f".{os.getpid()}-{path.name}")
     fresh_notes = fresh.with_suffix(".json")
     try:
-        truth = render_scene(fresh, look, progress=progress)
+        truth = render_scene(fresh, conditions, progress=progress)
         fresh_notes.write_bytes(msgspec.json.encode(truth))
         fresh_notes.replace(notes)
         fresh.replace(path)

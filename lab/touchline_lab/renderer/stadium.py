@@ -139,8 +139,8 @@ class Stadium:
         ground = camera.plane((0, 0, 0), (1, 0, 0), (0, 1, 0)) @ self._grass_map
         image = cv2.warpPerspective(self._grass, ground, size, borderMode=cv2.BORDER_REPLICATE)
         picture = np.asarray(image, np.uint8)
-        for x, start, way in ((-9.0, WIDTH + 2, -1.0), (LENGTH + 9.0, -8.0, 1.0)):
-            along = np.array([0.0, way, 0.0])  # to the right, seen from the pitch
+        for x, start, method in ((-9.0, WIDTH + 2, -1.0), (LENGTH + 9.0, -8.0, 1.0)):
+            along = np.array([0.0, method, 0.0])  # to the right, seen from the pitch
             self._draw_wall(picture, camera, np.array([x, start, 0.0]), along, WIDTH + 10)
         self._draw_wall(picture, camera, np.array([-9.0, -8.0, 0.0]), np.array([1.0, 0.0, 0.0]), LENGTH + 18)
         self._draw_lines(picture, camera)
@@ -180,8 +180,8 @@ class Stadium:
     def _draw_lines(self, image: Image, camera: Camera) -> None:
         """Paint the white lines, slightly worn."""
         height, width = image.shape[:2]
-        way = _PIECE_ENDS - _PIECE_STARTS
-        normal = np.stack([-way[:, 1], way[:, 0]], axis=1)
+        method = _PIECE_ENDS - _PIECE_STARTS
+        normal = np.stack([-method[:, 1], method[:, 0]], axis=1)
         normal *= self._line_width / 2 / np.linalg.norm(normal, axis=1, keepdims=True)
         corners = np.stack(
             [_PIECE_STARTS + normal, _PIECE_ENDS + normal, _PIECE_ENDS - normal, _PIECE_STARTS - normal],

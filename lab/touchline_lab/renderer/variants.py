@@ -1,4 +1,4 @@
-"""Matches and scenes that differ from the ordinary ones as a `Look` says.
+"""Matches and scenes that differ from the ordinary ones as a `SceneConditions` says.
 
 They stand beside the ordinary ones instead of inside them, so that the clips of the demonstration, the tests
 and the training stay what they are, byte for byte.
@@ -13,8 +13,8 @@ import numpy as np
 
 from services import pitch
 from touchline_lab.renderer.camera import Camera, FloatArray
+from touchline_lab.renderer.conditions import SceneConditions
 from touchline_lab.renderer.figures import Colour, Figure, Kit, Layers
-from touchline_lab.renderer.looks import Look
 from touchline_lab.renderer.match import LENGTH, WIDTH, Match
 from touchline_lab.renderer.scene import Box, Rendered, Scene
 from touchline_lab.renderer.weather import apply_weather
@@ -48,18 +48,18 @@ Far from every colour of the same role in an ordinary scene, and kept from the t
 class VariantMatch(Match):
     """A match with a livelier camera or a denser crowd."""
 
-    def __init__(self, seed: int, fps: int, look: Look) -> None:
+    def __init__(self, seed: int, fps: int, conditions: SceneConditions) -> None:
         """As `Match`.
 
         Args:
             seed: Determines everything.
             fps: Frames per second.
-            look: What differs.
+            conditions: What differs.
         """
-        self._look = look  # the play runs in during the set-up of the base class
+        self._look = conditions  # the play runs in during the set-up of the base class
         super().__init__(seed, fps)
-        if look.stand is not None:
-            along, behind, above = look.stand
+        if conditions.stand is not None:
+            along, behind, above = conditions.stand
             self._camera_position = np.array([LENGTH / 2 + along, WIDTH + behind, above])
 
     def _shape_shift(self) -> FloatArray:
@@ -68,19 +68,19 @@ class VariantMatch(Match):
         if not crowding:
             return shift
         around_ball = self.ball + _PULL * (self._base - (LENGTH / 2, WIDTH / 2))
-        gathered: FloatArray = (1 - crowding) * shift + crowding * (around_ball - self._base)
-        return gathered
+        attach_luma_pictures: FloatArray = (1 - crowding) * shift + crowding * (around_ball - self._base)
+        return attach_luma_pictures
 
     def _step_camera(self) -> None:
-        look, random, dt = self._look, self._random, self._dt
-        if look.pan == 1.0 and not look.zoom:
+        conditions, random, dt = self._look, self._random, self._dt
+        if conditions.pan == 1.0 and not conditions.zoom:
             super()._step_camera()
             return
-        width = 2.0 + _HFOV * 0.5 * look.zoom
-        if random.random() < dt * (0.15 + look.zoom):
+        width = 2.0 + _HFOV * 0.5 * conditions.zoom
+        if random.random() < dt * (0.15 + conditions.zoom):
             self._hfov_target = random.uniform(_HFOV - width, _HFOV + width)
-        self._hfov += (self._hfov_target - self._hfov) * dt * (0.8 + 2 * look.zoom)
-        self._aim = self._aim + (self._aim_target() - self._aim) * dt * 1.6 * look.pan
+        self._hfov += (self._hfov_target - self._hfov) * dt * (0.8 + 2 * conditions.zoom)
+        self._aim = self._aim + (self._aim_target() - self._aim) * dt * 1.6 * conditions.pan
 
 
 class VariantScene(Scene):
@@ -90,21 +90,21 @@ class VariantScene(Scene):
         ids: After `render`: who each box is, in the order of its boxes; the ball is 0, people count from 1.
     """
 
-    def __init__(self, look: Look, seed: int, fps: int = 25) -> None:
+    def __init__(self, conditions: SceneConditions, seed: int, fps: int = 25) -> None:
         """As `Scene`.
 
         Args:
-            look: What differs from the ordinary scene of this seed.
+            conditions: What differs from the ordinary scene of this seed.
             seed: The match.
             fps: Frames per second.
         """
-        super().__init__(seed, look.size, fps)
-        self._look = look
-        self._match = VariantMatch(seed, fps, look)
-        if look.grass != (1.0, 1.0, 1.0):
-            self._stadium.tint_grass(look.grass)
-        if look.kits != "ordinary":
-            kits = UNSEEN_KITS[look.kits]
+        super().__init__(seed, conditions.size, fps)
+        self._look = conditions
+        self._match = VariantMatch(seed, fps, conditions)
+        if conditions.grass != (1.0, 1.0, 1.0):
+            self._stadium.tint_grass(conditions.grass)
+        if conditions.kits != "ordinary":
+            kits = UNSEEN_KITS[conditions.kits]
             people = zip(self._figures, self._match.class_ids, self._match.teams, strict=True)
             self._figures = [_redressed(kits, figure, int(kind), int(team)) for figure, kind, team in people]
         self._who: dict[Box, int] = {}

@@ -26,8 +26,8 @@ from services.inference.runtimes import QUANTISED
 from touchline_lab.renderer.scene import Scene
 from touchline_lab.renderer.seeds import TRAINING_SEEDS
 from touchline_lab.training.light import change_light
-from touchline_lab.training.looks import VariedScene
 from touchline_lab.training.models import INPUT_SIZE, Float32, letterbox
+from touchline_lab.training.varied_scene import VariedScene
 
 SCENES = 40
 SEEDS = range(TRAINING_SEEDS[-1] - SCENES, TRAINING_SEEDS[-1])

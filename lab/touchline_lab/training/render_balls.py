@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from services import pitch
-from services.video.look import look_at
+from services.video.luma import luma_picture
 from touchline_lab.renderer.scene import Rendered, Scene
 from touchline_lab.renderer.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from touchline_lab.training.light import change_light
-from touchline_lab.training.looks import VariedScene
+from touchline_lab.training.varied_scene import VariedScene
 
 FRAMES_A_SCENE = 12
 SHARD_SCENES = 20
@@ -96,7 +96,7 @@ def render_clip(seed: int) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArra
     for number, (frame, rendered) in enumerate(
         zip(_coded(pictures, size, BITS_PER_PIXEL * random.uniform(0.7, 1.6)), pictures, strict=True)
     ):
-        look = look_at(number, frame, size)
+        look = luma_picture(number, frame, size)
         assert look is not None
         rows = np.zeros((MAX_BALLS, 3), np.float32)
         found = [box for box in rendered.boxes if box[0] == pitch.BALL]

@@ -16,7 +16,7 @@ import numpy as np
 
 from touchline_lab.renderer.scene import Scene
 from touchline_lab.renderer.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
-from touchline_lab.training.looks import VariedScene
+from touchline_lab.training.varied_scene import VariedScene
 
 STORED_SIZE = (640, 360)
 FRAMES_A_SCENE = 5
@@ -30,7 +30,7 @@ def render_shard(seeds: range, path: Path, varied: bool = False) -> None:
 
     Args:
         seeds: Which scenes.
-        varied: Whether looks change as `touchline_lab.training.looks` says.
+        varied: Whether looks change as `touchline_lab.training.varied_scene` says.
         path: Where to write ``images.npy`` (N, 360, 640, 3; BGR), ``boxes.npy`` (N, 32, 5; class and corners
             in fractions of the picture, class -1 for none) and ``keypoints.npy`` (N, 32, 2; fractions of the
             picture, zeros for those outside it).

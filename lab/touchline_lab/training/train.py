@@ -177,7 +177,7 @@ def main() -> None:
     weights = sampling(options.task, shards)
     held_out = open_shards(options.data / "val")
 
-    begin = looked = time.monotonic()
+    begin = inferred = time.monotonic()
     step, running = 0, 0.0
     while (share := (time.monotonic() - begin) / (options.minutes * 60)) < 1:
         factor = _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
@@ -197,12 +197,12 @@ def main() -> None:
         if step % 50 == 0:
             minutes = (time.monotonic() - begin) / 60
             print(f"{minutes:6.1f} min  step {step}  loss {running:.3f}", flush=True)
-        if time.monotonic() - looked > options.validate_every * 60:
+        if time.monotonic() - inferred > options.validate_every * 60:
             report("      ", average.ema, options.task, held_out, 125)
             save(average.ema, options.out, options.task, {"steps": step, "frames": len(weights)})
             shards = open_shards(options.data / "train")
             weights = sampling(options.task, shards)
-            looked = time.monotonic()
+            inferred = time.monotonic()
     report(f"end, {len(weights)} frames", average.ema, options.task, held_out, 250)
     save(average.ema, options.out, options.task, {"steps": step, "frames": len(weights)})
 

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from services.inference.ball_net import HIGH, STEP, WIDE
-from services.inference.ball_torch import BallModule
+from services.inference.ball_network import HIGH, STEP, WIDE
+from services.inference.ball_network_torch import BallModule
 
 BATCH = 128
 SHARE_WITH = 0.7

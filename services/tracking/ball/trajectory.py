@@ -1,100 +1,162 @@
-"""The one ball of a shot."""
+"""The way of a ball: pieces of even acceleration, and kicks between them.
+
+Between kicks a ball rolls, slows down or flies: over a few samples a parabola says where it is. A kick or a
+bounce may come at any moment between two samples; where it came follows from the parabolas on both sides,
+which meet there. The pieces are found over the whole shot by dynamic programming: misses, unlikely
+accelerations, pieces that do not meet and the pieces themselves all have their price. Detections are wrong
+at times, and a piece may be, too: the answer is the middle one of three, this way, a smooth curve and
+straight lines.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from services.results import Detections, FrameResult
-from services.tracking.track import BALL, Track
+from services.tracking.interpolation.cubic_curves import CubicCurves
 
-REACH: Final = 0.25
-"""Share of the width that a ball may move between usual samples for the price of a sure detection."""
-MISS: Final = 0.05
-"""The price of a sample without the ball."""
-MEMORY: Final = 25
-"""Samples after which a course is not taken up again."""
+Matrix = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LONGEST: Final = 12
+"""Samples in one piece."""
+PRICE: Final = 12.0
+"""Of a kick, where a miss by the noise costs 1."""
+MEETING: Final = 2.0
+"""How far, in noises, two pieces may stay apart before that costs 1."""
+MOMENTS: Final = 13
+"""Moments between two samples at which a kick is looked for."""
 
 
-MOST: Final = 4
-"""Boxes of one sample that the course may go through."""
-
-
-class BallCourse:
-    """Through the best boxes of each sample, the course with most score for least motion.
-
-    Solved exactly over the whole shot (dynamic programming); a sample may also have no ball.
+class Trajectory:
+    """A ball's way through a shot.
 
     Args:
-        width: Of the source picture.
-        stride: Usual distance of the samples, frames.
+        times: (n,) rising, frames.
+        points: (n, 2) where it was.
+        noise: (n, 2) errors of these, in the same unit.
+        speed: (2,) usual speeds, in units per frame.
+        pull: (2,) usual accelerations, in units per frame and frame.
     """
 
-    def __init__(self, width: int, stride: int) -> None:
-        # pixels per frame at which motion costs as much as a sure detection brings
-        self._reach = REACH * width / stride
-        # states of the course, one for each box: what it is worth, the state before it, and what was seen
-        self._worth: list[float] = []
-        self._back: list[int] = []
-        self._seen: list[tuple[int, npt.NDArray[np.float32]]] = []
-        self._recent = np.zeros((0, 5))  # state, sample, frame, x, y
-        self._sample = 0
+    def __init__(self, times: Matrix, points: Matrix, noise: Matrix, speed: Matrix, pull: Matrix) -> None:
+        self._times, self._points, self._noise = times, points, noise
+        self._stiff = np.stack([np.zeros(2), speed**-2, pull**-2], 1)
+        self._knots = CubicCurves.single(times)
+        self._slopes = self._knots.slopes(points)
+        pieces = self._pieces()
+        self._piece = np.repeat(np.arange(len(pieces)), [length for _, length, _ in pieces])
+        self._start = np.array([times[first] for first, _, _ in pieces])
+        self._way = np.stack([way for _, _, way in pieces])
+        model = self._model(self._piece, times)
+        self._left_over = points - model
+        self._kicks = self._kick_times()
 
-    def add(self, result: FrameResult) -> None:
-        """Take the next sample."""
-        found = ball_table(result.detections)[:MOST]
-        recent = self._recent[self._sample - self._recent[:, 1] < MEMORY]
-        fresh = []
-        for box in found:
-            score = float(box[4])
-            centre = (box[:2].astype(np.float64) + box[2:4]) / 2
-            best, back = score, -1
-            if len(recent):
-                moved = np.hypot(recent[:, 3] - centre[0], recent[:, 4] - centre[1])
-                value = np.array([self._worth[int(state)] for state in recent[:, 0]]) + score
-                value -= moved / (self._reach * (result.index - recent[:, 2]))
-                value -= MISS * (self._sample - recent[:, 1] - 1)
-                chosen = int(value.argmax())
-                if value[chosen] > best:
-                    best, back = float(value[chosen]), int(recent[chosen, 0])
-            fresh.append([len(self._worth), self._sample, result.index, *centre])
-            self._worth.append(best)
-            self._back.append(back)
-            self._seen.append((result.index, box))
-        self._recent = np.concatenate([recent, np.array(fresh).reshape(-1, 5)])
-        self._sample += 1
+    def at(self, when: Matrix) -> Matrix:
+        """Where it is at times (m,), between the first and the last observation or near them, (m, 2)."""
+        curve = np.zeros(len(when), np.int64)
+        smooth = self._knots.evaluate(self._points, self._slopes, curve, when)
+        straight = np.stack([np.interp(when, self._times, self._points[:, k]) for k in range(2)], 1)
+        return np.asarray(np.median([self.in_pieces(when), smooth, straight], axis=0), np.float64)
 
-    def track(self, track_id: int) -> Track | None:
-        """The ball so far; None where there was none."""
-        if not self._worth:
-            return None
-        at = int(np.argmax(self._worth))
-        chain = []
-        while at != -1:
-            chain.append(at)
-            at = self._back[at]
-        track = Track(track_id)
-        for state in reversed(chain):
-            frame, box = self._seen[state]
-            track.see(frame, box[:4], BALL, float(box[4]))
-        return track
+    def in_pieces(self, when: Matrix) -> Matrix:
+        """Where the pieces alone say it is, (m, 2)."""
+        left = np.clip(np.searchsorted(self._times, when, side="right") - 1, 0, len(self._times) - 1)
+        right = np.minimum(left + 1, len(self._times) - 1)
+        inside = (right > left) & (when >= self._times[left])
+        late = inside & (self._piece[left] != self._piece[right]) & (when > self._kicks[left])
+        piece = self._piece[np.where(late, right, left)]
+        width = np.where(inside, self._times[right] - self._times[left], 1.0)
+        share = np.where(inside, (when - self._times[left]) / width, 0.0)
+        # what the parabola leaves over is true as well: it passes through every observation in the end
+        same = self._piece[left] == self._piece[right]
+        share = np.where(same, share, late.astype(np.float64))[:, None]
+        over = (1 - share) * self._left_over[left] + share * self._left_over[right]
+        return self._model(piece, when) + over
+
+    def _model(self, piece: Ints, when: Matrix) -> Matrix:
+        t = (when - self._start[piece])[:, None]
+        way = self._way[piece]
+        return np.asarray(way[..., 0] + t * way[..., 1] + t**2 / 2 * way[..., 2], np.float64)
+
+    def _kick_times(self) -> Matrix:
+        """(n,) when the piece of each observation ends and that of the next one begins."""
+        kicks = self._times.copy()
+        for i in np.flatnonzero(np.diff(self._piece)):
+            moments = np.linspace(self._times[i], self._times[i + 1], MOMENTS)
+            before = self._model(np.full(MOMENTS, self._piece[i]), moments) + self._left_over[i]
+            after = self._model(np.full(MOMENTS, self._piece[i + 1]), moments) + self._left_over[i + 1]
+            apart = (((before - after) / self._noise[i]) ** 2).sum(1)
+            kicks[i] = moments[int(apart.argmin())]
+        return kicks
+
+    def _pieces(self) -> list[tuple[int, int, Matrix]]:
+        """First observation, length and parabola (2, 3) of every piece."""
+        n, longest = len(self._times), min(LONGEST, len(self._times))
+        fits = [self._fit(length) for length in range(1, longest + 1)]
+        apart = self._apart(fits)
+        cost = np.full((n, longest), np.inf)  # by the first observation and the length of a piece
+        for k, (missed, _) in enumerate(fits):
+            cost[: len(missed), k] = missed
+        best, back = np.zeros((n, longest)), np.zeros((n, longest), np.int64)
+        best[0] = cost[0]
+        for first in range(1, n):
+            before = _ending(best, first)
+            through = before[:, None] + apart[first, : len(before)] + PRICE
+            back[first] = through.argmin(0)
+            best[first] = through.min(0) + cost[first]
+        pieces = []
+        end, k = n, int(_ending(best, n).argmin())
+        while end > 0:
+            first = end - k - 1
+            pieces.append((first, k + 1, fits[k][1][first]))
+            end, k = first, int(back[first, k])
+        return pieces[::-1]
+
+    def _fit(self, length: int) -> tuple[Matrix, Matrix]:
+        """Cost (m,) and parabola (m, 2, 3) of every run of so many observations."""
+        runs = np.arange(len(self._times) - length + 1)[:, None] + np.arange(length)
+        t = self._times[runs] - self._times[runs[:, :1]]
+        basis = np.stack([np.ones_like(t), t, t**2 / 2], 2)[:, None]  # run, axis, observation, power
+        weight = self._noise[runs].transpose(0, 2, 1)[..., None] ** -2
+        points = self._points[runs].transpose(0, 2, 1)[..., None]
+        square = (basis * weight).swapaxes(2, 3) @ basis + np.eye(3) * self._stiff[None, :, None, :]
+        way = np.linalg.solve(square, (basis * weight).swapaxes(2, 3) @ points)
+        missed = ((points - basis @ way) ** 2 * weight).sum((1, 2, 3))
+        return missed + (way[..., 0] ** 2 * self._stiff).sum((1, 2)), way[..., 0]
+
+    def _apart(self, fits: list[tuple[Matrix, Matrix]]) -> Matrix:
+        """How badly pieces meet, (n, longest, longest); what does not exist meets as badly as can be.
+
+        By the observation before which the one ends and with which the other begins, and by their lengths.
+        """
+        n, longest = len(self._times), len(fits)
+        gaps = np.diff(self._times)[:, None] * np.linspace(0, 1, MOMENTS)
+        moments = np.concatenate([np.zeros((1, MOMENTS)), self._times[:-1, None] + gaps])  # before each one
+        before = np.full((n, longest, 2, MOMENTS), np.inf)
+        after = np.full((n, longest, 2, MOMENTS), -np.inf)
+        for k, (_, ways) in enumerate(fits):
+            starts = np.arange(len(ways))
+            ending = starts[: n - k - 1]
+            before[ending + k + 1, k] = _along(
+                ways[ending], moments[ending + k + 1] - self._times[ending, None]
+            )
+            after[starts, k] = _along(ways, moments[starts] - self._times[starts, None])
+        noise = self._noise[:, None, None, :, None] * MEETING
+        apart = (((before[:, :, None] - after[:, None]) / noise) ** 2).sum(3).min(3)
+        return np.asarray(np.minimum(apart, 4 * PRICE), np.float64)
 
 
-def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride: int) -> Track | None:
-    """The one ball of samples that are all there."""
-    course = BallCourse(width, stride)
-    for result in results:
-        course.add(result)
-    return course.track(track_id)
+def _ending(table: Matrix, end: int) -> Matrix:
+    """Of a table by first observation and length, the pieces that end before an observation, by length."""
+    longest = table.shape[1]
+    # one observation earlier and one longer
+    diagonal = table.ravel()[(end - 1) * longest :: -max(1, longest - 1)]
+    return diagonal[: min(longest, end)]
 
 
-def ball_table(detections: Detections) -> npt.NDArray[np.float32]:
-    """The balls among detections, (n, 5): x1, y1, x2, y2, score; by falling score."""
-    balls = np.flatnonzero(detections.classes == BALL)
-    order = balls[np.argsort(-detections.scores[balls], kind="stable")]
-    table = np.empty((len(order), 5), np.float32)
-    table[:, :4], table[:, 4] = detections.boxes[order], detections.scores[order]
-    return table
+def _along(ways: Matrix, t: Matrix) -> Matrix:
+    """Parabolas (m, 2, 3) at times (m, k) since their starts, (m, 2, k)."""
+    return np.asarray(ways @ np.stack([np.ones_like(t), t, t**2 / 2], 1), np.float64)

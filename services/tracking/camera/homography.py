@@ -18,7 +18,7 @@ from services.results import FrameResult, Keypoints
 
 Matrix = npt.NDArray[np.float64]
 
-METRES: Matrix = np.asarray(VERTICES_CM, np.float64) / 100
+VERTICES_M: Matrix = np.asarray(VERTICES_CM, np.float64) / 100
 MIN_POINTS = 4
 RANSAC_PX = 6.0
 """Inlier distance for a picture 1280 pixels wide; scaled with the width."""
@@ -69,11 +69,11 @@ def fit_homography(keypoints: Keypoints, size: PictureSize) -> Matrix | None:
         return None
     threshold = RANSAC_PX * size.width / 1280
     seen = keypoints.points[found].astype(np.float64)
-    homography, inliers = cv2.findHomography(METRES[found], seen, cv2.RANSAC, threshold, maxIters=2000)
+    homography, inliers = cv2.findHomography(VERTICES_M[found], seen, cv2.RANSAC, threshold, maxIters=2000)
     if homography is None or inliers is None or int(inliers.sum()) < MIN_POINTS:
         return None
     fitted: Matrix = np.asarray(homography, np.float64)
-    return fitted if _is_view(fitted, METRES[found][inliers.ravel() > 0], size) else None
+    return fitted if _is_view(fitted, VERTICES_M[found][inliers.ravel() > 0], size) else None
 
 
 def _is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
@@ -100,7 +100,7 @@ def _keeps_orientation(homography: Matrix, points: Matrix) -> bool:
     return bool(a[0] * b[1] - a[1] * b[0] > 0)
 
 
-def strays(
+def is_outlier(
     first: Matrix, middle: Matrix, last: Matrix, times: tuple[int, int, int], size: PictureSize
 ) -> bool:
     """Whether a fit jumps away from the course of its neighbours and back."""
@@ -193,7 +193,7 @@ def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
     Returns:
         (n, 32, 2)
     """
-    mapped = METRES @ path[:, :, :2].transpose(0, 2, 1) + path[:, None, :, 2]
+    mapped = VERTICES_M @ path[:, :, :2].transpose(0, 2, 1) + path[:, None, :, 2]
     # what the lower middle of the picture shows lies before the camera, on the right side of the horizon
     centre = np.linalg.inv(path) @ [size.width / 2, size.height * 0.75, 1.0]
     sign = np.sign(np.einsum("ni,ni->n", path[:, 2], centre / centre[:, 2:]))
@@ -205,6 +205,6 @@ def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
     return result
 
 
-def fit_sample(result: FrameResult, size: PictureSize) -> Matrix | None:
+def fit_frame(result: FrameResult, size: PictureSize) -> Matrix | None:
     """The camera of one sample, or None where the pitch was not looked for or not found."""
     return None if result.keypoints is None else fit_homography(result.keypoints, size)

@@ -12,9 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from services.results import FrameResult
-from services.tracking.camera.homography import METRES, RANSAC_PX, Matrix, PictureSize, cameras
-from services.tracking.camera.pinhole import Reading, Stand, find_stand, read_off, refine
-from services.tracking.interpolation.curve import Knots
+from services.tracking.camera.homography import RANSAC_PX, VERTICES_M, Matrix, PictureSize, cameras
+from services.tracking.camera.pinhole import (
+    CameraReading,
+    FixedCamera,
+    decompose_homography,
+    estimate_fixed_camera,
+    refine,
+)
+from services.tracking.interpolation.cubic_curves import CubicCurves
 
 LEAST_POINTS = 3
 """Keypoints that tell pan, tilt and zoom once the place is known."""
@@ -34,7 +40,7 @@ def camera_path(
     first: int,
     end: int,
     size: PictureSize,
-    readings: Sequence[Reading | None] | None = None,
+    readings: Sequence[CameraReading | None] | None = None,
 ) -> Matrix | None:
     """The camera of the frames `first` to before `end`.
 
@@ -44,7 +50,7 @@ def camera_path(
         first: The shot's first frame.
         end: The frame after its last one.
         size: The source picture.
-        readings: What `read_off` says of each fit, where that was worked out before.
+        readings: What `decompose_homography` says of each fit, where that was worked out before.
 
     Returns:
         (end - first, 3, 3) from metres to source pixels; None when there is no fit.
@@ -53,13 +59,13 @@ def camera_path(
     if all(fit is None for fit in fits):
         return None
     if readings is None:
-        readings = [None if fit is None else read_off(fit, size.centre) for fit in fits]
+        readings = [None if fit is None else decompose_homography(fit, size.centre) for fit in fits]
     posed = _poses(results, fits, readings, size)
     if posed is None:
         return cameras(fits, indices, end - first, size)
     stand, poses, which = posed
     times = np.array(indices, np.float64)[which]
-    knots = Knots.single(times)
+    knots = CubicCurves.single(times)
     # beyond the samples a camera goes on for as long as one step, then it is held
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     at = np.clip(np.arange(end - first, dtype=np.float64), times[0] - step, times[-1] + step)
@@ -69,9 +75,9 @@ def camera_path(
 def _poses(
     results: Sequence[FrameResult],
     fits: Sequence[Matrix | None],
-    readings: Sequence[Reading | None],
+    readings: Sequence[CameraReading | None],
     size: PictureSize,
-) -> tuple[Stand, Matrix, npt.NDArray[np.int64]] | None:
+) -> tuple[FixedCamera, Matrix, npt.NDArray[np.int64]] | None:
     """The stand, the poses of the samples that have one, and which samples those are."""
     guesses = {
         i: found
@@ -84,18 +90,18 @@ def _poses(
     places = np.stack([guesses[i][0] for i in fitted])
     poses = np.stack([guesses[i][1] for i in fitted])
     poses[:, 0] = np.unwrap(poses[:, 0])
-    seen = np.zeros((len(results), len(METRES), 2))
-    there = np.zeros((len(results), len(METRES)))
+    seen = np.zeros((len(results), len(VERTICES_M), 2))
+    there = np.zeros((len(results), len(VERTICES_M)))
     for i, result in enumerate(results):
         if result.keypoints is not None:
             seen[i], there[i] = result.keypoints.points, result.keypoints.scores > 0
-    stand = find_stand(places, poses, METRES, seen[fitted], there[fitted], size.centre)
+    stand = estimate_fixed_camera(places, poses, VERTICES_M, seen[fitted], there[fitted], size.centre)
     enough = np.flatnonzero(there.sum(1) >= LEAST_POINTS)
     enough = np.union1d(enough, fitted)
     times = np.array([result.index for result in results], np.float64)
     start = np.stack([np.interp(times[enough], times[fitted], poses[:, k]) for k in range(3)], 1)
     start[np.searchsorted(enough, fitted)] = poses
-    turned = refine(stand, start, METRES, seen[enough], there[enough])
+    turned = refine(stand, start, VERTICES_M, seen[enough], there[enough])
     errors = _errors(stand.homographies(turned), seen[enough], there[enough])
     if not _explains(errors[np.searchsorted(enough, fitted)], fits, fitted, seen, there, size):
         return None
@@ -108,7 +114,7 @@ def _poses(
 
 def _errors(cameras: Matrix, seen: Matrix, there: Matrix) -> Matrix:
     """(n, k) distances in pixels; infinite where a keypoint was not seen."""
-    mapped = METRES @ cameras[:, :, :2].transpose(0, 2, 1) + cameras[:, None, :, 2]
+    mapped = VERTICES_M @ cameras[:, :, :2].transpose(0, 2, 1) + cameras[:, None, :, 2]
     depth = np.where(np.abs(mapped[..., 2:]) < 1e-9, 1e-9, mapped[..., 2:])
     return np.where(there > 0, np.linalg.norm(mapped[..., :2] / depth - seen, axis=2), np.inf)
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
-Reading = tuple[Matrix, Matrix]
+CameraReading = tuple[Matrix, Matrix]
 """Place (3,) and pose (3,) of a camera."""
 
 SPREAD = 32
@@ -32,7 +32,7 @@ ROLL_PRIOR = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stand:
+class FixedCamera:
     """Where a shot's camera is fixed.
 
     Attributes:
@@ -65,7 +65,7 @@ class Stand:
         return np.stack([across, down, rows[:, 2]], 1)
 
 
-def read_off(homography: Matrix, centre: Matrix) -> Reading | None:
+def decompose_homography(homography: Matrix, centre: Matrix) -> CameraReading | None:
     """Place (3,) and pose (3,) of a homography by itself; None where no such camera could see that."""
     h = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, 1.0]]) @ homography
     # the two columns of the ground are orthogonal and of one length
@@ -92,9 +92,9 @@ def read_off(homography: Matrix, centre: Matrix) -> Reading | None:
     return None
 
 
-def find_stand(
+def estimate_fixed_camera(
     guesses: Matrix, poses: Matrix, ground: Matrix, seen: Matrix, there: Matrix, centre: Matrix
-) -> Stand:
+) -> FixedCamera:
     """Place and roll of a shot's camera.
 
     Args:
@@ -109,7 +109,7 @@ def find_stand(
     if len(poses) > SPREAD:
         chosen = np.linspace(0, len(poses) - 1, SPREAD).round().astype(np.int64)
         poses, seen, there = poses[chosen], seen[chosen], there[chosen]
-    stand = Stand(middle, 0.0, centre)
+    stand = FixedCamera(middle, 0.0, centre)
     poses = refine(stand, poses, ground, seen, there)
     stiff = np.diag([PLACE_PRIOR**-2] * 3 + [ROLL_PRIOR**-2])
     for _ in range(ROUNDS):
@@ -123,7 +123,7 @@ def find_stand(
         right = np.einsum("nij,ni->j", shared, off) - np.einsum("nij,ni->j", b, solved[..., 4]) + stiff @ away
         move = np.linalg.solve(reduced + stiff, right)
         move[:3] *= min(1.0, 10.0 / max(1e-9, float(np.abs(move[:3]).max())))
-        stand = Stand(stand.place + move[:3], stand.roll + float(move[3]), centre)
+        stand = FixedCamera(stand.place + move[:3], stand.roll + float(move[3]), centre)
         poses = poses + np.clip(solved[..., 4] - solved[..., :4] @ move, -0.2, 0.2)
         if np.abs(move[:3]).max() < 1e-3:
             break
@@ -131,7 +131,7 @@ def find_stand(
 
 
 def refine(
-    stand: Stand, poses: Matrix, ground: Matrix, seen: Matrix, there: Matrix, rounds: int = 5
+    stand: FixedCamera, poses: Matrix, ground: Matrix, seen: Matrix, there: Matrix, rounds: int = 5
 ) -> Matrix:
     """Poses (n, 3) that put the keypoints of each sample where they were seen, the stand being known."""
     for _ in range(rounds):
@@ -146,7 +146,7 @@ def refine(
 
 
 def _linear(
-    stand: Stand, poses: Matrix, ground: Matrix, seen: Matrix, there: Matrix
+    stand: FixedCamera, poses: Matrix, ground: Matrix, seen: Matrix, there: Matrix
 ) -> tuple[Matrix, Matrix, Matrix]:
     """Weighted residuals (n, 2k) and their derivatives by pose (n, 2k, 3) and stand (n, 2k, 4)."""
     sin, cos = (f(poses[:, 0])[:, None] for f in (np.sin, np.cos))

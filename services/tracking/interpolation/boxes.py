@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.tracking.ball.flight import Flight
+from services.tracking.ball.trajectory import Trajectory
 from services.tracking.camera.homography import Matrix, PictureSize
-from services.tracking.interpolation.curve import Knots
+from services.tracking.interpolation.cubic_curves import CubicCurves
 from services.tracking.track import BALL, Track
 
 EDGE = 2.0
@@ -34,7 +34,7 @@ LEAST_SHOWN = 0.3
 """Share of a box that must lie in the picture."""
 
 
-def whole_boxes(boxes: Matrix, curve: npt.NDArray[np.int64], size: PictureSize) -> Matrix:
+def complete_boxes(boxes: Matrix, curve: npt.NDArray[np.int64], size: PictureSize) -> Matrix:
     """Boxes (n, 4) as if the picture did not end: cut ones take the shape of their track's others."""
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     left, right = boxes[:, 0] <= EDGE, boxes[:, 2] >= size.width - EDGE
@@ -71,10 +71,10 @@ class BoxCurves:
         curve = np.repeat(np.arange(len(tracks)), counts)
         frames = np.concatenate([np.array(track.frames) for track in tracks])
         boxes = np.concatenate([np.array(track.boxes, np.float64) for track in tracks])
-        boxes = whole_boxes(boxes, curve, size)
+        boxes = complete_boxes(boxes, curve, size)
         ball = np.array([track.labels[0] == BALL for track in tracks])[curve]
         self._first, self._path, self._size = first, path, size
-        self._knots = Knots(frames.astype(np.float64), curve)
+        self._knots = CubicCurves(frames.astype(np.float64), curve)
         # people stand on the lower edge; the ball is where its middle is
         self._anchor = np.where(ball, 0.5, 1.0)
         point = np.stack(
@@ -93,14 +93,14 @@ class BoxCurves:
             self._ground_slopes = self._slopes(self._ground)
         self._balls = {int(k): self._flight(int(k)) for k in np.unique(curve[ball])}
 
-    def _flight(self, number: int) -> Flight:
+    def _flight(self, number: int) -> Trajectory:
         """The way of a ball, over the ground where that is known."""
         own = self._knots.curve == number
         times, noise = self._knots.times[own], np.full((int(own.sum()), 2), BALL_NOISE)
         if not self._over_ground[number] or self._path is None:
             across = self._plain[own, 2:].mean() / BALL_SIZE
             usual = np.full(2, across)
-            return Flight(times, self._plain[own, :2], noise, BALL_SPEED * usual, BALL_PULL * usual)
+            return Trajectory(times, self._plain[own, :2], noise, BALL_SPEED * usual, BALL_PULL * usual)
         ground = self._ground[own, :2]
         cameras = self._path[times.astype(np.int64) - self._first]
         _, scale = to_ground(cameras, self._plain[own, :2])
@@ -108,7 +108,7 @@ class BoxCurves:
         down = np.maximum(np.abs(nearer[:, 1] - self._plain[own, 1]) * 2, 0.02 * scale)
         flat = float(np.median(scale / down))
         noise /= np.stack([scale, down], 1)
-        return Flight(
+        return Trajectory(
             times, ground, noise, BALL_SPEED * np.array([1.0, flat]), BALL_PULL * np.array([1.0, flat])
         )
 
@@ -169,14 +169,14 @@ def to_picture(cameras: Matrix, ground: Matrix) -> tuple[Matrix, Matrix]:
     return pixels, scale
 
 
-def cut_off(boxes: Matrix, size: PictureSize) -> Matrix:
+def clip_to_picture(boxes: Matrix, size: PictureSize) -> Matrix:
     """Boxes (n, 4), cut at the edges of the picture."""
     return np.clip(boxes, 0, [size.width, size.height, size.width, size.height])
 
 
 def shown(boxes: Matrix, size: PictureSize) -> npt.NDArray[np.bool_]:
     """(n,) whether enough of each box lies in the picture."""
-    inside = cut_off(boxes, size)
+    inside = clip_to_picture(boxes, size)
     extent, whole = inside[:, 2:] - inside[:, :2], boxes[:, 2:] - boxes[:, :2]
     enough = extent.prod(1) > LEAST_SHOWN * np.maximum(whole.prod(1), 1e-9)
     return np.asarray(enough & (extent > 1).all(1))

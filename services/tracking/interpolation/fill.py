@@ -11,7 +11,7 @@ import numpy.typing as npt
 from services.results import FrameResult
 from services.tracking.camera.homography import Matrix, PictureSize, visible_keypoints
 from services.tracking.camera.path import camera_path
-from services.tracking.interpolation.boxes import BoxCurves, cut_off, shown
+from services.tracking.interpolation.boxes import BoxCurves, clip_to_picture, shown
 from services.tracking.interpolation.spans import spans
 from services.tracking.shot import Shot
 from services.tracking.track import Track
@@ -64,7 +64,7 @@ def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequ
     samples = np.array([result.index for result in shot.results])
     curve, frame = spans(tracks, curves, samples, shot.first, end, size, stride)
     whole = curves.at(curve, frame)
-    boxes = cut_off(whole, size)
+    boxes = clip_to_picture(whole, size)
     keep = shown(whole, size)
     curve, frame, boxes = curve[keep], frame[keep], boxes[keep]
     order = np.argsort(frame, kind="stable")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.tracking.camera.homography import Matrix, PictureSize
-from services.tracking.interpolation.boxes import BoxCurves, cut_off, shown
+from services.tracking.interpolation.boxes import BoxCurves, clip_to_picture, shown
 from services.tracking.track import BALL, Track
 
 Ints = npt.NDArray[np.int64]
@@ -95,7 +95,7 @@ def _hidden(
     if not missed.any():
         return hidden
     near = np.flatnonzero(np.isin(frame, frame[missed]))
-    boxes = cut_off(curves.at(curve[near], frame[near]), size)
+    boxes = clip_to_picture(curves.at(curve[near], frame[near]), size)
     order = np.argsort(frame[near], kind="stable")
     starts = np.flatnonzero(np.diff(frame[near][order], prepend=-1))
     for group in np.split(order, starts[1:]):

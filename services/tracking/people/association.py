@@ -47,7 +47,7 @@ SETTLING: Final = 4
 HUGE: Final = 1e6
 
 
-def feet_of(boxes: npt.NDArray[np.float32]) -> Matrix:
+def foot_points(boxes: npt.NDArray[np.float32]) -> Matrix:
     """(n, 2) middles of the lower edges of boxes (n, 4), pixels."""
     feet = np.empty((len(boxes), 2))
     feet[:, 0] = (boxes[:, 0] + boxes[:, 2]) / 2
@@ -55,7 +55,7 @@ def feet_of(boxes: npt.NDArray[np.float32]) -> Matrix:
     return feet
 
 
-class People:
+class PeopleTracker:
     """Goalkeepers, players and referees of one shot.
 
     Args:
@@ -82,7 +82,7 @@ class People:
         boxes = result.detections.boxes[people]
         classes = result.detections.classes[people]
         scores = result.detections.scores[people]
-        feet = feet_of(boxes)
+        feet = foot_points(boxes)
         self._move_on(result.index, camera, feet, boxes)
         free = np.ones(len(boxes), bool)
         sure = [self._sure(track, result.index) for track in self._live]
@@ -124,7 +124,7 @@ class People:
             track.see(index, box, int(class_id), float(score))
             self.tracks.append(track)
             self._live.append(track)
-        self._places = np.concatenate([self._places, feet_of(boxes)])
+        self._places = np.concatenate([self._places, foot_points(boxes)])
 
     def _move_on(
         self, index: int, camera: Matrix | None, feet: Matrix, boxes: npt.NDArray[np.float32]
@@ -215,7 +215,7 @@ def _costs(
     before = np.array([track.height for track in group])[:, None]
     heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0).astype(np.float64)
     expected = ground + _own_motion(group, frame)
-    off = (feet_of(boxes)[None] - expected[:, None]) / before[..., None]
+    off = (foot_points(boxes)[None] - expected[:, None]) / before[..., None]
     away = np.linalg.norm(off * [1.0, FLAT], axis=2)
     gates = np.minimum(BASE_GATE + np.where(known, GATE, FIRST_GATE) * gaps, WIDEST_GATE)
     unlike = SIZE_WEIGHT * np.abs(np.log(heights[None] / before))

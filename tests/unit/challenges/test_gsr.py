@@ -8,8 +8,8 @@ import numpy as np
 
 from services.challenges.gsr import encode
 from services.challenges.gsr_kind import GsrKind
-from services.results import Detections, FrameResult, Look
-from services.sampling.from_settings import plan_of
+from services.results import Detections, FrameResult, LumaPicture
+from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import load_settings
 from services.tracking.interpolation.fill import Filled
 from services.video.decode import DecodeLimits, open_clip
@@ -83,9 +83,9 @@ def test_a_long_answer_is_the_same_as_if_encoded_at_once() -> None:
 
 def test_looks_are_taken_where_somebody_looks_at_them() -> None:
     clip = open_clip(MemorySource(make_video(frames=12)), DecodeLimits(100, 1 << 20, 1))
-    assert plan_of(clip, load_settings(), "gsr")[0].looks
-    assert not plan_of(clip, load_settings(ball_search="off"), "gsr")[0].looks
-    assert not plan_of(clip, load_settings(predictor=("other",)), "gsr")[0].looks, (
+    assert plan_from_settings(clip, load_settings(), "gsr")[0].second_ball_pass
+    assert not plan_from_settings(clip, load_settings(ball_search="off"), "gsr")[0].second_ball_pass
+    assert not plan_from_settings(clip, load_settings(predictor=("other",)), "gsr")[0].second_ball_pass, (
         "a plug-in has no ball network"
     )
 
@@ -96,11 +96,11 @@ CHALLENGE = Challenge(challenge_id="c", video_url="memory:", deadline=0.0, submi
 class Finds:
     """A predictor with a ball network, which finds the ball where it is told."""
 
-    def __init__(self, way: dict[int, float]) -> None:
+    def __init__(self, method: dict[int, float]) -> None:
         self.ball = self
-        self._way = way
+        self._way = method
 
-    def find(self, asks: Sequence[tuple[Look, Any]]) -> list[Any]:
+    def find(self, asks: Sequence[tuple[LumaPicture, Any]]) -> list[Any]:
         return [np.array([[*around(self._way[look.index]), 0.9]], np.float32) for look, _ in asks]
 
 
@@ -109,21 +109,21 @@ def around(x: float) -> list[float]:
 
 
 def test_the_ball_goes_where_it_was_seen_between_the_samples() -> None:
-    way = {0: 100.0, 2: 120.0, 4: 140.0, 6: 120.0, 8: 100.0, 10: 120.0, 12: 140.0}
+    method = {0: 100.0, 2: 120.0, 4: 140.0, 6: 120.0, 8: 100.0, 10: 120.0, 12: 140.0}
     clip = open_clip(MemorySource(make_video(frames=13, size=(640, 360))), DecodeLimits(100, 1 << 20, 1))
     clip.stats.count = 13
     answers = []
-    for looks in (True, False):
+    for second_ball_pass in (True, False):
         settings = load_settings()
         assembly = GsrKind().assemble(
-            CHALLENGE, clip, plan_of(clip, settings, "gsr")[0], settings, Finds(way)
+            CHALLENGE, clip, plan_from_settings(clip, settings, "gsr")[0], settings, Finds(method)
         )
         for index in (0, 6, 12):
             luma = np.full((360, 640), 80, np.uint8)
-            taken = tuple(Look(n, luma, 1.0) for n in range(max(0, index - 4), index + 1, 2))
-            boxes = np.array([around(way[index])], np.float32)
+            taken = tuple(LumaPicture(n, luma, 1.0) for n in range(max(0, index - 4), index + 1, 2))
+            boxes = np.array([around(method[index])], np.float32)
             ball = Detections(boxes, np.ones(1, np.float32), np.zeros(1, np.int64))
-            assembly.add([FrameResult(index, ball, None, looks=taken if looks else ())])
+            assembly.add([FrameResult(index, ball, None, luma_pictures=taken if second_ball_pass else ())])
         assembly.fill()
         frames = msgspec.json.decode(assembly.encode(0.0))["frames"]
         answers.append([sum(frame["objects"][0]["bbox"][::2]) / 2 for frame in frames])

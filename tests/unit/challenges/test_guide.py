@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.challenges.kinds import serve
-from services.inference.plugged import PluggedPredictor
+from services.inference.predictors import PluggedPredictor
 from services.pipeline.warm import warm
 from services.plugin_discovery import Plugin
 from services.settings import load_settings

@@ -9,11 +9,11 @@ import pytest
 from services.challenges.gsr_kind import GsrKind
 from services.challenges.kinds import find_kinds, get_kind, serve
 from services.errors import BrokenPlugin, InferenceError, UnsupportedKind
-from services.inference.plugged import load_predictor
+from services.inference.predictors import load_predictor
 from services.pipeline.warm import warm
 from services.results import Detections, FrameResult
 from services.settings import load_settings
-from services.video.picture import Frame, Letterbox
+from services.video.letterbox import Frame, Letterbox
 from tests.support.plugins import make_distribution
 
 KIND = """
@@ -125,7 +125,7 @@ def test_unknown_names_in_the_settings_list_what_is_installed() -> None:
 
 class Blindfold:
     device = "cpu"
-    lanes = 3
+    slots = 3
 
     def predict(self, frames: Any, box: Letterbox) -> list[FrameResult]:
         return [FrameResult(frame.index, Detections.empty(), None) for frame in frames]
@@ -146,7 +146,7 @@ def test_served_kinds_share_a_predictor_and_refuse_the_rest(site: Path) -> None:
 
     kinds = serve(settings, load)
     assert loaded == ["bundled", "other"]
-    assert kinds.get("gsr").lanes == 3
+    assert kinds.get("gsr").slots == 3
     assert kinds.devices == ("cpu",)
     with pytest.raises(UnsupportedKind, match="served: chess, gsr"):
         kinds.get("checkers")
@@ -162,7 +162,7 @@ def test_a_plugged_predictor_answers_gsr_from_the_first_byte_to_the_last(site: P
     assert warm(kinds, settings) > 0
     predictor = load_predictor("blind", settings)
     assert predictor.predict([FRAME], BOX)[0].index == 0
-    assert (predictor.device, predictor.lanes) == ("cpu", 1)
+    assert (predictor.device, predictor.slots) == ("cpu", 1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from services.challenges.soccer_play import Moment
+from services.challenges.pitch_positions import Moment
 from services.challenges.soccer_rules import actions, holder
 from services.wire.private_track import Action
 
@@ -23,7 +23,7 @@ def play(balls: Iterable[tuple[float, float] | None]) -> list[Moment]:
     ]
 
 
-def way(start: tuple[float, float], end: tuple[float, float], moments: int) -> list[tuple[float, float]]:
+def method(start: tuple[float, float], end: tuple[float, float], moments: int) -> list[tuple[float, float]]:
     shares = [(i + 1) / (moments + 1) for i in range(moments)]
     return [(start[0] + s * (end[0] - start[0]), start[1] + s * (end[1] - start[1])) for s in shares]
 
@@ -36,7 +36,7 @@ def names(found: list[Action]) -> list[tuple[str, int]]:
 
 
 def test_a_pass_is_where_it_leaves_and_where_it_arrives() -> None:
-    found = actions(play([AT_1] * 4 + way(AT_1, AT_2, 4) + [AT_2] * 4))
+    found = actions(play([AT_1] * 4 + method(AT_1, AT_2, 4) + [AT_2] * 4))
     assert [name for name, _ in names(found)] == ["pass", "pass_received"]
     assert found[0].frame == pytest.approx(3 * STEP, abs=STEP)
     assert found[1].frame == pytest.approx(8 * STEP, abs=STEP)
@@ -44,7 +44,7 @@ def test_a_pass_is_where_it_leaves_and_where_it_arrives() -> None:
 
 
 def test_two_passes_in_a_row() -> None:
-    balls = [AT_1] * 3 + way(AT_1, AT_2, 4) + [AT_2] * 3 + way(AT_2, AT_3, 5) + [AT_3] * 3
+    balls = [AT_1] * 3 + method(AT_1, AT_2, 4) + [AT_2] * 3 + method(AT_2, AT_3, 5) + [AT_3] * 3
     assert [name for name, _ in names(actions(play(balls)))] == ["pass", "pass_received"] * 2
 
 
@@ -58,10 +58,13 @@ def test_a_ball_that_is_lost_from_sight_on_its_way_is_still_passed() -> None:
     [
         [AT_1] * 12,
         [None] * 12,
-        [AT_1] * 4 + way(AT_1, AT_2, 30) + [AT_2] * 4,  # rolls for longer than a pass takes
-        [AT_1] * 4 + way(AT_1, AT_2, 4) + [AT_2],  # touched in one moment only: perhaps it flew by
-        [AT_1] + way(AT_1, AT_2, 4) + [AT_2] * 4,
-        [AT_1] * 4 + way(AT_1, (47.0, 30.0), 3) + way((47.0, 30.0), AT_1, 3) + [AT_1] * 4,  # back to himself
+        [AT_1] * 4 + method(AT_1, AT_2, 30) + [AT_2] * 4,  # rolls for longer than a pass takes
+        [AT_1] * 4 + method(AT_1, AT_2, 4) + [AT_2],  # touched in one moment only: perhaps it flew by
+        [AT_1] + method(AT_1, AT_2, 4) + [AT_2] * 4,
+        [AT_1] * 4
+        + method(AT_1, (47.0, 30.0), 3)
+        + method((47.0, 30.0), AT_1, 3)
+        + [AT_1] * 4,  # back to himself
     ],
 )
 def test_what_is_no_pass(balls: list[tuple[float, float] | None]) -> None:

@@ -18,8 +18,8 @@ from services.inference.detector import Detector
 from services.inference.models import Models
 from services.inference.pitch_model import PitchModel
 from services.inference.registry import resolve_model
-from services.results import Detections, Keypoints, Look
-from services.video.picture import Frame, Image, Letterbox
+from services.results import Detections, Keypoints, LumaPicture
+from services.video.letterbox import Frame, Image, Letterbox
 
 BOX = Letterbox.fit(1280, 720, 384)
 KP_NAMES = {i: f"kp{i + 1:02d}" for i in range(32)}
@@ -38,7 +38,7 @@ class FakeBackend:
 
 
 def blank(count: int) -> list[Image]:
-    return [np.zeros((BOX.net_height, BOX.net_width, 3), np.uint8)] * count
+    return [np.zeros((BOX.input_height, BOX.input_width, 3), np.uint8)] * count
 
 
 def raw_output(classes: int, rows: list[tuple[float, float, float, float, int, float]]) -> torch.Tensor:
@@ -221,9 +221,9 @@ BALLS = [
 NAMES = {0: "ball", 1: "player"}
 
 
-def looked_at(index: int, looks: int) -> Frame:
-    look = Look(index, np.zeros((360, 640), np.uint8), 2.0)
-    return Frame(index, blank(1)[0], False, (look,) * looks)
+def looked_at(index: int, luma_pictures: int) -> Frame:
+    look = LumaPicture(index, np.zeros((360, 640), np.uint8), 2.0)
+    return Frame(index, blank(1)[0], False, (look,) * luma_pictures)
 
 
 def test_unsure_balls_are_hints_where_there_is_a_closer_look_and_nothing_elsewhere() -> None:
@@ -234,11 +234,11 @@ def test_unsure_balls_are_hints_where_there_is_a_closer_look_and_nothing_elsewhe
     )
     for result in (with_look, without):
         assert result.detections.scores.tolist() == pytest.approx([0.6])
-    assert with_look.hints is not None
-    assert with_look.hints.scores.tolist() == pytest.approx([0.2])
-    assert with_look.hints.classes.tolist() == [0]
-    assert [look.index for look in with_look.looks] == [0]
-    assert without.hints is None
+    assert with_look.ball_candidates is not None
+    assert with_look.ball_candidates.scores.tolist() == pytest.approx([0.2])
+    assert with_look.ball_candidates.classes.tolist() == [0]
+    assert [look.index for look in with_look.luma_pictures] == [0]
+    assert without.ball_candidates is None
 
 
 def test_hints_come_from_an_array_as_from_a_tensor() -> None:

@@ -11,12 +11,12 @@ import pytest
 from services.errors import ModelNotReady
 from services.inference.openvino_backend import OpenVinoBackend
 from services.inference.registry import WEIGHTS
-from services.video.picture import Image
+from services.video.letterbox import Image
 
 
 @pytest.fixture(scope="module")
 def backend() -> OpenVinoBackend:
-    return OpenVinoBackend(WEIGHTS / "touchline-detect.int8.xml", lanes=2, threads=1)
+    return OpenVinoBackend(WEIGHTS / "touchline-detect.int8.xml", slots=2, threads=1)
 
 
 def noise(count: int) -> list[Image]:

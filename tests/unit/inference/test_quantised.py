@@ -14,7 +14,7 @@ from services.inference.registry import WEIGHTS
 from services.inference.runtimes import choose_runtime, load_backend
 from services.results import Detections, Keypoints
 from services.settings import load_settings
-from services.video.picture import Image, Letterbox
+from services.video.letterbox import Image, Letterbox
 from touchline_lab.renderer.scene import Scene
 from touchline_lab.renderer.seeds import VALIDATION_SEEDS
 

@@ -10,14 +10,16 @@ from ultralytics.utils.nms import non_max_suppression
 from services.inference.suppression import Rows, suppress
 
 
-def crowded(seed: int, anchors: int = 400, classes: int = 4) -> Rows:
+def crowded(seed: int, non_b_frames: int = 400, classes: int = 4) -> Rows:
     """Raw output of two pictures with many overlapping boxes; no two scores are equal."""
     rng = np.random.default_rng(seed)
-    raw = np.zeros((2, 4 + classes, anchors), np.float32)
-    raw[:, 0] = rng.uniform(0, 120, (2, anchors))
-    raw[:, 1] = rng.uniform(0, 80, (2, anchors))
-    raw[:, 2:4] = rng.uniform(10, 50, (2, 2, anchors))
-    raw[:, 4:] = rng.permutation(2 * classes * anchors).reshape(2, classes, anchors) / (2 * classes * anchors)
+    raw = np.zeros((2, 4 + classes, non_b_frames), np.float32)
+    raw[:, 0] = rng.uniform(0, 120, (2, non_b_frames))
+    raw[:, 1] = rng.uniform(0, 80, (2, non_b_frames))
+    raw[:, 2:4] = rng.uniform(10, 50, (2, 2, non_b_frames))
+    raw[:, 4:] = rng.permutation(2 * classes * non_b_frames).reshape(2, classes, non_b_frames) / (
+        2 * classes * non_b_frames
+    )
     return raw
 
 

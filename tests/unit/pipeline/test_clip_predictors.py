@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import pytest
 
-from services.challenges.concluding import ClipFacts
+from services.challenges.clip_answers import ClipFacts
 from services.challenges.kinds import serve
 from services.download.pool import ConnectionPool
 from services.errors import (
@@ -26,7 +26,7 @@ from services.pipeline.runner import Runtime, run_challenge
 from services.pipeline.warm import warm
 from services.settings import load_settings
 from services.timeline import Timeline
-from services.video.picture import Frame, Letterbox
+from services.video.letterbox import Frame, Letterbox
 from services.wire.challenge import Challenge, ChallengeFrame
 from services.wire.private_track import (
     Action,
@@ -43,7 +43,7 @@ class Reader:
     """Reads the number that a picture shows; concludes whatever it was told to."""
 
     device = "cpu"
-    lanes = 2
+    slots = 2
 
     def __init__(self, conclusion: Any) -> None:
         self.conclusion = conclusion
@@ -64,7 +64,7 @@ class Reader:
 
 class Blind:
     device = "cpu"
-    lanes = 1
+    slots = 1
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[None]:
         return [None] * len(frames)

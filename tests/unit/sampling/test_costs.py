@@ -14,7 +14,7 @@ from services.pipeline.measure_costs import measure_costs
 from services.results import Detections, FrameResult
 from services.sampling.costs import Costs, rounded
 from services.settings import load_settings
-from services.video.picture import Frame
+from services.video.letterbox import Frame
 
 
 class Counting:

@@ -51,8 +51,8 @@ def test_the_first_step_that_fits_is_taken_and_named(
 ) -> None:
     choice = chosen(clip, seconds)
     assert (choice.name, choice.plan.samples) == (name, samples)
-    assert choice.plan.wants(0)
-    assert choice.plan.wants(99)
+    assert choice.plan.is_sampled(0)
+    assert choice.plan.is_sampled(99)
 
 
 def test_each_profile_has_its_own_steps(clip: Clip) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from services.frame_plan import FramePlan
-from services.sampling.profiles import anchors, make_plan, needed_positions, needed_samples
+from services.sampling.profiles import make_plan, needed_packets, needed_positions, non_b_frames
 from services.video.decode import DecodeLimits, open_clip
+from services.video.letterbox import Letterbox
 from services.video.mp4_index import Mp4Index
-from services.video.picture import Letterbox
 from services.video.source import MemorySource
 from tests.support.videos import make_video, read_number
 
@@ -39,8 +39,8 @@ def with_b_frames(groups: int, length: int, between: int) -> Mp4Index:
 
 
 def test_anchors_are_the_frames_that_are_no_b_frames() -> None:
-    assert anchors(with_b_frames(2, 9, 3)).tolist() == [0, 4, 8, 9, 13, 17]
-    assert anchors(index_of([0, 1, 2, 3], [0])).tolist() == [0, 1, 2, 3]
+    assert non_b_frames(with_b_frames(2, 9, 3)).tolist() == [0, 4, 8, 9, 13, 17]
+    assert non_b_frames(index_of([0, 1, 2, 3], [0])).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -49,7 +49,7 @@ def test_anchors_are_the_frames_that_are_no_b_frames() -> None:
 def test_every_profile_covers_both_ends_and_counts_itself(profile: str, count: int, stride: int) -> None:
     index = with_b_frames(1, count, 3)
     plan = make_plan(profile, index, index.count, stride)  # type: ignore[arg-type]
-    wanted = [number for number in range(count) if plan.wants(number)]
+    wanted = [number for number in range(count) if plan.is_sampled(number)]
     assert (wanted[0], wanted[-1]) == (0, count - 1)
     assert plan.samples == len(wanted)
     assert plan.count == count
@@ -59,10 +59,10 @@ def test_snap_moves_at_most_half_a_stride_and_to_anchors_only() -> None:
     index = with_b_frames(4, 25, 3)
     plan = make_plan("snap", index, index.count, 6)
     assert plan.chosen is not None
-    assert set(plan.chosen) <= set(anchors(index).tolist())
+    assert set(plan.chosen) <= set(non_b_frames(index).tolist())
     even = make_plan("every", index, index.count, 6)
     for number in range(index.count):
-        if even.wants(number):
+        if even.is_sampled(number):
             assert min(abs(number - chosen) for chosen in plan.chosen) <= 3
     assert str(plan) == "snap 6"
     assert plan.decoded is not None
@@ -79,7 +79,7 @@ def test_snap_takes_the_earlier_of_two_and_leaves_what_has_none_near() -> None:
 def test_snap_of_a_clip_without_b_frames_is_every() -> None:
     index = index_of(list(range(50)), [0, 25])
     snapped, even = make_plan("snap", index, 50, 6), make_plan("every", index, 50, 6)
-    assert [snapped.wants(n) for n in range(50)] == [even.wants(n) for n in range(50)]
+    assert [snapped.is_sampled(n) for n in range(50)] == [even.is_sampled(n) for n in range(50)]
 
 
 def test_keyframes_are_sync_samples_a_stride_apart_and_the_last_frame() -> None:
@@ -94,12 +94,12 @@ def test_keyframes_are_sync_samples_a_stride_apart_and_the_last_frame() -> None:
 def test_without_an_index_a_profile_falls_back_and_says_so(profile: str) -> None:
     plan = make_plan(profile, None, None, 6)  # type: ignore[arg-type]
     assert str(plan) == f"stride 6 (no index for {profile})"
-    assert [number for number in range(14) if plan.wants(number)] == [0, 6, 12]
+    assert [number for number in range(14) if plan.is_sampled(number)] == [0, 6, 12]
 
 
 def test_keypoints_are_looked_for_in_every_nth_chosen_frame_and_the_last() -> None:
     plan = FramePlan(6, 30, 2, chosen=(0, 5, 12, 17, 24, 29))
-    assert [number for number in range(30) if plan.wants_keypoints(number)] == [0, 12, 24, 29]
+    assert [number for number in range(30) if plan.needs_keypoints(number)] == [0, 12, 24, 29]
 
 
 def test_keyframes_need_the_sync_samples_and_the_last_group() -> None:
@@ -108,16 +108,16 @@ def test_keyframes_need_the_sync_samples_and_the_last_group() -> None:
     # the last frame is the tenth of its group in order of display, and the one before its B-frame in the file
     last = int(np.flatnonzero(index.display == 29)[0])
     assert needed_positions(index, plan).tolist() == [0, 10, *range(20, last + 1)]
-    assert needed_samples(index, plan) == [(100, 10), (200, 10), (300, 10 * (last - 19))]
+    assert needed_packets(index, plan) == [(100, 10), (200, 10), (300, 10 * (last - 19))]
     assert plan.decoded == 2 + last - 19
 
 
 def test_near_ranges_become_one_and_each_byte_is_named_once() -> None:
     index = with_b_frames(3, 10, 3)
     plan = make_plan("keyframes", index, 30, 6)
-    assert needed_samples(index, plan, gap=89)[:1] == [(100, 10)]
-    assert len(needed_samples(index, plan, gap=90)) == 1
-    assert needed_samples(index, FramePlan(1, 30)) == [(100, 300)]
+    assert needed_packets(index, plan, gap=89)[:1] == [(100, 10)]
+    assert len(needed_packets(index, plan, gap=90)) == 1
+    assert needed_packets(index, FramePlan(1, 30)) == [(100, 300)]
 
 
 def test_a_frame_before_its_sync_sample_needs_the_group_before() -> None:
@@ -139,7 +139,7 @@ def test_a_plan_is_decoded_from_the_bytes_that_it_is_said_to_need(profile: str, 
     plan = make_plan(profile, clip.index, clip.count, 9)  # type: ignore[arg-type]
     box = Letterbox.fit(clip.width, clip.height, 320)
     whole = list(clip.frames(plan, box))
-    assert [read_number(frame.image) for frame in whole] == [n for n in range(60) if plan.wants(n)]
+    assert [read_number(frame.image) for frame in whole] == [n for n in range(60) if plan.is_sampled(n)]
 
     holed = bytearray(data)
     needed = set(needed_positions(clip.index, plan).tolist())

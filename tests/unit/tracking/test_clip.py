@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from services.results import Detections, FrameResult, Keypoints
-from services.tracking.ball.trajectory import track_ball
+from services.tracking.ball.selection import track_ball
 from services.tracking.camera.homography import Matrix, PictureSize, project
 from services.tracking.clip import fill_clip
 from services.tracking.interpolation.fill import Filled
-from services.tracking.people.association import People
+from services.tracking.people.association import PeopleTracker
 from services.tracking.track import Track
 from tests.unit.tracking.camera.test_homography import make_camera, seen
 
@@ -50,7 +50,7 @@ def crossing(stride: int) -> tuple[list[FrameResult], list[Matrix | None]]:
 
 
 def track_people(results: list[FrameResult], fits: list[Matrix | None], stride: int) -> list[Track]:
-    people = People(stride)
+    people = PeopleTracker(stride)
     for result, fit in zip(results, fits, strict=True):
         people.add(result, fit)
     return people.tracks

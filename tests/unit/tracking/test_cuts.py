@@ -9,9 +9,9 @@ from services.tracking.camera.homography import PictureSize
 from services.tracking.cuts import LUMA, first_after, is_cut
 from tests.unit.lab.evaluation.clips import settings
 from tests.unit.tracking.camera.test_homography import make_camera
-from touchline_lab.evaluation.looked import look_at, walk
+from touchline_lab.evaluation.inferred_clip import answer_by_pipeline, infer_clip
 from touchline_lab.evaluation.truthful import Truthful
-from touchline_lab.renderer.looks import Look
+from touchline_lab.renderer.conditions import SceneConditions
 from touchline_lab.renderer.scene_clip import render_scene
 
 SIZE = PictureSize(1280, 720)
@@ -44,7 +44,7 @@ def around(looks: dict[int, int]) -> tuple[FrameResult, FrameResult]:
     between = tuple(FrameResult(n, Detections.empty(), None, grey[side]) for n, side in looks.items())
     return (
         FrameResult(54, Detections.empty(), None, one),
-        FrameResult(60, Detections.empty(), None, other, between=between),
+        FrameResult(60, Detections.empty(), None, other, intermediate=between),
     )
 
 
@@ -65,7 +65,7 @@ def test_a_key_frame_is_taken_for_the_first_one_behind_a_cut() -> None:
 @pytest.fixture(scope="module")
 def two_shots(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Truthful]:
     path = tmp_path_factory.mktemp("cut") / "cut.mp4"
-    known = render_scene(path, Look("cut", (3000, 3001), seconds=1.6, size=(640, 352)))
+    known = render_scene(path, SceneConditions("cut", (3000, 3001), seconds=1.6, size=(640, 352)))
     assert known.cuts == [20]
     return path.read_bytes(), Truthful(known.truth)
 
@@ -73,15 +73,15 @@ def two_shots(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Truthful
 @pytest.mark.parametrize("stride", [1, 6])
 def test_a_cut_ends_all_tracks(two_shots: tuple[bytes, Truthful], stride: int) -> None:
     data, models = two_shots
-    frames = msgspec.json.decode(walk(data, models, settings(stride)))["frames"]
+    frames = msgspec.json.decode(answer_by_pipeline(data, models, settings(stride)))["frames"]
     ids = [{found["id"] for found in frame["objects"]} for frame in frames]
     middle = 20  # at stride 6 the key frame behind the cut tells, which no sample is
     assert not set.union(*ids[:middle]) & set.union(*ids[middle:])
     assert all(ids)
-    looked = look_at(data, models, settings())
+    inferred = infer_clip(data, models, settings())
     # one answer has no trace of the other shot: keypoints stay those of the nearer side
     points = np.array([frame["keypoints"] for frame in frames])
-    seen = np.array([result.keypoints.points for result in looked.results if result.keypoints])
+    seen = np.array([result.keypoints.points for result in inferred.results if result.keypoints])
     for frame in (middle - 1, middle):
         side = 18 if frame < middle else 24
         both = (points[frame] != 0).any(1) & (seen[side] != 0).any(1)

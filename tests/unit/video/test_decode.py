@@ -9,7 +9,7 @@ from services.errors import CorruptVideo, TooLarge
 from services.frame_plan import FramePlan
 from services.video import decode
 from services.video.decode import Clip, DecodeLimits, open_clip
-from services.video.picture import Frame, Letterbox
+from services.video.letterbox import Frame, Letterbox
 from services.video.source import MemorySource
 from tests.support.odd_videos import encode, numbered, of_two_sizes
 from tests.support.videos import make_video, read_number

@@ -15,8 +15,8 @@ import pytest
 from services.errors import CorruptVideo, StreamStalled
 from services.video.clip import DecodeLimits
 from services.video.indexed import IndexedClip
+from services.video.letterbox import Frame, Image, Letterbox, letterboxed
 from services.video.mp4_index import Mp4Index, read_index
-from services.video.picture import Frame, Image, Letterbox, to_network
 from services.video.source import MemorySource
 from tests.support.videos import make_video
 
@@ -53,13 +53,13 @@ class Picked:
     """A plan of any frames."""
 
     numbers: frozenset[int]
-    looks: bool = False
+    second_ball_pass: bool = False
     stride: int = 6
 
-    def wants(self, index: int) -> bool:
+    def is_sampled(self, index: int) -> bool:
         return index in self.numbers
 
-    def wants_keypoints(self, index: int) -> bool:
+    def needs_keypoints(self, index: int) -> bool:
         return index % 2 == 0
 
 
@@ -81,7 +81,7 @@ def clip_and_truth(kind: str) -> tuple[bytes, list[Image]]:
         data = make_video(**({"frames": COUNT, "size": SIZE} | CLIPS[kind]))
         with av.open(io.BytesIO(data)) as container:
             container.streams.video[0].codec_context.thread_count = 1
-            truth = [to_network(picture, BOX) for picture in container.decode(video=0)]
+            truth = [letterboxed(picture, BOX) for picture in container.decode(video=0)]
         assert len(truth) == COUNT
         _made[kind] = data, truth
     return _made[kind]

@@ -10,7 +10,7 @@ import pytest
 from services.errors import CorruptVideo, StreamStalled, TooLarge
 from services.frame_plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.video.source import MemorySource
 from tests.support.broken_videos import long_video
 from tests.support.odd_videos import FAST_VP9, FRAGMENTED

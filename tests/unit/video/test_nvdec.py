@@ -16,8 +16,8 @@ import torch
 from services.errors import CorruptVideo, StreamStalled, TooLarge
 from services.frame_plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip, open_clip_on
-from services.video.nvdec import DecoderChoice, choose_decoder, to_network
-from services.video.picture import PAD, Letterbox
+from services.video.letterbox import PAD, Letterbox
+from services.video.nvdec import DecoderChoice, choose_decoder, letterboxed
 from services.video.source import MemorySource
 from tests.support.videos import make_video, numbered_picture, read_number
 
@@ -140,12 +140,12 @@ def test_its_errors_are_ours(
 def test_shrinking_there_is_close_to_shrinking_here() -> None:
     picture = numbered_picture(77, 1280, 720)
     box = Letterbox.fit(1280, 720, 384)
-    found = to_network(torch.from_numpy(picture).permute(2, 0, 1), box)
-    assert found.shape == (box.net_height, box.net_width, 3)
+    found = letterboxed(torch.from_numpy(picture).permute(2, 0, 1), box)
+    assert found.shape == (box.input_height, box.input_width, 3)
     assert (found[: box.top] == PAD).all()
     data = make_video(frames=1, size=(1280, 720))
     here = next(open_clip(MemorySource(data), LIMITS).frames(FramePlan(1, 1), box)).image
     with av.open(io.BytesIO(data)) as container:
         whole = next(container.decode(video=0)).to_ndarray(format="rgb24")
-    there = to_network(torch.from_numpy(whole).permute(2, 0, 1), box)
+    there = letterboxed(torch.from_numpy(whole).permute(2, 0, 1), box)
     assert np.abs(there.astype(int) - here).mean() < 6

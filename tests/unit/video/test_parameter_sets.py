@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.video.mp4_index import read_index
-from services.video.parameter_sets import stated
+from services.video.parameter_sets import read_stream_parameters
 from services.video.source import MemorySource
 from tests.support.videos import make_video
 
@@ -37,7 +37,7 @@ def test_size(options: dict[str, Any]) -> None:
     index = read_index(MemorySource(make_video(frames=5, **options)))
     assert index is not None
     assert (index.width, index.height) == options["size"]
-    assert stated(index.codec, index.extradata).size == options["size"]
+    assert read_stream_parameters(index.codec, index.extradata).size == options["size"]
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_size(options: dict[str, Any]) -> None:
 def test_order(options: dict[str, Any], reordered: bool) -> None:
     index = read_index(MemorySource(make_video(**options)))
     assert index is not None
-    assert stated(index.codec, index.extradata).reordered == reordered
+    assert read_stream_parameters(index.codec, index.extradata).reordered == reordered
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 @pytest.mark.parametrize("record", [b"", b"\1" + bytes(30), b"\1\x64\0\x1f\xff\xe1\0\4\x67\x64\0\x1f"])
 def test_a_record_without_a_whole_set_is_an_error(codec: str, record: bytes) -> None:
     with pytest.raises((ValueError, IndexError)):
-        stated(codec, record)
+        read_stream_parameters(codec, record)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.frame_plan import FramePlan, batch_sizes
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from services.video.picture import Letterbox
 )
 def test_letterbox_sizes(source: tuple[int, int], side: int, net: tuple[int, int]) -> None:
     box = Letterbox.fit(*source, side)
-    assert (box.net_width, box.net_height) == net
+    assert (box.input_width, box.input_height) == net
     assert box.width % 2 == box.height % 2 == 0
 
 
@@ -35,7 +35,7 @@ def test_corners_map_to_the_corners_of_the_source() -> None:
 @pytest.mark.parametrize("stride", [1, 5, 6, 100])
 def test_plan_covers_both_ends_and_counts_itself(count: int, stride: int) -> None:
     plan = FramePlan(stride, count)
-    wanted = [i for i in range(count) if plan.wants(i)]
+    wanted = [i for i in range(count) if plan.is_sampled(i)]
     assert wanted[0] == 0
     assert wanted[-1] == count - 1
     assert max(np.diff(wanted), default=0) <= stride
@@ -44,7 +44,7 @@ def test_plan_covers_both_ends_and_counts_itself(count: int, stride: int) -> Non
 
 def test_plan_of_unknown_length() -> None:
     plan = FramePlan(6, None)
-    assert [i for i in range(14) if plan.wants(i)] == [0, 6, 12]
+    assert [i for i in range(14) if plan.is_sampled(i)] == [0, 6, 12]
     assert plan.samples is None
 
 

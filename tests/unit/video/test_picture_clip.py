@@ -7,7 +7,7 @@ import pytest
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.frame_plan import FramePlan
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.video.picture_clip import PictureClip, picture_size
 from tests.support.videos import numbered_picture, read_number
 
@@ -30,7 +30,7 @@ def test_pictures_are_numbered_by_position_and_keep_their_content(suffix: str) -
     frames = list(clip.frames(FramePlan(1, 4), box))
     assert [frame.index for frame in frames] == [0, 1, 2, 3]
     assert [read_number(frame.image) for frame in frames] == [100, 101, 102, 103]
-    assert frames[0].image.shape == (box.net_height, box.net_width, 3)
+    assert frames[0].image.shape == (box.input_height, box.input_width, 3)
     assert clip.stats.decoded == 4
 
 

@@ -12,7 +12,7 @@ import pytest
 from services.errors import VideoError
 from services.frame_plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.video.source import MemorySource
 from tests.support.odd_videos import DELAY, FAST_VP9, FRAGMENTED, edited
 from tests.support.videos import make_video

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from services.video.picture import Letterbox, to_network
+from services.video.letterbox import Letterbox, letterboxed
 
 Pixels = npt.NDArray[np.uint8]
 SIZES = [(1280, 720), (960, 540), (1920, 1080), (640, 360), (1706, 960), (320, 192)]
@@ -20,7 +20,7 @@ def shrunk(grey: Pixels) -> Pixels:
     # video levels: grey comes out as itself but for rounding
     planes[:height] = np.round(16 + grey.astype(np.float64) * 219 / 255)
     box = Letterbox.fit(width, height, 384)
-    net = to_network(av.VideoFrame.from_ndarray(planes, format="yuv420p"), box)
+    net = letterboxed(av.VideoFrame.from_ndarray(planes, format="yuv420p"), box)
     return np.asarray(net[box.top : box.top + box.height, box.left : box.left + box.width, 1], np.uint8)
 
 

@@ -12,7 +12,7 @@ import pytest
 from services import errors
 from services.frame_plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.video.source import MemorySource
 from tests.support.broken_videos import BROKEN
 from tests.support.odd_videos import ODD

@@ -9,10 +9,10 @@ from typing import Any
 from services.challenges.kind import Predictor
 from services.errors import BrokenPlugin
 from services.frame_plan import FramePlan
-from services.inference.plugged import LoadedPredictor
+from services.inference.predictors import LoadedPredictor
 from services.settings import Settings
 from services.video.clip import Clip
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from services.wire.challenge import Challenge
 
 

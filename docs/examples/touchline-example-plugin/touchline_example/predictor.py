@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.challenges.concluding import ClipFacts
+from services.challenges.clip_answers import ClipFacts
 from services.settings import Settings
-from services.video.picture import Frame, Letterbox
+from services.video.letterbox import Frame, Letterbox
 from services.wire.private_track import Action
 
 
@@ -18,7 +18,7 @@ class Brightness:
         device: The torch device that DEVICE comes to, for instance `cpu` or `cuda:0`.
     """
 
-    lanes = 2  # batches that may be given to predict() at the same time; 1 when it is left out
+    slots = 2  # batches that may be given to predict() at the same time; 1 when it is left out
 
     def __init__(self, settings: Settings, device: str) -> None:
         self.device = device

@@ -22,7 +22,7 @@ from typing import Self
 import trustme
 
 from services.errors import StartFailed
-from services.processes.parts import Part
+from services.processes.supervised import SupervisedProcess
 from touchline_lab.benchmarks.linklab.links import DNS_DELAY_S, LINKS, Link
 
 HERE = Path(__file__).parent
@@ -161,7 +161,7 @@ class Lab:
             part.check()
 
     def _start_link(self, binary: Path) -> None:
-        self._parts: list[Part] = []
+        self._parts: list[SupervisedProcess] = []
         configuration = self._state / "link.conf"
         configuration.write_text(self.link.configuration())
         pid_file = self._state / "linkem.pid"
@@ -177,7 +177,7 @@ class Lab:
 
     def _part(self, name: str, *argv: str, inside: bool = True) -> None:
         words = ["ip", "netns", "exec", self.server, *argv] if inside else list(argv)
-        self._parts.append(self._stack.enter_context(Part(name, words, grace_s=2.0)))
+        self._parts.append(self._stack.enter_context(SupervisedProcess(name, words, grace_s=2.0)))
 
     def _wait_for(self, there: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + 10

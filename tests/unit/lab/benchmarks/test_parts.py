@@ -16,7 +16,7 @@ from touchline_lab.benchmarks.job import Job
 from touchline_lab.benchmarks.linklab.dns import reply
 from touchline_lab.benchmarks.linklab.links import LINKS
 from touchline_lab.benchmarks.meter import descendants, peak_mb
-from touchline_lab.benchmarks.our_ways import row_of
+from touchline_lab.benchmarks.touchline_methods import row_of
 
 
 def query(kind: int) -> bytes:

@@ -33,15 +33,15 @@ def as_if_real(workers: int) -> PlanCheck:
 def test_a_run_of_such_a_queue_is_inside() -> None:
     check = as_if_real(2)
     assert check.replay_error_s == pytest.approx(0.0, abs=1e-9)
-    assert sum(row.inside for row in check.foretold) >= len(check.foretold) - 1
-    assert all(row.replayed_s == pytest.approx(row.measured_s) for row in check.foretold)
+    assert sum(row.inside for row in check.predicted) >= len(check.predicted) - 1
+    assert all(row.replayed_s == pytest.approx(row.measured_s) for row in check.predicted)
 
 
 def test_a_run_of_another_queue_is_not() -> None:
     check = as_if_real(1)
     assert check.replay_error_s > 1
-    assert not any(row.inside for row in check.foretold)
-    assert all(row.replayed_s < row.measured_s / 2 for row in check.foretold)
+    assert not any(row.inside for row in check.predicted)
+    assert all(row.replayed_s < row.measured_s / 2 for row in check.predicted)
 
 
 def test_the_report_says_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

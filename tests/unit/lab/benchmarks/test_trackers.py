@@ -4,7 +4,7 @@ import numpy as np
 
 from services.pitch import BALL, PLAYER
 from services.results import Detections, FrameResult
-from services.video.picture import Letterbox
+from services.video.letterbox import Letterbox
 from touchline_lab.benchmarks.trackers import ours, truth_of
 from touchline_lab.evaluation.identity import idf1
 from touchline_lab.evaluation.run import Material
@@ -33,7 +33,7 @@ def material() -> Material:
 
 
 def test_people_who_keep_their_ids_are_found_to_and_the_ball_is_left_out() -> None:
-    picture = np.zeros((BOX.net_height, BOX.net_width, 3), np.uint8)
+    picture = np.zeros((BOX.input_height, BOX.input_width, 3), np.uint8)
     seen = []
     for n in range(COUNT):
         boxes = np.array([place(0, n), place(1, n)], np.float32)

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from services.cli.main import app
 from services.errors import SettingsError
 from touchline_lab.benchmarks.job import Context
-from touchline_lab.benchmarks.process import WayProcess
-from touchline_lab.benchmarks.worker import WAYS
+from touchline_lab.benchmarks.process import MethodProcess
+from touchline_lab.benchmarks.worker import METHODS
 
 
 def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,13 +33,13 @@ def test_the_device_reaches_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("touchline_lab.benchmarks.report.report", lambda results, out: None)
     assert CliRunner().invoke(app, ["bench", "--device", "cuda:1"]).exit_code == 0
     started: list[list[str]] = []
-    monkeypatch.setattr(WayProcess, "_read", lambda self: {})
+    monkeypatch.setattr(MethodProcess, "_read", lambda self: {})
     monkeypatch.setattr(subprocess, "Popen", lambda argv, **_: started.append(argv) or MagicMock())
     place = MagicMock(ca_file="ca.pem", inside=list)
-    for name in WAYS:
+    for name in METHODS:
         with NamedTemporaryFile() as log:
-            WayProcess(name, place, seen[0].device, {}, Path(log.name))
-    assert [argv[-3:] for argv in started] == [[name, "ca.pem", "cuda:1"] for name in WAYS]
+            MethodProcess(name, place, seen[0].device, {}, Path(log.name))
+    assert [argv[-3:] for argv in started] == [[name, "ca.pem", "cuda:1"] for name in METHODS]
     assert Context("ca.pem", "cuda:1").settings().device == "cuda:1"
 
 

@@ -8,9 +8,10 @@ from typer.testing import CliRunner
 from services.cli.main import app
 from tests.unit.lab.evaluation.clips import Knowing, tiny
 from touchline_lab.cli import evaluate as command
+from touchline_lab.evaluation.scenes import SceneSet, choose_scenes
 from touchline_lab.renderer.clip import GroundTruth
+from touchline_lab.renderer.conditions import SCENES
 from touchline_lab.renderer.held_out import HELD_OUT
-from touchline_lab.renderer.looks import SCENES
 
 
 def test_numbers_are_sorted_and_counted_once() -> None:
@@ -25,17 +26,19 @@ def test_what_is_no_stride_is_refused(text: str) -> None:
 
 
 def test_scenes_by_name() -> None:
-    assert [look.name for look in choose_scenes("all", None)] == [look.name for look in SCENES]
+    assert [scene.name for scene in choose_scenes("all", None)] == [conditions.name for conditions in SCENES]
     (night,) = choose_scenes("night", 2.0)
     assert (night.name, night.seconds) == ("night", 2.0)
-    with pytest.raises(typer.BadParameter, match="dawn.*night"):
+    with pytest.raises(ValueError, match="dawn.*night"):
         choose_scenes("night,dawn", None)
 
 
 def test_the_held_out_scenes_are_another_set() -> None:
     held_out = SceneSet.HELD_OUT
-    assert [look.name for look in choose_scenes("all", None, held_out)] == [look.name for look in HELD_OUT]
-    with pytest.raises(typer.BadParameter, match="night.*dusk"):
+    assert [scene.name for scene in choose_scenes("all", None, held_out)] == [
+        conditions.name for conditions in HELD_OUT
+    ]
+    with pytest.raises(ValueError, match="night.*dusk"):
         choose_scenes("night", None, held_out)
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from services.results import FrameResult
 from services.settings import Settings
-from services.video.picture import Frame, Letterbox
+from services.video.letterbox import Frame, Letterbox
 from touchline_lab.evaluation.truthful import Truthful
 from touchline_lab.renderer.clip import GroundTruth
-from touchline_lab.renderer.looks import Look
+from touchline_lab.renderer.conditions import SceneConditions
 from touchline_lab.renderer.scene_clip import SceneTruth, render_scene
 
-LOOK = Look("tiny", (3000,), seconds=0.6, size=(640, 352))
+LOOK = SceneConditions("tiny", (3000,), seconds=0.6, size=(640, 352))
 
 
 def settings(stride: int = 1) -> Settings:

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
+from touchline_lab.renderer.conditions import SCENES, SceneConditions
 from touchline_lab.renderer.held_out import HELD_OUT
-from touchline_lab.renderer.looks import SCENES, Look
 from touchline_lab.renderer.match import LENGTH, WIDTH
 from touchline_lab.renderer.scene import Rendered, Scene
 from touchline_lab.renderer.scene_clip import ID_STEP, render_scene, shot_starts, stored_scene
@@ -16,11 +16,11 @@ from touchline_lab.renderer.variants import UNSEEN_KITS, VariantMatch, VariantSc
 from touchline_lab.renderer.weather import apply_weather
 
 SIZE = (640, 352)
-PLAIN = Look("plain", (3000,), seconds=0.4, size=SIZE)
+PLAIN = SceneConditions("plain", (3000,), seconds=0.4, size=SIZE)
 
 
-def rendered(look: Look, frame: int = 20) -> tuple[Rendered, list[int]]:
-    scene = VariantScene(look, look.seeds[0])
+def rendered(conditions: SceneConditions, frame: int = 20) -> tuple[Rendered, list[int]]:
+    scene = VariantScene(conditions, conditions.seeds[0])
     scene.advance(frame)
     return scene.render(), scene.ids
 
@@ -88,8 +88,8 @@ def test_ids_stay_with_the_people() -> None:
         assert all((who == 0) == (box[0] == 0) for who, box in zip(scene.ids, boxes, strict=True))
 
 
-def spread(look: Look) -> float:
-    match = VariantMatch(3007, 25, look)
+def spread(conditions: SceneConditions) -> float:
+    match = VariantMatch(3007, 25, conditions)
     for _ in range(100):
         match.step()
     return float(np.linalg.norm(match.position[:20] - match.position[:20].mean(0), axis=1).mean())
@@ -100,8 +100,8 @@ def test_a_crowd_stands_closer() -> None:
 
 
 def test_pan_and_zoom_move_the_camera_more() -> None:
-    def travelled(look: Look) -> tuple[float, float]:
-        match = VariantMatch(3002, 25, look)
+    def travelled(conditions: SceneConditions) -> tuple[float, float]:
+        match = VariantMatch(3002, 25, conditions)
         turned = zoomed = 0.0
         for _ in range(150):
             before = match._aim.copy(), match._hfov
@@ -116,9 +116,9 @@ def test_pan_and_zoom_move_the_camera_more() -> None:
 
 
 def test_a_cut_begins_another_match_with_other_ids(tmp_path: Path) -> None:
-    look = replace(PLAIN, seeds=(3000, 3001))
-    truth = render_scene(tmp_path / "a.mp4", look)
-    assert truth.cuts == shot_starts(look)[1:] == [5]
+    conditions = replace(PLAIN, seeds=(3000, 3001))
+    truth = render_scene(tmp_path / "a.mp4", conditions)
+    assert truth.cuts == shot_starts(conditions)[1:] == [5]
     assert len(truth.truth.frames) == len(truth.ids) == 10
     assert max(truth.ids[4]) < ID_STEP <= min(truth.ids[5])
     assert truth.truth.frames[4].homography != truth.truth.frames[5].homography
@@ -143,21 +143,29 @@ def test_a_scene_is_rendered_once(tmp_path: Path) -> None:
 
 
 def test_scenes_are_told_apart_and_use_seeds_that_no_training_saw() -> None:
-    assert len({look.name for look in SCENES}) == len({look.key for look in SCENES}) == len(SCENES)
-    seeds = [seed for look in SCENES for seed in look.seeds]
+    assert (
+        len({conditions.name for conditions in SCENES})
+        == len({conditions.key for conditions in SCENES})
+        == len(SCENES)
+    )
+    seeds = [seed for conditions in SCENES for seed in conditions.seeds]
     assert len(set(seeds)) == len(seeds)
     assert set(seeds) <= set(EVALUATION_SEEDS)
 
 
 def test_held_out_scenes_share_nothing_with_the_others() -> None:
-    assert len({look.name for look in HELD_OUT}) == len({look.key for look in HELD_OUT}) == len(HELD_OUT)
-    assert not {look.name for look in HELD_OUT} & {look.name for look in SCENES}
-    seeds = [seed for look in HELD_OUT for seed in look.seeds]
+    assert (
+        len({conditions.name for conditions in HELD_OUT})
+        == len({conditions.key for conditions in HELD_OUT})
+        == len(HELD_OUT)
+    )
+    assert not {conditions.name for conditions in HELD_OUT} & {conditions.name for conditions in SCENES}
+    seeds = [seed for conditions in HELD_OUT for seed in conditions.seeds]
     assert len(set(seeds)) == len(seeds)
     assert set(seeds) <= set(HELD_OUT_SEEDS)
-    ordinary = Look("", ())
+    ordinary = SceneConditions("", ())
     for option in ("weather", "kits", "crowding", "pan", "zoom", "stand", "grass"):
-        ours, theirs = ({getattr(look, option) for look in looks} for looks in (HELD_OUT, SCENES))
+        ours, theirs = ({getattr(conditions, option) for conditions in looks} for looks in (HELD_OUT, SCENES))
         plain = getattr(ordinary, option)
         assert ours - {plain}, f"no held-out scene varies {option}"
         assert not (ours - {plain}) & (theirs - {plain}), option

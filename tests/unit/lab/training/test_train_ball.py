@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from services.inference.ball_net import HIGH, STEP, WIDE, load_ball_net
-from services.inference.ball_torch import BallModule
-from services.results import Look
+from services.inference.ball_network import HIGH, STEP, WIDE, load_ball_network
+from services.inference.ball_network_torch import BallModule
+from services.results import LumaPicture
 from touchline_lab.training.train_ball import Crops, loss, write
 
 
@@ -64,8 +64,10 @@ def test_what_is_written_is_what_inference_reads(tmp_path: Path) -> None:
         network.head.bias[0] = 3.0
     write(network, tmp_path / "net")
     noise = np.random.default_rng(0).integers(0, 255, (360, 640)).astype(np.uint8)
-    asks = [(Look(0, noise, 2.0), np.array([300.0, 200.0]))]
+    asks = [(LumaPicture(0, noise, 2.0), np.array([300.0, 200.0]))]
     path = tmp_path / "net.npz"
-    (by_openvino,), (by_torch,) = (load_ball_net(runtime, path).find(asks) for runtime in ("auto", "torch"))
+    (by_openvino,), (by_torch,) = (
+        load_ball_network(runtime, path).find(asks) for runtime in ("auto", "torch")
+    )
     assert len(by_torch) == 2
     np.testing.assert_allclose(by_openvino, by_torch, atol=0.3)

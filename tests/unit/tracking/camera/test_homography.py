@@ -5,7 +5,7 @@ import pytest
 
 from services.results import Keypoints
 from services.tracking.camera import homography as camera
-from services.tracking.camera.homography import METRES, Matrix, PictureSize, fit_homography, project
+from services.tracking.camera.homography import VERTICES_M, Matrix, PictureSize, fit_homography, project
 
 SIZE = PictureSize(1280, 720)
 
@@ -61,7 +61,7 @@ def test_fit_survives_a_wrong_keypoint_and_noise() -> None:
     fitted = fit_homography(keypoints, SIZE)
     assert fitted is not None
     error = np.linalg.norm(
-        project(fitted, METRES[[14, 15, 30, 31]]) - project(h, METRES[[14, 15, 30, 31]]), axis=1
+        project(fitted, VERTICES_M[[14, 15, 30, 31]]) - project(h, VERTICES_M[[14, 15, 30, 31]]), axis=1
     )
     assert np.median(error) < 6
 
@@ -107,9 +107,9 @@ def test_camera_between_two_samples_follows_a_pan() -> None:
 
 def test_a_sample_that_jumps_and_comes_back_strays_and_a_steady_pan_does_not() -> None:
     first, middle, last = (make_camera(50 + i) for i in range(3))
-    assert not camera.strays(first, middle, last, (0, 6, 12), SIZE)
-    assert camera.strays(first, make_camera(75), last, (0, 6, 12), SIZE)
-    assert not camera.strays(first, make_camera(50.2), last, (0, 1, 10), SIZE)  # uneven distances
+    assert not camera.is_outlier(first, middle, last, (0, 6, 12), SIZE)
+    assert camera.is_outlier(first, make_camera(75), last, (0, 6, 12), SIZE)
+    assert not camera.is_outlier(first, make_camera(50.2), last, (0, 1, 10), SIZE)  # uneven distances
 
 
 def test_every_frame_gets_a_camera() -> None:
@@ -131,4 +131,4 @@ def test_project_at_infinity() -> None:
 
 @pytest.mark.parametrize("bad", [np.zeros((3, 3)), np.full((3, 3), np.nan)])
 def test_degenerate_matrices_are_no_view(bad: Matrix) -> None:
-    assert not camera._is_view(bad, METRES[:5], SIZE)
+    assert not camera._is_view(bad, VERTICES_M[:5], SIZE)

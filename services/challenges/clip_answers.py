@@ -1,0 +1,144 @@
+"""Kinds whose answer is about a whole clip: a predictor sees its frames, then concludes from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from services.challenges.kind import Predictor
+from services.errors import BrokenPlugin, InferenceError
+from services.frame_plan import FramePlan
+from services.inference.predictors import LoadedPredictor
+from services.video.clip import Clip
+from services.video.letterbox import Frame, Letterbox
+from services.wire.challenge import Challenge
+from services.wire.private_track import FPS, CricketPrediction, PrivateResponse, SoccerPrediction
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFacts:
+    """What is known of a clip once it has been read.
+
+    Attributes:
+        width: Of the source, pixels.
+        height: Of the source, pixels.
+        frames: Frames in the clip.
+        stride: Distance of the frames that were looked at.
+        fps: Frames per second.
+    """
+
+    width: int
+    height: int
+    frames: int
+    stride: int
+    fps: int = FPS
+
+
+class ClipPredictor(Protocol):
+    """A predictor for a whole clip. What `predict` makes of a frame is its own business."""
+
+    def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Any]:
+        """One result for each frame of a batch; batches may come in several threads, and in any order."""
+
+    def conclude(self, seen: Sequence[tuple[int, Any]], clip: ClipFacts) -> Any:
+        """What the kind answers, from (frame number, result) by rising number."""
+
+
+class NumberedPredictor:
+    """Results with the numbers of their frames.
+
+    Args:
+        inner: What makes the results.
+    """
+
+    def __init__(self, inner: ClipPredictor) -> None:
+        self._inner = inner
+
+    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[tuple[int, Any]]:
+        """See `Predictor`."""
+        results = self._inner.predict(frames, box)
+        return [(frame.index, result) for frame, result in zip(frames, results, strict=True)]
+
+    def conclude(self, seen: Sequence[tuple[int, Any]], clip: ClipFacts) -> Any:
+        """What the predictor concludes."""
+        return self._inner.conclude(seen, clip)
+
+
+def clip_predictor(kind: str, loaded: LoadedPredictor) -> NumberedPredictor:
+    """What looks at the frames of a kind that has no predictor of its own.
+
+    Raises:
+        BrokenPlugin: What PREDICTOR names cannot conclude; the text says how to plug one in.
+    """
+    if not callable(getattr(loaded, "conclude", None)):
+        raise BrokenPlugin(
+            f"kind {kind!r} needs a predictor that is plugged in: install a distribution with an entry point "
+            "in the group touchline.predictors whose predictor has predict() and conclude(), and set "
+            f"PREDICTOR={kind}=its-name (docs/guides/challenge-kinds.md)"
+        )
+    return NumberedPredictor(loaded)  # type: ignore[arg-type]
+
+
+class ClipAssembly:
+    """An answer of the private track being put together.
+
+    Args:
+        challenge: What is answered.
+        clip: The clip.
+        plan: What is looked at.
+        predictor: What `clip_predictor` gave.
+        accept: Makes a prediction of what the predictor concluded; a `ValueError` or `TypeError` says that it
+            is none.
+        first: What each result goes through as it comes, in order.
+    """
+
+    def __init__(
+        self,
+        challenge: Challenge,
+        clip: Clip,
+        plan: FramePlan,
+        predictor: Predictor[tuple[int, Any]],
+        accept: Callable[[Any], SoccerPrediction | CricketPrediction],
+        first: Callable[[Any], Any] = lambda result: result,
+    ) -> None:
+        if not isinstance(predictor, NumberedPredictor):
+            raise TypeError(f"{predictor!r} was not made by this kind's predictor()")
+        self._challenge = challenge
+        self._clip = clip
+        self._plan = plan
+        self._predictor = predictor
+        self._accept = accept
+        self._first = first
+        self._seen: list[tuple[int, Any]] = []
+        self._prediction: SoccerPrediction | CricketPrediction
+
+    def add(self, results: Sequence[tuple[int, Any]]) -> None:
+        """See `Assembly`."""
+        self._seen += [(number, self._first(result)) for number, result in results]
+
+    def fill(self) -> Mapping[str, Any]:
+        """See `Assembly`.
+
+        Raises:
+            InferenceError: The predictor failed, or what it concluded is not what the kind answers.
+        """
+        clip = self._clip
+        pictures = [frame.frame_id for frame in self._challenge.pictures]
+        seen = [(pictures[number] if pictures else number, result) for number, result in self._seen]
+        facts = ClipFacts(clip.width, clip.height, clip.stats.count, self._plan.stride)
+        said = self._predictor.conclude(seen, facts)
+        try:
+            self._prediction = self._accept(said)
+        except (ValueError, TypeError) as error:
+            raise InferenceError(
+                f"what the predictor concluded is no answer to {self._challenge.kind!r}: {error}"
+            ) from error
+        return {}
+
+    def encode(self, seconds: float) -> bytes:
+        """See `Assembly`."""
+        response = PrivateResponse(self._challenge.challenge_id, self._prediction, round(seconds, 3))
+        return msgspec.json.encode(response)

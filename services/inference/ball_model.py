@@ -1,0 +1,64 @@
+"""A detector whose balls come from a model of their own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from services.inference.backend import AnyBackend
+from services.inference.class_map import BALL, map_ball
+from services.inference.detector import Detector
+from services.results import Detections
+from services.video.letterbox import Image, Letterbox
+
+
+def ball_detector(backend: AnyBackend, confidence: float, most: int) -> Detector:
+    """A detector that gives nothing but balls.
+
+    Raises:
+        ModelNotReady: The model finds no boxes, or none that is known to be of a ball.
+    """
+    return Detector(backend, confidence, most, wire_classes=map_ball(backend.names))
+
+
+class FindsBoxes(Protocol):
+    """A detector."""
+
+    def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
+        """Boxes of each picture, in source pixels."""
+
+
+class SeparateBallDetector:
+    """Boxes of one detector, but the balls of another.
+
+    Args:
+        detector: Finds people; its balls are dropped.
+        ball: Finds balls, and looks at the same pictures.
+    """
+
+    def __init__(self, detector: FindsBoxes, ball: FindsBoxes) -> None:
+        self._detector = detector
+        self._ball = ball
+
+    def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
+        """Detect in one batch; boxes come back in source pixels, by falling score.
+
+        Args:
+            images: Pictures of one size, each (height, width, 3) uint8 RGB.
+            box: How the source lies in them.
+
+        Raises:
+            InferenceError: The device or a model failed.
+        """
+        found, balls = self._detector.predict(images, box), self._ball.predict(images, box)
+        return [_joined(one, other) for one, other in zip(found, balls, strict=True)]
+
+
+def _joined(found: Detections, balls: Detections) -> Detections:
+    people = found.classes != BALL
+    boxes = np.concatenate([found.boxes[people], balls.boxes])
+    scores = np.concatenate([found.scores[people], balls.scores])
+    classes = np.concatenate([found.classes[people], balls.classes])
+    order = np.argsort(-scores, kind="stable")
+    return Detections(boxes[order], scores[order], classes[order])

@@ -1,0 +1,183 @@
+"""The network that looks for the ball in a small part of a frame; always on the CPU."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from services.errors import InferenceError, ModelNotReady
+from services.inference.registry import WEIGHTS
+from services.inference.runtimes import has_openvino
+from services.results import LumaPicture
+
+__all__ = ["HIGH", "STEP", "WIDE", "BallNetwork", "load_ball_network"]
+
+log = logging.getLogger(__name__)
+
+Floats = npt.NDArray[np.float32]
+Crops = npt.NDArray[np.uint8]
+
+WIDE: Final = 96
+HIGH: Final = 64
+"""Pixels of a look that a crop has."""
+STEP: Final = 4
+"""Pixels of the look from one cell of the output to the next."""
+LEAST: Final = 0.3
+"""Least score of what is given."""
+LEAST_LOGIT: Final = math.log(LEAST / (1 - LEAST))
+MOST: Final = 2
+"""Balls given for one crop."""
+SIZES: Final = (1, 2, 4)
+"""Crops at a time; fewer are padded."""
+
+
+class BallNetwork:
+    """Finds balls near given places.
+
+    Args:
+        run: Takes crops (n, 1, HIGH, WIDE) uint8, n one of SIZES; gives (n, 4, HIGH / 4, WIDE / 4): a logit,
+            how far right of and below the middle of its cell a ball is, and the logarithm of its width, in
+            cells.
+    """
+
+    def __init__(self, run: Callable[[Crops], Floats]) -> None:
+        self._run = run
+
+    def find(self, asks: Sequence[tuple[LumaPicture, npt.NDArray[np.float64]]]) -> list[Floats]:
+        """Balls near a place of each look.
+
+        Args:
+            asks: Looks, and places (2,) in source pixels.
+
+        Returns:
+            For each (n, 5): x1, y1, x2, y2 in source pixels, score; by falling score.
+
+        Raises:
+            InferenceError: The network failed.
+        """
+        found: list[Floats] = []
+        for first in range(0, len(asks), SIZES[-1]):
+            some = asks[first : first + SIZES[-1]]
+            size = next(size for size in SIZES if size >= len(some))
+            crops = np.zeros((size, 1, HIGH, WIDE), np.uint8)
+            corners = [
+                _crop(picture, place, crop[0]) for (picture, place), crop in zip(some, crops, strict=False)
+            ]
+            raw = self._run(crops)
+            found += [
+                _boxes(one, corner, picture)
+                for one, corner, (picture, _) in zip(raw, corners, some, strict=False)
+            ]
+        return found
+
+    def warm(self) -> None:
+        """Run every number of crops once."""
+        for size in SIZES:
+            self._run(np.zeros((size, 1, HIGH, WIDE), np.uint8))
+
+
+def _crop(picture: LumaPicture, place: npt.NDArray[np.float64], crop: Crops) -> tuple[int, int]:
+    """Cut a crop out, moved into the picture where it is near the edge; its left upper corner."""
+    height, width = picture.luma.shape
+    x, y = (
+        max(0, min(round(float(at) / picture.scale - side / 2), most - side))
+        for at, side, most in zip(place, (WIDE, HIGH), (width, height), strict=True)
+    )
+    part = picture.luma[y : y + HIGH, x : x + WIDE]
+    crop[: part.shape[0], : part.shape[1]] = part
+    return x, y
+
+
+def _boxes(raw: Floats, corner: tuple[int, int], picture: LumaPicture) -> Floats:
+    """The highest cells, each the best one of those around it."""
+    rows = []
+    logits = raw[0].copy()
+    for _ in range(MOST):
+        row, column = divmod(int(logits.argmax()), logits.shape[1])
+        logit, right, down, size = raw[:, row, column].tolist()
+        if logits[row, column] < LEAST_LOGIT:
+            break
+        x, y = corner[0] + STEP * (column + 0.5 + right), corner[1] + STEP * (row + 0.5 + down)
+        half = STEP * math.exp(max(-3.0, min(size, 3.0))) / 2
+        box = (x - half, y - half, x + half, y + half)
+        rows.append([*(picture.scale * side for side in box), 1 / (1 + math.exp(-logit))])
+        logits[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = -np.inf
+    return np.array(rows, np.float32).reshape(-1, 5)
+
+
+def load_ball_network(runtime: str, path: Path = WEIGHTS / "touchline-ball.npz") -> BallNetwork:
+    """Load the network.
+
+    Args:
+        runtime: RUNTIME: OpenVINO runs it where it is installed, unless that asks for torch.
+        path: Its weights for torch; the OpenVINO file lies beside them.
+
+    Raises:
+        ModelNotReady: It cannot be loaded.
+    """
+    own = path.with_suffix(".xml")
+    by_openvino = runtime != "torch" and has_openvino() and own.is_file()
+    log.info("%s: %s runs it, on the CPU", path.name, "openvino" if by_openvino else "torch")
+    return BallNetwork(_openvino(own) if by_openvino else _torch(path))
+
+
+def _openvino(path: Path) -> Callable[[Crops], Floats]:
+    import openvino
+    from openvino import Type
+    from openvino.preprocess import PrePostProcessor
+
+    core = openvino.Core()
+    try:
+        model = core.read_model(path)
+    except RuntimeError as error:
+        raise ModelNotReady(f"{path}: not an OpenVINO model: {error}") from error
+    requests: dict[int, Any] = {}
+    for size in SIZES:
+        sized = model.clone()
+        sized.reshape([size, 1, HIGH, WIDE])
+        steps = PrePostProcessor(sized)
+        steps.input().tensor().set_element_type(Type.u8)
+        steps.input().preprocess().convert_element_type(Type.f32)
+        compiled = core.compile_model(
+            steps.build(),
+            "CPU",
+            {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False},
+        )
+        requests[size] = compiled.create_infer_request()
+    free = threading.Lock()
+
+    def run(crops: Crops) -> Floats:
+        with free:  # a request has one set of buffers
+            try:
+                return np.array(requests[len(crops)].infer({0: crops}, share_inputs=True)[0], np.float32)
+            except RuntimeError as error:
+                raise InferenceError(f"the ball network failed: {error}") from error
+
+    return run
+
+
+def _torch(path: Path) -> Callable[[Crops], Floats]:
+    import torch
+
+    from services.inference.ball_network_torch import BallModule
+
+    try:
+        network = BallModule.load(path)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelNotReady(f"{path}: not the weights of a ball network: {error}") from error
+
+    def run(crops: Crops) -> Floats:
+        try:
+            with torch.inference_mode():
+                return np.asarray(network(torch.from_numpy(crops).float()).numpy(), np.float32)
+        except RuntimeError as error:
+            raise InferenceError(f"the ball network failed: {error}") from error
+
+    return run

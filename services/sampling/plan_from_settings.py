@@ -1,0 +1,33 @@
+"""Which frames a kind looks at, and at what size, as the settings say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.frame_plan import FramePlan
+from services.sampling.profiles import make_plan
+from services.settings import BUNDLED, Settings
+from services.video.clip import Clip
+from services.video.letterbox import Letterbox
+from services.video.picture_clip import READER
+
+
+def plan_from_settings(
+    clip: Clip, settings: Settings, ball_of: str | None = None
+) -> tuple[FramePlan, Letterbox]:
+    """What the settings say for a video; of single pictures, every one.
+
+    Args:
+        clip: The clip.
+        settings: FRAME_PROFILE, FRAME_STRIDE, PITCH_STRIDE, IMG_SIZE and BALL_SEARCH.
+        ball_of: The kind for which the ball is looked for once more, if it is one of those.
+    """
+    if clip.reader == READER:
+        plan = FramePlan(1, clip.count, settings.pitch_stride)
+    else:
+        profile, stride = settings.frame_profile, settings.frame_stride
+        plan = make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride)
+    box = Letterbox.fit(clip.width, clip.height, settings.img_size)
+    # a predictor that was plugged in has nothing to search for the ball with
+    bundled = ball_of is not None and settings.predictor_for(ball_of) == BUNDLED
+    return replace(plan, second_ball_pass=bundled and settings.second_ball_pass), box
