@@ -77,11 +77,11 @@ def _name_of(message: Any) -> str:
 
 def _work(challenge: Challenge, timeline: Timeline) -> bytes:
     from services.pipeline.runner import run_challenge
-    from tasks.lifecycle import runtime, set_busy
+    from tasks.lifecycle import load_runtime, set_busy
 
     set_busy(True)
     try:
-        return pack_answer(run_challenge(challenge, runtime(), timeline))
+        return pack_answer(run_challenge(challenge, load_runtime(), timeline))
     except ChallengeError:
         raise
     except Exception as error:

@@ -5,7 +5,8 @@
     answer = await submit("https://...mp4", challenge_id="42")
     return Response(answer.body, media_type="application/json")
 
-Needs none of torch, ultralytics or OpenCV. Failures are raised as the typed errors of `services.errors`.
+It needs the base installation only: no torch, OpenCV, numpy or server. Importing it is cheap: Celery,
+redis and the settings are imported by the first `submit`. Failures are raised as the typed errors of `services.errors`.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import kombu.exceptions
 import msgspec
-import redis
-import redis.asyncio
-import redis.exceptions
-from celery import Celery
 
 from services.errors import DeadlineExceeded, InvalidChallenge, QueueUnavailable, TooLarge
-from services.settings import get_settings, load_settings
 from services.wire.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
 from services.wire.reply import Answer, reply_key, unpack_reply
-from tasks.celery_app import TASK_NAME, make_app
+
+if TYPE_CHECKING:
+    import redis
+    from celery import Celery
+
+__all__ = [
+    "Answer",
+    "ChallengeFrame",
+    "Submission",
+    "submit",
+]
 
 GRACE_S = 0.25
 """A worker gives up at the deadline; its error is worth this much more waiting."""
@@ -58,6 +63,8 @@ class Submission:
             ChallengeError: With the type that the worker gave it; `DeadlineExceeded` when nothing came.
             QueueUnavailable: Redis went away.
         """
+        import redis
+
         # the time-out belongs to the command, not to the socket: redis-py would retry on the latter
         connection = redis.Redis.from_url(self._redis_url, socket_timeout=None, socket_connect_timeout=2.0)
         try:
@@ -69,6 +76,8 @@ class Submission:
         return self._open(found)
 
     async def _receive(self) -> Answer:
+        import redis.asyncio
+
         connection = redis.asyncio.Redis.from_url(
             self._redis_url, socket_timeout=None, socket_connect_timeout=2.0
         )
@@ -119,6 +128,12 @@ def submit(
         UnsupportedKind: The kind is not served here; nothing was sent.
         QueueUnavailable: Redis cannot be reached, or MAX_QUEUE challenges are waiting.
     """
+    import kombu.exceptions
+    import redis
+
+    from services.settings import get_settings
+    from tasks.celery_app import TASK_NAME
+
     settings = get_settings()
     url = redis_url or settings.broker_url
     now = time.time()
@@ -170,11 +185,16 @@ def _frames(frames: Sequence[ChallengeFrame | Mapping[str, Any]]) -> tuple[Chall
 
 @lru_cache(maxsize=8)
 def _plain(url: str) -> redis.Redis:
+    import redis
+
     return redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=0.5)
 
 
 @lru_cache(maxsize=8)
 def _app(url: str) -> Celery:
+    from services.settings import load_settings
+    from tasks.celery_app import make_app
+
     return make_app(load_settings(redis_url=url))
 
 

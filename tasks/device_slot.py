@@ -11,6 +11,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.errors import ModelNotReady
@@ -20,20 +21,17 @@ WAIT_S = 20.0
 POLL_S = 0.05
 
 
+@dataclass(frozen=True, slots=True)
 class DeviceSlot:
-    """A device that is this process's own until `release`, or until the process ends.
+    """A device that belongs to this process until the process ends.
 
     Attributes:
-        name: Which, as `cuda:1`.
+        name: The device, for example `cuda:1`.
+        handle: The open descriptor of its lock file; closing it releases the device.
     """
 
-    def __init__(self, name: str, handle: int) -> None:
-        self.name = name
-        self._handle = handle
-
-    def release(self) -> None:
-        """Let another process have it."""
-        os.close(self._handle)
+    name: str
+    handle: int
 
 
 def take_slot(

@@ -33,8 +33,8 @@ class _Child:
     busy = threading.Event()
 
 
-def runtime() -> Runtime:
-    """Pool, kinds and settings of this process; made now if the process was started some other way."""
+def load_runtime() -> Runtime:
+    """Load the models and open the pool of this process, once; later calls return what the first one made."""
     if _Child.runtime is None:
         _Child.runtime = _make_runtime()
     return _Child.runtime
@@ -112,7 +112,7 @@ def _start(**_: Any) -> None:
     die_with_parent()
     ready.write_state(ready.WARMING)
     try:
-        made = runtime()
+        made = load_runtime()
     except TouchlineError as error:
         log.error("cannot start: %s", error)
         ready.write_state(ready.FAILED, str(error))

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 WIDTH: Final = 640
-"""Longer side of a luma picture, pixels: half of an ordinary broadcast, where a ball is some six pixels wide."""
+"""Longer side of a luma picture, pixels: half of an ordinary broadcast; a ball is six pixels wide there."""
 
 MIN_DISTANCE: Final = 2
 """Minimum distance of two luma pictures, frames: a ball does not get far in one frame."""

@@ -39,11 +39,11 @@ def test_the_first_free_one_is_taken(tmp_path: Path) -> None:
     one = take_slot(NAMES, tmp_path / "state", 0.0)
     two = take_slot(NAMES, tmp_path / "state", 0.0)
     assert (one.name, two.name) == NAMES
-    one.release()
+    os.close(one.handle)
     again = take_slot(NAMES, tmp_path / "state", 0.0)
     assert again.name == "cuda:0"
-    two.release()
-    again.release()
+    os.close(two.handle)
+    os.close(again.handle)
 
 
 def test_none_is_free(tmp_path: Path) -> None:
@@ -51,15 +51,15 @@ def test_none_is_free(tmp_path: Path) -> None:
     with pytest.raises(ModelNotReady, match=f"cuda:1 by process {os.getpid()}"):
         take_slot(NAMES, tmp_path, 0.0)
     for slot in slots:
-        slot.release()
+        os.close(slot.handle)
 
 
 def test_it_waits_for_one_that_is_being_given_up(tmp_path: Path) -> None:
     slots = [take_slot(NAMES, tmp_path, 0.0) for _ in NAMES]
-    found = take_slot(NAMES, tmp_path, 30.0, sleep=lambda seconds: slots[1].release())
+    found = take_slot(NAMES, tmp_path, 30.0, sleep=lambda seconds: os.close(slots[1].handle))
     assert found.name == "cuda:1"
-    slots[0].release()
-    found.release()
+    os.close(slots[0].handle)
+    os.close(found.handle)
 
 
 def test_a_killed_process_frees_its_device_and_no_other(tmp_path: Path) -> None:
@@ -71,15 +71,15 @@ def test_a_killed_process_frees_its_device_and_no_other(tmp_path: Path) -> None:
             one.wait()
             slot = take_slot(NAMES, tmp_path, 0.0)
             assert slot.name == "cuda:0"
-            slot.release()
+            os.close(slot.handle)
             two.communicate("\n")
 
 
 def test_a_child_of_the_holder_does_not_keep_the_device(tmp_path: Path) -> None:
     slot = take_slot(NAMES, tmp_path, 0.0)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        slot.release()
+        os.close(slot.handle)
         again = take_slot(NAMES, tmp_path, 0.0)
         assert again.name == "cuda:0"
-        again.release()
+        os.close(again.handle)
         child.communicate(b"\n")
