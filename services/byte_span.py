@@ -1,4 +1,4 @@
-"""A stretch of bytes."""
+"""A range of bytes of a resource."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Bytes from `start` up to, not including, `stop`; None: to the end of the resource."""
+class ByteSpan:
+    """Bytes from `start` up to, not including, `stop`; a `stop` of None means the end of the resource."""
 
     start: int
     stop: int | None
@@ -17,5 +17,5 @@ class Span:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
+        """Whether the span holds no byte."""
         return self.stop is not None and self.stop <= self.start

@@ -78,11 +78,6 @@ class Timeline:
         with self._lock:
             self._facts[fact] = int(self._facts.get(fact, 0)) + by
 
-    def fact(self, name: str, default: Any = None) -> Any:
-        """Read a fact back."""
-        with self._lock:
-            return self._facts.get(name, default)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data: `{"stages": {stage: {start, end, busy}}, "facts": {...}, "total": seconds}`."""
         with self._lock:

@@ -1,96 +1,101 @@
-"""What of a resource is still to be asked for, and how much of it a line is given at a time."""
+"""The blocks of a range fetch: what is still to be asked for, and how much of it at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from services.byte_span import Span
+from services.byte_span import ByteSpan
 
-PIECE = 13_500
-"""With its headers, what a connection that was idle sends in its first round trip (RFC 6928)."""
-LARGEST = 540_000
-"""The most that all lines' blocks have together, unless each is a piece: larger ones gain nothing, and keep
-those that wait for the front waiting for longer."""
-ROUND_TRIP_RATE = 2_700_000
-"""Bytes a second that they have together at least: on a longer way they have to be larger."""
+PIECE: Final = 13_500
+"""Bytes of the smallest block: with its headers, what an idle connection brings in one round trip (RFC
+6928)."""
+MAX_TOTAL: Final = 540_000
+"""Maximum bytes of one block of every connection together, unless each is a piece: larger blocks gain nothing
+and delay the front of the resource."""
+BYTES_PER_ROUND_TRIP_S: Final = 2_700_000
+"""Minimum bytes of the same for each second of the round-trip time: on a longer path blocks have to be
+larger."""
 
 
 class Blocks:
     """The rest of a resource, handed out from its beginning in blocks.
 
     Blocks are small at the beginning, since connections begin slowly (RFC 5681, section 3.1), grow with what
-    has been asked for already, and get smaller again towards the end, so that no line has a large one left
+    has been asked for already, and get smaller towards the end, so that no connection has a large one left
     when the others are done.
 
     Args:
-        lines: Lines that take part.
+        connections: Number of range connections.
     """
 
-    def __init__(self, lines: int) -> None:
-        self._lines = max(1, lines)
-        self._largest = max(PIECE, LARGEST // self._lines)
-        self._wide = False
+    def __init__(self, connections: int) -> None:
+        self._connections = max(1, connections)
+        self._max_block = max(PIECE, MAX_TOTAL // self._connections)
+        self._widened = False
         self._end: int | None = None
-        self._left: list[Span] = [Span(0, None)]
+        self._left: list[ByteSpan] = [ByteSpan(0, None)]
 
     @property
     def left(self) -> bool:
-        """Whether there is any."""
+        """Whether anything is still to be asked for."""
         return bool(self._left)
 
     @property
     def next_offset(self) -> int | None:
-        """Where the next block begins."""
+        """Offset of the next block."""
         return self._left[0].start if self._left else None
 
-    def take(self) -> Span | None:
+    def take(self) -> ByteSpan | None:
         """The next block, or None when there is none left."""
         if not self._left:
             return None
         span = self._left[0]
         known = self._known_bytes()
-        if self._wide:
-            size = self._largest if known is None else known
-        elif span.start < PIECE * self._lines:
+        if self._widened:
+            size = self._max_block if known is None else known
+        elif span.start < PIECE * self._connections:
             size = PIECE
         else:
-            size = min(self._largest, 2 * span.start // self._lines)
+            size = min(self._max_block, 2 * span.start // self._connections)
         if known is not None:
-            size = min(size, known // (self._lines if self._wide else 2 * self._lines))
+            size = min(size, known // (self._connections if self._widened else 2 * self._connections))
         stop = span.start + max(PIECE, size)
         if span.stop is not None and stop >= span.stop:
             self._left.pop(0)
             return span
-        self._left[0] = Span(stop, span.stop)
-        return Span(span.start, stop)
+        self._left[0] = ByteSpan(stop, span.stop)
+        return ByteSpan(span.start, stop)
 
-    def give_back(self, span: Span) -> None:
-        """It did not come: somebody else has to bring it, and first."""
-        span = Span(span.start, _smaller(span.stop, self._end))
+    def put_back(self, span: ByteSpan) -> None:
+        """A block did not arrive: it is handed out again, before later ones."""
+        span = ByteSpan(span.start, _minimum(span.stop, self._end))
         if not span.is_empty:
             self._left.insert(0, span)
             self._left.sort(key=lambda left: left.start)
 
-    def know_round_trip(self, seconds: float) -> None:
-        """Say how long the way is."""
-        self._largest = max(PIECE, int(max(LARGEST, ROUND_TRIP_RATE * seconds)) // self._lines)
+    def set_round_trip(self, seconds: float) -> None:
+        """Fit the size of blocks to the round-trip time."""
+        self._max_block = max(
+            PIECE, int(max(MAX_TOTAL, BYTES_PER_ROUND_TRIP_S * seconds)) // self._connections
+        )
 
     def widen(self) -> None:
-        """Few large blocks from now on: each request costs the origin too much time."""
-        self._wide = True
+        """Hand out few large blocks from now on: each request costs the origin too much time."""
+        self._widened = True
 
     def end_at(self, size: int) -> None:
-        """Say how long the resource is."""
+        """Set the length of the resource in bytes."""
         self._end = size
-        self.keep([Span(0, size)])
+        self.restrict_to([ByteSpan(0, size)])
 
-    def keep(self, wanted: Iterable[Span]) -> None:
-        """Leave out everything but these spans; rising and apart from each other."""
-        kept: list[Span] = []
-        wanted = list(wanted)
+    def restrict_to(self, spans: Iterable[ByteSpan]) -> None:
+        """Hand out these spans only: rising and apart from each other."""
+        kept: list[ByteSpan] = []
+        spans = list(spans)
         for span in self._left:
-            for part in wanted:
-                both = Span(max(span.start, part.start), _smaller(span.stop, part.stop))
+            for part in spans:
+                both = ByteSpan(max(span.start, part.start), _minimum(span.stop, part.stop))
                 if not both.is_empty:
                     kept.append(both)
         self._left = kept
@@ -104,7 +109,7 @@ class Blocks:
         return total
 
 
-def _smaller(one: int | None, other: int | None) -> int | None:
+def _minimum(one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)

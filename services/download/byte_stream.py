@@ -1,19 +1,20 @@
-"""A body that grows and can be read, anywhere, while it grows."""
+"""A body that can be read from any offset while it is still arriving."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Sequence
+from typing import Final
 
-from services.byte_span import Span
+from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.segments import Segments
 from services.errors import ChallengeError
 
-FAR_AHEAD = 512 * 1024
-"""Demuxers make many small forward jumps; only a longer one is worth a request of its own."""
+FAR_AHEAD: Final = 512 * 1024
+"""Bytes. Demuxers make many small forward seeks; only a longer one is worth a request of its own."""
 
 
 class ByteStream:
@@ -22,31 +23,31 @@ class ByteStream:
     Any number of threads feed and read. Every wait ends with the bytes, the end of the resource, the
     feeders' error, the cancel, or the deadline.
 
-    A reader that waits for bytes which nothing under way will bring soon makes `wanted` name them, for a
-    feeder to fetch.
+    A reader that waits for bytes which nothing under way will bring soon puts them into `requested`, so that
+    a feeder fetches them out of order.
 
     Args:
         deadline: Bounds every wait.
         scope: Its cancel ends every wait.
-        jumps: Whether parts can be fetched out of order.
+        out_of_order: Whether parts can be fetched out of order.
 
     Attributes:
         waited_s: Seconds that readers have waited for bytes.
     """
 
-    def __init__(self, deadline: Deadline, scope: CancelScope, *, jumps: bool = False) -> None:
+    def __init__(self, deadline: Deadline, scope: CancelScope, *, out_of_order: bool = False) -> None:
         self._deadline = deadline
         self._scope = scope
-        self._jumps = jumps
+        self._out_of_order = out_of_order
         self._changed = threading.Condition()
         self._called = threading.Event()
-        self._needed: Sequence[Span] | None = None
-        self._there = Segments()
+        self._needed: Sequence[ByteSpan] | None = None
+        self._segments = Segments()
         self._released = 0
         self._body_at = 0
-        self._expected: list[Span] = []
+        self._expected: list[ByteSpan] = []
         self._expected_suffix = 0
-        self._wanted: Span | None = None
+        self._requested: ByteSpan | None = None
         self._size: int | None = None
         self._ended = False
         self._error: ChallengeError | None = None
@@ -56,110 +57,99 @@ class ByteStream:
     # -- feeding ------------------------------------------------------------------------------------
 
     @property
-    def received(self) -> int:
-        """Bytes that are there, or were, from the beginning without a gap."""
-        with self._changed:
-            return self._front()
-
-    @property
     def size(self) -> int | None:
         """Length of the whole resource, as soon as it is known."""
         return self._size
 
     @property
-    def ended(self) -> bool:
-        """Whether everything is there."""
-        return self._ended
+    def requested(self) -> ByteSpan | None:
+        """Bytes that a reader waits for and nothing under way will bring soon."""
+        return self._requested
 
-    @property
-    def wanted(self) -> Span | None:
-        """What a reader waits for and nothing under way will bring soon."""
-        return self._wanted
-
-    def wait_until_called(self, timeout: float) -> None:
-        """For a feeder: wait until a reader sets `wanted`, another feeder calls, or the cancel."""
+    def wait_for_feeder_call(self, timeout: float) -> None:
+        """For a feeder: wait up to `timeout` seconds for a request, another feeder's call, or the cancel."""
         self._called.wait(self._deadline.bound(timeout))
         self._called.clear()
 
-    def call_feeder(self) -> None:
+    def wake_feeder(self) -> None:
         """Wake the feeder that waits to be called."""
         self._called.set()
 
     def end_at(self, offset: int) -> int:
-        """Where the bytes that are there, or were, from an offset on without a gap end."""
+        """Where the bytes that have arrived from an offset on, without a gap, end."""
         with self._changed:
-            return self._there.end_at(max(offset, self._released))
+            return self._segments.end_at(max(offset, self._released))
 
-    def missing(self) -> Span:
-        """The first gap in what is needed; empty, at the end, when there is none."""
+    def missing(self) -> ByteSpan:
+        """The first gap in the needed bytes; an empty span at their end when there is none."""
         with self._changed:
-            for needed in self._needed or (Span(0, None),):
-                start = self._there.end_at(max(needed.start, self._released))
+            for needed in self._needed or (ByteSpan(0, None),):
+                start = self._segments.end_at(max(needed.start, self._released))
                 if needed.stop is None or start < needed.stop:
-                    ends = (self._there.next_start(start), self._size, needed.stop)
-                    return Span(start, min((end for end in ends if end is not None), default=None))
-            return Span(start, start)
+                    ends = (self._segments.next_start(start), self._size, needed.stop)
+                    return ByteSpan(start, min((end for end in ends if end is not None), default=None))
+            return ByteSpan(start, start)
 
-    def need_only(self, spans: Sequence[Span]) -> None:
-        """Say that readers need nothing but these spans, rising and apart from each other; at least one."""
+    def restrict_to(self, spans: Sequence[ByteSpan]) -> None:
+        """Readers need these spans only: rising and apart from each other; at least one."""
         with self._changed:
             self._needed = spans
 
     def set_size(self, size: int) -> None:
-        """Say how long the resource is."""
+        """Set the length of the resource in bytes."""
         with self._changed:
             self._size = size
             self._changed.notify_all()
 
-    def expect(self, span: Span) -> None:
-        """Say that these bytes are under way, so that nobody else fetches them."""
+    def expect(self, span: ByteSpan) -> None:
+        """These bytes are under way, so nobody else has to fetch them."""
         with self._changed:
             self._expected.append(span)
-            if self._wanted is not None and self._wanted.start in span:
-                self._wanted = None
+            if self._requested is not None and self._requested.start in span:
+                self._requested = None
 
     def expect_suffix(self, length: int) -> None:
-        """Say that the last bytes, counted from the end that may not be known yet, are under way."""
+        """The last `length` bytes are under way; where the resource ends need not be known yet."""
         with self._changed:
             self._expected_suffix = length
 
     def expect_no_more(self) -> None:
-        """Say that what was expected and is not there will not come."""
+        """What was expected and has not arrived will not come."""
         with self._changed:
             self._expected.clear()
             self._expected_suffix = 0
             self._changed.notify_all()
 
-    def body_from(self, offset: int) -> None:
-        """Say where the body arrives now."""
+    def expect_body_at(self, offset: int) -> None:
+        """The body arrives at this offset from now on."""
         with self._changed:
             self._body_at = offset
             self._changed.notify_all()
 
     def feed_body(self, data: bytes) -> None:
-        """Append to the body where it arrives."""
+        """Put in bytes of the body, at the offset where it arrives."""
         with self._changed:
             self._put(self._body_at, data)
             self._body_at += len(data)
             self._changed.notify_all()
 
     def feed(self, offset: int, data: bytes) -> None:
-        """Put in bytes from anywhere."""
+        """Put in bytes of any offset."""
         with self._changed:
             self._put(offset, data)
-            if self._wanted is not None and offset in self._wanted:
-                self._wanted = None
+            if self._requested is not None and offset in self._requested:
+                self._requested = None
             self._changed.notify_all()
 
-    def no_jumps(self) -> None:
-        """Say that nothing can be fetched out of order; readers wait for the body instead."""
+    def disable_out_of_order(self) -> None:
+        """Nothing can be fetched out of order from now on; readers wait for the body instead."""
         with self._changed:
-            self._wanted = None
-            self._jumps = False
+            self._requested = None
+            self._out_of_order = False
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Say that everything is there."""
+        """Everything has arrived."""
         with self._changed:
             self._ended = True
             if self._size is None:
@@ -173,9 +163,9 @@ class ByteStream:
             self._changed.notify_all()
 
     def _put(self, offset: int, data: bytes) -> None:
-        late = max(0, self._released - offset)
-        if late < len(data):
-            self._there.add(offset + late, data[late:])
+        released = max(0, self._released - offset)
+        if released < len(data):
+            self._segments.add(offset + released, data[released:])
 
     def _wake(self) -> None:
         self._called.set()
@@ -192,18 +182,18 @@ class ByteStream:
         """
         with self._changed:
             while not self._has(offset, length):
-                self._wait_for_more(self._there.end_at(offset))
-            return self._there.get(offset, length)
+                self._wait_for_more(self._segments.end_at(offset))
+            return self._segments.get(offset, length)
 
-    def read_some(self, offset: int, most: int) -> bytes:
-        """What there is from `offset`, at least one byte unless the resource ends there; waits for it."""
+    def read_some(self, offset: int, maximum: int) -> bytes:
+        """What has arrived from `offset`; waits for one byte at least, unless the resource ends there."""
         with self._changed:
             while not self._has(offset, 1):
                 self._wait_for_more(offset)
-            return self._there.get(offset, most)
+            return self._segments.get(offset, maximum)
 
     def wait_for(self, offset: int, length: int, timeout: float) -> None:
-        """Wait until those bytes, or all, are there, at most `timeout` seconds; it hurries nobody."""
+        """Wait up to `timeout` seconds until those bytes have arrived; nothing is requested for it."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._has(offset, length) or self._error or self._scope.cancelled,
@@ -211,10 +201,10 @@ class ByteStream:
             )
 
     def release(self, before: int) -> None:
-        """Let go of what lies before an offset: no reader comes back to it."""
+        """Free the bytes before an offset, to which no reader comes back."""
         with self._changed:
             self._released = max(self._released, before)
-            self._there.forget(self._released)
+            self._segments.forget(self._released)
 
     def wait_complete(self) -> None:
         """Wait for the last byte.
@@ -227,7 +217,7 @@ class ByteStream:
                 self._wait_for_more(None)
 
     def _front(self) -> int:
-        return self._there.end_at(self._released)
+        return self._segments.end_at(self._released)
 
     def _has(self, offset: int, length: int) -> bool:
         if offset < self._released:
@@ -235,7 +225,7 @@ class ByteStream:
         end = offset + length
         if self._size is not None:
             end = min(end, self._size)
-        return self._ended or end <= self._there.end_at(offset)
+        return self._ended or end <= self._segments.end_at(offset)
 
     def _wait_for_more(self, offset: int | None) -> None:
         if self._scope.cancelled:
@@ -243,15 +233,20 @@ class ByteStream:
         if self._error is not None:
             raise self._error
         self._deadline.check("download")
-        if offset is not None and self._jumps and self._wanted is None and not self._comes(offset):
-            self._wanted = Span(offset, self._there.next_start(offset))
+        if (
+            offset is not None
+            and self._out_of_order
+            and self._requested is None
+            and not self._is_under_way(offset)
+        ):
+            self._requested = ByteSpan(offset, self._segments.next_start(offset))
             self._called.set()
         started = time.perf_counter()
         self._changed.wait(self._deadline.bound(1.0))
         self.waited_s += time.perf_counter() - started
 
-    def _comes(self, offset: int) -> bool:
-        """Whether something under way brings that byte soon, as far as can be known."""
+    def _is_under_way(self, offset: int) -> bool:
+        """Whether something under way brings that byte soon, as far as is known."""
         if any(offset in span for span in self._expected):
             return True
         if self._size is None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from services.download import h2_reset
-from services.download.mapping import mapped_errors
+from services.download.error_mapping import mapped_errors
 
 
 class Exchange:

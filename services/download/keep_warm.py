@@ -1,4 +1,4 @@
-"""The thread that keeps a process warm between challenges, which come about once an hour."""
+"""The keep-warm thread: keeps connections and devices warm between challenges, which come about hourly."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ log = logging.getLogger(__name__)
 
 
 class KeepWarm:
-    """Touches origins, and whatever else is given, before they fall asleep; never beside a challenge.
+    """Touches each origin, and the device, before they become cold; never while a challenge is answered.
 
     Args:
-        pool: The pool whose connections are kept; origins that challenges used are kept too.
+        pool: The pool whose connections are kept warm, also those to origins of the latest challenges.
         origins: URLs kept warm from the start.
         interval_s: Seconds between two rounds; shorter than the shortest idle time-out on the way.
-        busy: Whether a challenge is being worked on; the round is left out then.
-        also: Called each round besides, for instance a dummy batch on the device.
+        busy: Whether a challenge is being answered; the round is skipped then.
+        also: Called in each round, for instance to run a dummy batch on the device.
     """
 
     def __init__(
@@ -39,7 +39,6 @@ class KeepWarm:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="touchline-keep-warm", daemon=True)
         self._failing: dict[str, str] = {}
-        self.rounds = 0
 
     def start(self) -> None:
         """Begin with a first round at once."""
@@ -81,7 +80,6 @@ class KeepWarm:
             if not self._busy():
                 self.touch_all()
                 self._touch_device()
-                self.rounds += 1
             if self._stop.wait(self._interval_s):
                 return
 

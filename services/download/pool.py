@@ -9,133 +9,35 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import certifi
-import httpcore
 import httpx
 
 from services.deadline import Deadline
+from services.download.error_mapping import mapped_errors
 from services.download.exchange import Exchange
 from services.download.guard import UrlGuard
-from services.download.lines import Lines
-from services.download.mapping import mapped_errors
-from services.download.network import GuardedBackend
+from services.download.pool_health import ConnectionInfo, PoolHealth
+from services.download.range_connection_pool import RangeConnectionPool
+from services.download.request_trace import RequestTrace, SendTurn
+from services.download.sockets import GuardedBackend
+from services.download.transport import GuardedTransport
 from services.errors import SettingsError, SourceRejected
 from services.settings import Settings, get_settings
 
-KEEPALIVE_EXPIRY_S = 3600.0
-"""httpx drops idle connections after 5 s by default; the origin's own time-out is what should count."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
-    """One open connection: its origin, protocol, whether a request is on it, and what the pool says of it."""
-
-    origin: str
-    protocol: str
-    idle: bool
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class PoolHealth:
-    """State of the pool.
-
-    Attributes:
-        connections: The open connections.
-        opened: TCP connections opened since the process began.
-        requests: Requests sent.
-        reused: Requests that went out on a connection that was there already.
-        last_warm_s: Seconds since the last successful `warmup`, or None.
-    """
-
-    connections: tuple[ConnectionInfo, ...]
-    opened: int
-    requests: int
-    reused: int
-    last_warm_s: float | None
-
-
-_TURN_ENDS = ("connection.connect_tcp.started", "http2.send_request_headers.complete")
-
-
-class _Trace:
-    """Listens to httpcore's trace of one request: was a connection opened, and when did what happen.
-
-    Args:
-        on_connect: Called when a connection has to be opened.
-        on_sent: Called when the request no longer touches state that another request could race for.
-    """
-
-    def __init__(self, on_connect: Callable[[], None], on_sent: Callable[[], None]) -> None:
-        self._on_connect = on_connect
-        self._on_sent = on_sent
-        self.connect_started: float | None = None
-        self.connect_ended: float | None = None
-
-    def __call__(self, event: str, info: dict[str, Any]) -> None:
-        if event in _TURN_ENDS:
-            self._on_sent()
-        if event == "connection.connect_tcp.started":
-            self.connect_started = time.perf_counter()
-            self._on_connect()
-        elif event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self.connect_ended = time.perf_counter()
-
-
-class _Turn:
-    """A lock that is given back once, at whichever comes first: the request is out, or it failed."""
-
-    def __init__(self, lock: threading.Lock) -> None:
-        self._lock = lock
-        self._held = False
-
-    def __enter__(self) -> _Turn:
-        self._lock.acquire()
-        self._held = True
-        return self
-
-    def done(self) -> None:
-        """Give the lock back."""
-        if self._held:
-            self._held = False
-            self._lock.release()
-
-    def __exit__(self, *_: object) -> None:
-        self.done()
-
-
-class _Transport(httpx.HTTPTransport):
-    """httpx's transport with our own way of opening sockets; it has no public setting for that."""
-
-    def __init__(self, context: ssl.SSLContext, backend: GuardedBackend) -> None:
-        super().__init__(verify=context)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=64,
-            max_keepalive_connections=32,
-            keepalive_expiry=KEEPALIVE_EXPIRY_S,
-            http1=True,
-            http2=True,
-            network_backend=backend,
-        )
-
-    def connections(self) -> list[Any]:
-        """The open connections, as httpcore sees them."""
-        pool = self._pool
-        return list(pool.connections) if isinstance(pool, httpcore.ConnectionPool) else []
+MAX_REMEMBERED_ORIGINS: Final = 8
+"""Origins of past challenges that are kept warm."""
 
 
 class ConnectionPool:
     """Warmed connections to all origins of one process.
 
     Attributes:
-        lines: The extra connections for the first bytes.
+        range_connections: The range connections to all origins.
 
     Safe to use from several threads. Requests go out one after the other (not their responses, nor the
     opening of connections): httpcore does not guard the next HTTP/2 stream id against two threads.
@@ -149,14 +51,14 @@ class ConnectionPool:
             context = ssl.create_default_context(cafile=settings.ca_file or certifi.where())
         except OSError as error:
             raise SettingsError(f"CA_FILE={settings.ca_file!r}: cannot be read: {error}") from error
-        self._transport = _Transport(context, self._backend)
+        self._transport = GuardedTransport(context, self._backend)
         self._client = httpx.Client(
             transport=self._transport,
             headers={"user-agent": settings.user_agent, "accept": "*/*", "accept-encoding": "identity"},
             follow_redirects=False,
             trust_env=False,
         )
-        self.lines = Lines(self._backend, settings)
+        self.range_connections = RangeConnectionPool(self._backend, settings)
         self._send_lock = threading.Lock()
         self._stats_lock = threading.Lock()
         self._requests = 0
@@ -204,7 +106,7 @@ class ConnectionPool:
             exchange.close(complete=complete)
 
     def warmup(self, url: str) -> float:
-        """Open, or touch, the connection and the lines to a URL's origin.
+        """Open, or touch, the connection and the range connections to a URL's origin.
 
         Returns:
             Seconds it took.
@@ -216,14 +118,14 @@ class ConnectionPool:
         limit = Deadline.after(self._settings.connect_timeout_s + self._settings.stall_timeout_s)
         exchange = self._send("HEAD", url, {}, limit)
         exchange.close(complete=True)
-        self.lines.warm(url, exchange.first_byte_s)
+        self.range_connections.warm(url, exchange.first_byte_s)
         self._remember(url)
         with self._stats_lock:
             self._last_warm = time.monotonic()
         return time.perf_counter() - started
 
     def refresh_dns(self, url: str) -> None:
-        """Look the origin's name up anew, off the critical path."""
+        """Resolve the origin's name again, while nobody waits for it."""
         parts = urlsplit(url)
         if parts.hostname:
             with mapped_errors("connect"):
@@ -231,7 +133,7 @@ class ConnectionPool:
                 self._backend.resolve(parts.hostname, parts.port or default, fresh=True)
 
     def origins(self) -> tuple[str, ...]:
-        """Origins used so far, as URLs, the latest last; at most eight."""
+        """Origins of the latest challenges, as URLs, the latest last."""
         with self._stats_lock:
             return tuple(self._origins)
 
@@ -249,7 +151,7 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Close every connection."""
-        self.lines.close()
+        self.range_connections.close()
         self._client.close()
 
     def _remember(self, url: str) -> None:
@@ -258,7 +160,7 @@ class ConnectionPool:
         with self._stats_lock:
             self._origins.pop(origin, None)
             self._origins[origin] = None
-            while len(self._origins) > 8:
+            while len(self._origins) > MAX_REMEMBERED_ORIGINS:
                 del self._origins[next(iter(self._origins))]
 
     def _send(self, method: str, url: str, headers: dict[str, str], deadline: Deadline) -> Exchange:
@@ -280,8 +182,8 @@ class ConnectionPool:
             timeouts["read"] = stall  # a fresh connection is no guess: give it the whole time
 
         started = time.perf_counter()
-        with mapped_errors("connect"), _Turn(self._send_lock) as turn:
-            trace = _Trace(on_connect, turn.done)
+        with mapped_errors("connect"), SendTurn(self._send_lock) as turn:
+            trace = RequestTrace(on_connect, turn.done)
             request = self._client.build_request(method, url, headers=headers)
             request.extensions = {"timeout": timeouts, "trace": trace}
             try:

@@ -1,4 +1,4 @@
-"""The parts of a resource that are there, while its parts arrive in any order."""
+"""The bytes of a resource that have arrived, while its parts arrive in any order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Segments:
         self._parts: list[bytearray] = []
 
     def add(self, offset: int, data: bytes) -> None:
-        """Put bytes in; where some are there already, both are the same."""
+        """Put bytes in; bytes that have arrived before stay as they are."""
         at = bisect_right(self._starts, offset) - 1
         if at < 0 or self._end(at) < offset:
             at += 1
@@ -33,17 +33,17 @@ class Segments:
         return bytes(self._parts[at][inside : inside + length])
 
     def end_at(self, offset: int) -> int:
-        """Where the bytes that follow `offset` without a gap end; `offset` itself when there are none."""
+        """Where the bytes from `offset` on, without a gap, end; `offset` itself when there are none."""
         at = bisect_right(self._starts, offset) - 1
         return offset if at < 0 else max(offset, self._end(at))
 
     def next_start(self, offset: int) -> int | None:
-        """Where the first part behind `offset` begins."""
+        """Where the first part that lies behind `offset` begins."""
         at = bisect_right(self._starts, offset)
         return self._starts[at] if at < len(self._starts) else None
 
     def forget(self, before: int) -> None:
-        """Let go of everything before an offset."""
+        """Free everything before an offset."""
         while self._starts and self._starts[0] < before:
             if self._end(0) <= before:
                 del self._starts[0], self._parts[0]

@@ -7,11 +7,11 @@ import binascii
 import time
 from collections.abc import Sequence
 
-from services.byte_span import Span
+from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
+from services.download.picture_download import download_picture
 from services.download.pool import ConnectionPool
-from services.download.small import fetch_small
 from services.errors import InvalidChallenge, TooLarge
 from services.settings import Settings
 from services.timeline import Timeline
@@ -64,7 +64,7 @@ class Pictures:
         self._timeline.mark("index")
         return clip
 
-    def fetch_only(self, spans: Sequence[Span] | None) -> None:
+    def restrict_to(self, spans: Sequence[ByteSpan] | None) -> None:
         """Each picture is fetched when its turn comes."""
 
     def join(self, timeout: float) -> bool:
@@ -77,7 +77,7 @@ class Pictures:
             data = _from_base64(frame.frame_id, frame.data)
         else:
             started, begun = time.perf_counter(), self._timeline.now()
-            data = fetch_small(
+            data = download_picture(
                 self._pool, frame.url or "", self._settings, self._deadline, self._scope, self._left
             )
             self.waited_s += time.perf_counter() - started

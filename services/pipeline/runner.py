@@ -13,7 +13,7 @@ from services.challenges.kinds import ServedKind, ServedKinds
 from services.concurrency import OrderedExecutor, Prefetcher, TimedOut
 from services.deadline import Deadline
 from services.download.byte_stream import ByteStream
-from services.download.fetch import Download
+from services.download.download import Download
 from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, TransportError
 from services.frame_plan import FramePlan
@@ -136,7 +136,7 @@ class _Work:
             stride=plan.stride,
             reader=clip.reader,
         )
-        self._source.fetch_only(needed_bytes(clip.index, plan))
+        self._source.restrict_to(needed_bytes(clip.index, plan))
         self._assembly = kind.assemble(self._challenge, clip, plan, settings, predictor)
 
         def predict(batch: Sequence[Frame]) -> Sequence[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.byte_span import Span
+from services.byte_span import ByteSpan
 from services.frame_plan import FramePlan
 from services.sampling.profiles import needed_packets, read_positions
 from services.video.mp4_index import Mp4Index
@@ -15,7 +15,7 @@ GAP = 13_500
 """A hole of fewer bytes is fetched as well: a request costs as much."""
 
 
-def needed_bytes(index: Mp4Index | None, plan: FramePlan) -> Sequence[Span] | None:
+def needed_bytes(index: Mp4Index | None, plan: FramePlan) -> Sequence[ByteSpan] | None:
     """The bytes that are needed, rising and apart from each other; None for all of them.
 
     Args:
@@ -30,4 +30,4 @@ def needed_bytes(index: Mp4Index | None, plan: FramePlan) -> Sequence[Span] | No
     samples = needed_packets(index, plan, GAP)
     if sum(size for _, size in samples) >= enough:
         return None
-    return [Span(offset, offset + size) for offset, size in samples]
+    return [ByteSpan(offset, offset + size) for offset, size in samples]

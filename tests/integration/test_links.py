@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from services.challenges.kinds import ServedKinds, serve
-from services.download.lines import USUAL
 from services.download.pool import ConnectionPool
+from services.download.range_connection_pool import DEFAULT_COUNT
 from services.errors import ChallengeError, DeadlineExceeded, SourceRejected, StreamStalled
 from services.pipeline.runner import Runtime, run_challenge
 from services.settings import Settings, load_settings
@@ -24,7 +24,7 @@ from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.integration
 FRAMES = 100
-ALL = f"{USUAL}/{USUAL}"
+ALL = f"{DEFAULT_COUNT}/{DEFAULT_COUNT}"
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_every_path_gives_the_same_bytes(
 ) -> None:
     found, facts = answer(kinds, make_settings(origin, **overrides), origin.url(name), warm=warm)
     assert not found.partial
-    assert facts.get("lines") == head
+    assert facts.get("range_connections") == head
     assert frames_part(found.body) == reference
 
 
@@ -117,8 +117,8 @@ def test_key_frames_alone_cost_their_bytes_alone(origin: DemoOrigin, kinds: Serv
     sparse, facts = answer(kinds, make_settings(origin, **keys), origin.url(name))
     assert frames_part(sparse.body) == frames_part(whole.body)
     assert facts["bytes"] < 0.8 * size
-    assert facts["lines"] == ALL
-    assert "jumps" not in facts
+    assert facts["range_connections"] == ALL
+    assert "out_of_order_reads" not in facts
 
 
 @pytest.mark.parametrize("name", ["front.mp4", "last.mp4"])

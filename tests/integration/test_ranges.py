@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE
 from services.download.byte_stream import ByteStream
-from services.download.fetch import Download
-from services.download.line import Line
-from services.download.lines import USUAL
+from services.download.download import Download
 from services.download.pool import ConnectionPool
-from services.download.ranges import RangeFetch
+from services.download.range_connection import RangeConnection
+from services.download.range_connection_pool import DEFAULT_COUNT, RangeConnectionPool
+from services.download.range_fetch import RangeFetch
 from services.errors import ConnectFailed, StreamStalled
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
@@ -60,18 +61,46 @@ def pool(server: DemoOrigin, settings: Settings) -> Iterator[ConnectionPool]:
     pool.close()
 
 
-def hang(line: Line) -> None:
-    """From now on its requests get lost on the way, as packets do."""
-    held = line.socket
+class MuteConnection:
+    """A range connection whose requests get lost, as packets do: they stay unanswered."""
 
-    class Deaf:
-        def send(self, data: bytes) -> int:
-            return len(data)
+    def __init__(self, connection: RangeConnection) -> None:
+        self._connection = connection
+        self.unanswered = 0
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(held, name)
+    def send(self, method: str, target: str, range_header: str | None) -> None:
+        self.unanswered += 1
 
-    line._socket = Deaf()  # type: ignore[assignment]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class MutingPool:
+    """A range connection pool some of whose connections are mute, by their numbers."""
+
+    def __init__(self, pool: RangeConnectionPool, mute: Container[int]) -> None:
+        self._pool = pool
+        self._mute = mute
+
+    @contextmanager
+    def lend(self, url: str) -> Iterator[tuple[list[Any], float]]:
+        with self._pool.lend(url) as (connections, round_trip_s):
+            yield (
+                [MuteConnection(c) if i in self._mute else c for i, c in enumerate(connections)],
+                round_trip_s,
+            )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+
+@contextmanager
+def muted(pool: ConnectionPool, mute: Container[int] = range(COUNT)) -> Iterator[None]:
+    """The pool with some range connections mute, by default all of them."""
+    real = pool.range_connections
+    pool.range_connections = MutingPool(real, mute)  # type: ignore[assignment]
+    yield
+    pool.range_connections = real
 
 
 def fetch(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, Timeline]:
@@ -86,22 +115,22 @@ def fetch(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, Ti
         assert download.join(10), "a thread was left behind"
 
 
-def test_the_file_comes_in_ranges_over_all_lines(
+def test_the_file_arrives_in_ranges_over_all_range_connections(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
     asked = [request for request in server.requests() if request.method == "GET"]
     ranges = {request.range for request in asked}
     assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}"} <= ranges
     assert None not in ranges, "nobody asked for the whole file"
     # the end is asked for in two pieces, one within the other; nothing else comes twice
-    assert timeline.fact("bytes") == len(BODY) + PIECE
+    assert timeline.to_dict()["facts"].get("bytes") == len(BODY) + PIECE
     assert server.stats().handshakes == COUNT + 1
     again, timeline = fetch(pool, server.url("body.bin"), settings)
     assert again == BODY
-    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
     assert server.stats().handshakes == COUNT + 1
 
 
@@ -115,13 +144,13 @@ def test_the_index_at_the_end_needs_no_request_of_its_own(
     assert stream.read_at(len(BODY) - 20_000, 20_000) == BODY[-20_000:]
     scope.cancel()
     assert download.join(10)
-    assert timeline.fact("jumps") is None
+    assert timeline.to_dict()["facts"].get("out_of_order_reads") is None
 
 
 def test_a_file_shorter_than_its_head(server: DemoOrigin, pool: ConnectionPool, settings: Settings) -> None:
     body, timeline = fetch(pool, server.url("small.bin"), settings)
     assert body == SMALL
-    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
 
 
 def test_lines_that_died_while_idle_are_made_up_for_and_opened_again(
@@ -130,11 +159,11 @@ def test_lines_that_died_while_idle_are_made_up_for_and_opened_again(
     server.drop_connections()
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("lines") != f"{COUNT}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") != f"{COUNT}/{COUNT}"
     pool.warmup(server.base_url)
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +179,7 @@ def test_origins_that_do_not_answer_ranges_lose_nothing(
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == wanted
     if fault.no_range or fault.redirect:
-        assert timeline.fact("lines") is None
+        assert timeline.to_dict()["facts"].get("range_connections") is None
 
 
 def test_an_origin_that_limits_connections_keeps_those_it_has_room_for(
@@ -161,71 +190,64 @@ def test_an_origin_that_limits_connections_keeps_those_it_has_room_for(
     url = server.url("body.bin")
     body, timeline = fetch(pool, url, settings)
     assert body == BODY
-    assert timeline.fact("lines") == f"{room - 1}/{COUNT}"
-    assert timeline.fact("takeovers") is None
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{room - 1}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("takeovers") is None
     # the others are not opened again
     pool.warmup(server.base_url)
     body, timeline = fetch(pool, url, settings)
     assert body == BODY
-    assert timeline.fact("lines") == f"{room - 1}/{room - 1}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{room - 1}/{room - 1}"
     assert server.stats().handshakes == COUNT + 1
 
 
-def test_what_a_line_that_hangs_was_asked_for_the_others_bring(
+def test_the_others_bring_what_a_hanging_connection_was_asked_for(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    # one line is lent out: it answers never, as one whose packets are lost
-    lines = pool.lines
-    with lines.borrow(server.url("body.bin")) as (held, _):
-        silent = held[2]
-    hang(silent)
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    with muted(pool, {2}):
+        body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("lines") == f"{COUNT - 1}/{COUNT}"
-    assert timeline.fact("handshakes") is None
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT - 1}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("handshakes") is None
 
 
-def test_the_pool_s_connection_takes_over_when_all_lines_hang(
+def test_the_pool_takes_over_when_all_range_connections_hang(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    with pool.lines.borrow(server.url("body.bin")) as (held, _):
-        for line in held:
-            hang(line)
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    with muted(pool):
+        body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("takeovers") == 1
-    assert timeline.fact("handshakes") is None
+    assert timeline.to_dict()["facts"].get("takeovers") == 1
+    assert timeline.to_dict()["facts"].get("handshakes") is None
     pool.warmup(server.base_url)
     body, timeline = fetch(pool, server.url("body.bin"), settings)
-    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
 
 
-def test_an_origin_that_never_answers_several_requests_at_a_time_gets_one_connection(
+def test_an_origin_that_never_answers_pipelined_requests_gets_one_connection(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
     url = server.url("body.bin")
     for _ in range(3):
-        with pool.lines.borrow(url) as (held, _):
-            assert len(held) == COUNT
-            for line in held:
-                hang(line)
-        assert fetch(pool, url, settings)[0] == BODY
+        with pool.range_connections.lend(url) as (lent, _):
+            assert len(lent) == COUNT
+        with muted(pool):
+            assert fetch(pool, url, settings)[0] == BODY
         pool.warmup(server.base_url)
     body, timeline = fetch(pool, url, settings)
     assert body == BODY
-    assert timeline.fact("lines") is None
+    assert timeline.to_dict()["facts"].get("range_connections") is None
 
 
-def test_lines_that_answer_late_go_on_and_nothing_comes_twice(
+def test_connections_that_answer_late_go_on(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
     # all are silent for longer than working lines are, the pool's connection for as long
     body, timeline = fetch(pool, server.url("body.bin", delay=0.6), settings)
     assert body == BODY
-    assert timeline.fact("takeovers") in (None, 1)
+    assert timeline.to_dict()["facts"].get("takeovers") in (None, 1)
 
 
-def test_lines_that_come_back_are_waited_for_when_the_pool_s_connection_fails(
+def test_range_connections_that_come_back_are_waited_for_when_the_pool_fails(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
@@ -238,7 +260,7 @@ def test_lines_that_come_back_are_waited_for_when_the_pool_s_connection_fails(
     body, timeline = fetch(pool, server.url("small.bin", delay=0.6), settings)
     assert body == SMALL
     assert tried, "nobody noticed the silence"
-    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
 
 
 def test_an_origin_that_needs_time_for_each_request_gets_few(
@@ -249,7 +271,7 @@ def test_an_origin_that_needs_time_for_each_request_gets_few(
     many = len(server.requests())
     body, timeline = fetch(pool, server.url("body.bin", delay=0.2), quick)
     assert body == BODY
-    assert timeline.fact("lines") == f"{COUNT}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
     assert len(server.requests()) - many < 0.8 * many
 
 
@@ -264,7 +286,7 @@ def test_silence_on_every_way_is_told_after_the_longest_silence_allowed(
 def test_a_line_that_the_origin_closes_in_the_middle_loses_nothing(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    with pool.lines.borrow(server.url("body.bin")) as (held, _):
+    with pool.range_connections.lend(server.url("body.bin")) as (held, _):
         broken = held[1]
     receive, left = broken.receive, [2]
 
@@ -277,7 +299,7 @@ def test_a_line_that_the_origin_closes_in_the_middle_loses_nothing(
     broken.receive = breaks_off  # type: ignore[method-assign]
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("lines") == f"{COUNT - 1}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT - 1}/{COUNT}"
 
 
 def test_a_cancel_ends_head_and_body_and_leaves_the_pool_usable(
@@ -302,7 +324,7 @@ def test_near_origins_get_no_lines(server: DemoOrigin, settings: Settings) -> No
     pool.close()
 
 
-@pytest.mark.parametrize(("way_s", "lines"), [(0.0, USUAL), (0.3, 40)])
+@pytest.mark.parametrize(("way_s", "lines"), [(0.0, DEFAULT_COUNT), (0.3, 40)])
 def test_a_long_way_gets_more_lines(server: DemoOrigin, settings: Settings, way_s: float, lines: int) -> None:
     server.set_fault("/", Fault(delay=way_s))
     pool = ConnectionPool(settings.model_copy(update={"range_connections": 40}))
@@ -310,7 +332,7 @@ def test_a_long_way_gets_more_lines(server: DemoOrigin, settings: Settings, way_
     assert server.stats().handshakes == lines + 1
     body, timeline = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.fact("lines") == f"{lines}/{lines}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{lines}/{lines}"
     pool.close()
 
 
@@ -320,12 +342,14 @@ def test_lines_that_died_take_nothing_from_the_head_where_few_bytes_are_wanted(
     url = server.url("body.bin")
     pool = ConnectionPool(settings.model_copy(update={"range_connections": 16}))
     pool.warmup(server.base_url)
-    with pool.lines.borrow(url) as (held, _):
+    with pool.range_connections.lend(url) as (held, _):
         for line in held[:3]:
             line.socket.shutdown(socket.SHUT_RDWR)
     scope, deadline = CancelScope(), Deadline.after(20)
     stream = ByteStream(deadline, scope)
-    fetching = RangeFetch(pool.lines, url, stream, deadline, scope, Timeline(), len(BODY), hold=True)
+    fetching = RangeFetch(
+        pool.range_connections, url, stream, deadline, scope, Timeline(), len(BODY), await_restriction=True
+    )
     assert fetching.start()
     stream.read_at(len(BODY) - PIECE, PIECE)
     scope.cancel()

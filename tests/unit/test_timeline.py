@@ -35,4 +35,4 @@ def test_counting_from_many_threads_loses_nothing() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert timeline.fact("n") == 8000
+    assert timeline.to_dict()["facts"].get("n") == 8000

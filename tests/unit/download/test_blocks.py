@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from services.byte_span import Span
-from services.download.blocks import LARGEST, PIECE, Blocks
+from services.byte_span import ByteSpan
+from services.download.blocks import MAX_TOTAL, PIECE, Blocks
 
 
-def taken(blocks: Blocks) -> list[Span]:
+def taken(blocks: Blocks) -> list[ByteSpan]:
     spans = []
     while (span := blocks.take()) is not None:
         spans.append(span)
@@ -31,27 +31,27 @@ def test_blocks_fit_the_first_round_trip_then_grow_and_shrink_again() -> None:
     assert all(span is not None and span.stop == span.start + PIECE for span in first)
     blocks.end_at(6_000_000)
     sizes = [(span.stop or 0) - span.start for span in taken(blocks)]
-    assert max(sizes) == LARGEST // 10
-    assert sizes[0] < LARGEST // 10
+    assert max(sizes) == MAX_TOTAL // 10
+    assert sizes[0] < MAX_TOTAL // 10
     assert sizes[-2] == PIECE
 
 
 def test_a_long_way_has_larger_blocks() -> None:
     near, far = Blocks(10), Blocks(10)
-    near.know_round_trip(0.04)
-    far.know_round_trip(0.6)
+    near.set_round_trip(0.04)
+    far.set_round_trip(0.6)
     for blocks in (near, far):
         blocks.end_at(50_000_000)
     largest = [max((span.stop or 0) - span.start for span in taken(blocks)) for blocks in (near, far)]
-    assert largest[0] == LARGEST // 10
-    assert largest[1] > 2 * LARGEST // 10
+    assert largest[0] == MAX_TOTAL // 10
+    assert largest[1] > 2 * MAX_TOTAL // 10
 
 
 def test_what_is_asked_for_ahead_does_not_grow_with_the_lines() -> None:
     for lines in (10, 24, 40):
         blocks = Blocks(lines)
         blocks.end_at(50_000_000)
-        assert max((span.stop or 0) - span.start for span in taken(blocks)) == LARGEST // lines
+        assert max((span.stop or 0) - span.start for span in taken(blocks)) == MAX_TOTAL // lines
 
 
 def test_where_requests_cost_time_there_are_few() -> None:
@@ -66,7 +66,7 @@ def test_where_requests_cost_time_there_are_few() -> None:
     assert rest[-1].stop == 6_000_000
 
 
-def taken_anew(size: int) -> list[Span]:
+def taken_anew(size: int) -> list[ByteSpan]:
     blocks = Blocks(10)
     blocks.end_at(size)
     return taken(blocks)
@@ -78,22 +78,22 @@ def test_what_did_not_come_is_handed_out_next() -> None:
     first, second = blocks.take(), blocks.take()
     assert first is not None
     assert second is not None
-    blocks.give_back(Span(second.start + 100, second.stop))
-    blocks.give_back(Span(first.stop or 0, first.stop))  # all of it had come
-    blocks.give_back(Span(200_000, 300_000))  # was asked for before the end was known
+    blocks.put_back(ByteSpan(second.start + 100, second.stop))
+    blocks.put_back(ByteSpan(first.stop or 0, first.stop))  # all of it had come
+    blocks.put_back(ByteSpan(200_000, 300_000))  # was asked for before the end was known
     assert blocks.next_offset == second.start + 100
     rest = taken(blocks)
-    assert rest[0] == Span(second.start + 100, second.stop)
+    assert rest[0] == ByteSpan(second.start + 100, second.stop)
     assert rest[-1].stop == 200_000
 
 
 def test_only_what_is_needed_is_handed_out() -> None:
     blocks = Blocks(1)
-    assert blocks.take() == Span(0, PIECE)
-    blocks.keep([Span(0, 10), Span(PIECE + 5, PIECE + 25), Span(900_000, None)])
-    assert blocks.take() == Span(PIECE + 5, PIECE + 25)
+    assert blocks.take() == ByteSpan(0, PIECE)
+    blocks.restrict_to([ByteSpan(0, 10), ByteSpan(PIECE + 5, PIECE + 25), ByteSpan(900_000, None)])
+    assert blocks.take() == ByteSpan(PIECE + 5, PIECE + 25)
     blocks.end_at(900_100)
-    assert taken(blocks) == [Span(900_000, 900_100)]
+    assert taken(blocks) == [ByteSpan(900_000, 900_100)]
     blocks.end_at(10)
     assert blocks.take() is None
     assert blocks.next_offset is None

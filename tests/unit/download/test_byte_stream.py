@@ -6,7 +6,7 @@ import pytest
 
 from services.cancellation import CancelScope
 from services.deadline import Deadline
-from services.download.byte_stream import FAR_AHEAD, ByteStream, Span
+from services.download.byte_stream import FAR_AHEAD, ByteSpan, ByteStream
 from services.errors import Cancelled, DeadlineExceeded, StreamStalled
 
 
@@ -41,37 +41,37 @@ def test_read_some_gives_what_there_is() -> None:
 
 
 def test_a_read_far_ahead_wants_the_tail_until_it_comes() -> None:
-    stream, _ = make(jumps=True)
+    stream, _ = make(out_of_order=True)
     size = FAR_AHEAD * 4
     stream.set_size(size)
     stream.feed_body(b"x" * 100)
-    assert stream.wanted is None
-    wanted: list[Span | None] = []
+    assert stream.requested is None
+    wanted: list[ByteSpan | None] = []
 
     def feed() -> None:
-        wanted.append(stream.wanted)
+        wanted.append(stream.requested)
         stream.feed(size - 100, b"tail" * 25)
 
     threading.Timer(0.1, feed).start()
     assert stream.read_at(size - 100, 100) == b"tail" * 25
-    assert wanted == [Span(size - 100, None)]
-    assert stream.wanted is None
+    assert wanted == [ByteSpan(size - 100, None)]
+    assert stream.requested is None
     assert stream.read_at(size - 50, 50) == (b"tail" * 25)[50:]
 
 
 def test_a_read_a_little_ahead_does_not() -> None:
-    stream, _ = make(jumps=True)
+    stream, _ = make(out_of_order=True)
     stream.set_size(1000)
     threading.Timer(0.05, stream.feed_body, [b"x" * 1000]).start()
     assert stream.read_at(900, 100) == b"x" * 100
-    assert stream.wanted is None
+    assert stream.requested is None
 
 
 def test_without_a_tail_the_front_is_waited_for() -> None:
-    stream, _ = make(jumps=True)
+    stream, _ = make(out_of_order=True)
     size = FAR_AHEAD * 3
     stream.set_size(size)
-    threading.Timer(0.05, stream.no_jumps).start()
+    threading.Timer(0.05, stream.disable_out_of_order).start()
     threading.Timer(0.1, stream.feed_body, [b"y" * size]).start()
     assert stream.read_at(size - 5, 5) == b"y" * 5
 
@@ -96,37 +96,37 @@ def test_cancel_and_deadline_end_a_wait() -> None:
 
 
 def test_what_is_expected_is_waited_for_and_what_does_not_come_is_wanted() -> None:
-    stream, _ = make(jumps=True)
+    stream, _ = make(out_of_order=True)
     stream.set_size(1000)
-    stream.expect(Span(0, 100))
-    stream.body_from(100)
-    seen: list[Span | None] = []
+    stream.expect(ByteSpan(0, 100))
+    stream.expect_body_at(100)
+    seen: list[ByteSpan | None] = []
 
     def feed() -> None:
-        seen.append(stream.wanted)
+        seen.append(stream.requested)
         stream.feed(50, b"b" * 50)
         stream.expect_no_more()
         threading.Timer(0.1, fill).start()
 
     def fill() -> None:
-        seen.append(stream.wanted)
+        seen.append(stream.requested)
         stream.feed(0, b"a" * 50)
 
     threading.Timer(0.05, feed).start()
     assert stream.read_at(0, 100) == b"a" * 50 + b"b" * 50
-    assert seen == [None, Span(0, 50)]
-    assert stream.wanted is None
+    assert seen == [None, ByteSpan(0, 50)]
+    assert stream.requested is None
 
 
 def test_an_expected_end_is_not_asked_for_again() -> None:
-    stream, _ = make(jumps=True)
+    stream, _ = make(out_of_order=True)
     size = FAR_AHEAD * 4
     stream.set_size(size)
     stream.expect_suffix(200)
-    seen: list[Span | None] = []
+    seen: list[ByteSpan | None] = []
 
     def feed() -> None:
-        seen.append(stream.wanted)
+        seen.append(stream.requested)
         stream.feed(size - 200, b"t" * 200)
 
     threading.Timer(0.05, feed).start()
@@ -135,30 +135,30 @@ def test_an_expected_end_is_not_asked_for_again() -> None:
 
 
 def test_gaps_are_named_and_close() -> None:
-    stream, _ = make(jumps=True)
+    stream, _ = make(out_of_order=True)
     stream.feed(10, b"b" * 10)
-    stream.body_from(30)
+    stream.expect_body_at(30)
     stream.feed_body(b"c" * 10)
     stream.set_size(40)
-    assert stream.missing() == Span(0, 10)
+    assert stream.missing() == ByteSpan(0, 10)
     stream.feed(0, b"a" * 10)
-    assert stream.missing() == Span(20, 30)
+    assert stream.missing() == ByteSpan(20, 30)
     stream.feed(18, b"bb" + b"x" * 10 + b"cc")  # overlaps both neighbours
-    assert stream.missing() == Span(40, 40)
+    assert stream.missing() == ByteSpan(40, 40)
     assert stream.read_at(0, 40) == b"a" * 10 + b"b" * 10 + b"x" * 10 + b"c" * 10
 
 
-def test_what_was_released_is_gone_and_still_counts_as_received() -> None:
+def test_released_bytes_are_gone_and_still_count_as_arrived() -> None:
     stream, _ = make()
     stream.feed_body(b"a" * 100)
     stream.release(60)
-    assert stream.received == 100
+    assert stream.end_at(0) == 100
     assert stream.read_at(60, 40) == b"a" * 40
     with pytest.raises(ValueError, match="released"):
         stream.read_at(59, 1)
     stream.release(150)
     stream.feed_body(b"b" * 100)
-    assert stream.received == 200
+    assert stream.end_at(0) == 200
     assert stream.read_at(150, 50) == b"b" * 50
     stream.feed(140, b"b" * 20)  # comes a second time, half of it too late
     stream.finish()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.byte_span import Span
+from services.byte_span import ByteSpan
 from services.frame_plan import FramePlan
 from services.sampling.needed_bytes import GAP, needed_bytes
 from services.sampling.profiles import make_plan
@@ -31,8 +31,8 @@ def index(groups: int = 4, frames: int = 10, size: int = SIZE) -> Mp4Index:
 def test_a_plan_of_key_frames_needs_their_bytes_and_the_last_group() -> None:
     clip = index()
     spans = needed_bytes(clip, make_plan("keyframes", clip, 40, 6))
-    assert spans == [Span(1000 + SIZE * at, 1000 + SIZE * (at + 1)) for at in (0, 10, 20)] + [
-        Span(1000 + SIZE * 30, 1000 + SIZE * 40)
+    assert spans == [ByteSpan(1000 + SIZE * at, 1000 + SIZE * (at + 1)) for at in (0, 10, 20)] + [
+        ByteSpan(1000 + SIZE * 30, 1000 + SIZE * 40)
     ]
 
 
@@ -45,7 +45,7 @@ def test_where_the_next_group_begins_is_looked_at() -> None:
     clip = index()
     # the second group has no wanted frame; that the first one ends there its first bytes say
     spans = needed_bytes(clip, FramePlan(20, 40, 1, (0, 20, 30)))
-    assert spans == [Span(1000 + SIZE * at, 1000 + SIZE * (at + 1)) for at in (0, 10, 20, 30)]
+    assert spans == [ByteSpan(1000 + SIZE * at, 1000 + SIZE * (at + 1)) for at in (0, 10, 20, 30)]
 
 
 def test_nearly_everything_is_everything() -> None:

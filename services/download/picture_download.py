@@ -13,7 +13,7 @@ from services.settings import Settings
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 
-def fetch_small(
+def download_picture(
     pool: ConnectionPool, url: str, settings: Settings, deadline: Deadline, scope: CancelScope, limit: int
 ) -> bytes:
     """Fetch in this thread.
