@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check lint bench scale settings lock clean
+.PHONY: help install demo up test check lint docs bench scale settings lock clean
 
 help: ## what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,16 +22,20 @@ up: install ## Valkey, worker and Flower on this machine until Ctrl-C
 test: install ## the whole test suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: install ## style, types and the directions of imports
+lint: install ## style, types, the directions of imports, the GitHub workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 
 check: lint ## lint, then the unit tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit
 
-bench: install ## what the speed claims are reproduced with
+docs: install ## the documentation as a web site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench: install ## baselines and Touchline on emulated links
 	$(BIN)/touchline bench $(BENCH_ARGS)
 
 scale: install ## how the cost grows with the clip, the workers and the queue
