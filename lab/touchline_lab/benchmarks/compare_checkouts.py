@@ -1,0 +1,88 @@
+"""Paired comparison of two checkouts of this project: the warm answer of the demonstration, in turn.
+
+    python -m touchline_lab.benchmarks.compare_checkouts ../other-checkout . --rounds 5
+
+Each round runs `touchline demo` once with the code of each checkout, so that a machine whose speed drifts slows
+down both. The first round is not counted. Printed are the medians, the ratio of the medians, and whether both
+checkouts give the same answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from services.wire.gsr import frames_part
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRun:
+    """One run of the demonstration.
+
+    Attributes:
+        total_s: Seconds from the start of the warm challenge in the worker to its encoded answer.
+        fingerprint: SHA-256 of the frames of the answer.
+    """
+
+    total_s: float
+    fingerprint: str
+
+
+def run_demo(checkout: Path) -> DemoRun:
+    """Run `touchline demo` with the code of a checkout.
+
+    Raises:
+        subprocess.CalledProcessError: The demonstration failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [sys.executable, "-m", "services.cli.main", "demo", "--out", folder],
+            cwd=checkout,
+            env={**os.environ, "PYTHONPATH": f"{checkout}{os.pathsep}{checkout / 'lab'}"},
+            check=True,
+            capture_output=True,
+        )
+        timeline = json.loads((Path(folder) / "timeline.json").read_text())
+        body = (Path(folder) / "answer.json").read_bytes()
+    return DemoRun(float(timeline["warm"]["total"]), hashlib.sha256(frames_part(body)).hexdigest())
+
+
+def compare(checkouts: tuple[Path, Path], rounds: int) -> tuple[list[DemoRun], list[DemoRun]]:
+    """Run both checkouts in turn; the first round is left out."""
+    runs: tuple[list[DemoRun], list[DemoRun]] = ([], [])
+    for _ in range(rounds + 1):
+        for found, checkout in zip(runs, checkouts, strict=True):
+            found.append(run_demo(checkout))
+    return runs[0][1:], runs[1][1:]
+
+
+def main() -> None:
+    """Compare and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    checkouts = options.first.resolve(), options.second.resolve()
+    found = compare(checkouts, options.rounds)
+    for checkout, runs in zip(checkouts, found, strict=True):
+        times = [run.total_s for run in runs]
+        print(f"{checkout.name}: {median(times):.3f} s ({min(times):.3f} to {max(times):.3f})")
+    one, other = (median(run.total_s for run in runs) for runs in found)
+    print(f"second / first: {other / one:.3f}")
+    same = len({run.fingerprint for runs in found for run in runs}) == 1
+    print(f"answers: {'the same' if same else 'different'} ({found[1][0].fingerprint[:16]})")
+
+
+if __name__ == "__main__":
+    main()
