@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from services.errors import ModelNotReady
-from services.settings import DETECTED_CLASSES
+from services.settings.constants import DETECTED_CLASSES
 
 log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ import pytest
 import typer.main
 
 from services.cli.main import app
+from services.download.download import State
 from services.errors import ERROR_TYPES
 from services.settings import Settings
 from services.settings.messages import variable_name
@@ -89,6 +90,7 @@ def test_commands_exist(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_settings_exist(path: Path) -> None:
     known = {variable_name(field) for field in Settings.model_fields} | DOCKERS_OWN | OTHERS
+    known |= {state.name for state in State}  # of a download
     named = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", path.read_text()))
     assert named <= known, named - known
 

@@ -2,8 +2,8 @@
 
     python -m touchline_lab.benchmarks.compare_checkouts ../other-checkout . --rounds 5
 
-Each round runs `touchline demo` once with the code of each checkout, so that a machine whose speed drifts slows
-down both. The first round is not counted. Printed are the medians, the ratio of the medians, and whether both
+Each round runs `touchline demo` once with the code of each checkout, so that a drift of the machine's
+speed hits both. The first round is not counted. Printed are the medians, their ratio, and whether both
 checkouts give the same answer.
 """
 
@@ -52,7 +52,9 @@ def run_demo(checkout: Path) -> DemoRun:
         )
         timeline = json.loads((Path(folder) / "timeline.json").read_text())
         body = (Path(folder) / "answer.json").read_bytes()
-    return DemoRun(float(timeline["warm"]["total"]), hashlib.sha256(frames_part(body)).hexdigest())
+    return DemoRun(
+        float(timeline["warm"]["timeline"]["total"]), hashlib.sha256(frames_part(body)).hexdigest()
+    )
 
 
 def compare(checkouts: tuple[Path, Path], rounds: int) -> tuple[list[DemoRun], list[DemoRun]]:

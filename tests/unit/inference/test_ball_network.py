@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,7 @@ import pytest
 
 from services.errors import ModelNotReady
 from services.inference.ball_network import HIGH, SIZES, STEP, WIDE, BallNetwork, load_ball_network
-from services.inference.registry import WEIGHTS, bundled_models
+from services.inference.registry import bundled_models
 from services.pitch import BALL
 from services.results import LumaPicture
 from touchline_lab.renderer.scene import Scene

@@ -1,0 +1,125 @@
+"""All settings together: checks that need several of them, and what follows from them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.settings.constants import BUNDLED, DEFAULT_REDIS_URL, DETECTED_CLASSES
+from services.settings.download import DownloadSettings
+from services.settings.kinds import KindSettings
+from services.settings.models import ModelSettings
+from services.settings.monitoring import MonitoringSettings
+from services.settings.operators import OperatorSettings
+from services.settings.queue import QueueSettings
+from services.settings.video import VideoSettings
+
+
+# pydantic takes fields from the last base first: read from the bottom, this is the order of the reference
+class Settings(
+    MonitoringSettings,
+    ModelSettings,
+    VideoSettings,
+    DownloadSettings,
+    KindSettings,
+    QueueSettings,
+    OperatorSettings,
+):
+    """The settings; each field's description is its documentation (docs/reference/settings.md)."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    @field_validator("origins", "allowed_hosts", "served_kinds", "predictor", "class_map", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _gpus_fit_device(self) -> Self:
+        if self.gpus is not None and self.device not in ("auto", "cuda", "cpu"):
+            raise ValueError(
+                f"GPUS={self.gpus} names the devices already: DEVICE={self.device} contradicts it"
+            )
+        if len(set(self.listed_gpus)) != len(self.listed_gpus):
+            raise ValueError(f"GPUS={self.gpus} names a device twice")
+        return self
+
+    @property
+    def second_ball_pass(self) -> bool:
+        """Whether BALL_SEARCH comes to on."""
+        bundled = type(self).model_fields["detector_model"].default
+        own = self.detector_model == bundled and self.ball_model is None
+        return self.ball_search == "on" or (self.ball_search == "auto" and own)
+
+    @property
+    def listed_gpus(self) -> tuple[int, ...]:
+        """The numbers in GPUS; none for `all` and when it is unset."""
+        return () if self.gpus in (None, "all") else tuple(int(part) for part in self.gpus.split(","))
+
+    @field_validator("served_kinds")
+    @classmethod
+    def _kinds_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("name at least one kind, and none twice")
+        return value
+
+    @field_validator("predictor")
+    @classmethod
+    def _one_predictor_for_each(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        kinds = [part.partition("=")[0].strip() if "=" in part else "" for part in value]
+        if not value or len(set(kinds)) < len(kinds) or any(part.endswith("=") for part in value):
+            raise ValueError(
+                "one name for all kinds, or kind=name for some and at most one name for the rest"
+            )
+        unserved = sorted(set(kinds) - {"", *info.data.get("served_kinds", kinds)})
+        if unserved:
+            raise ValueError(f"SERVED_KINDS does not name {', '.join(unserved)}")
+        return value
+
+    def predictor_for(self, kind: str) -> str:
+        """The name in PREDICTOR that goes with a kind; `bundled` where none does."""
+        named = {head.strip(): name.strip() for head, sign, name in map(_halves, self.predictor) if sign}
+        rest = next((part for part in self.predictor if "=" not in part), BUNDLED)
+        return named.get(kind, rest)
+
+    @property
+    def uses_bundled(self) -> bool:
+        """Whether a served kind takes the bundled predictor, and with it DETECTOR_MODEL and PITCH_MODEL."""
+        return any(self.predictor_for(kind) == BUNDLED for kind in self.served_kinds)
+
+    @property
+    def broker_url(self) -> str:
+        """`redis_url`, or the default when it is unset."""
+        return self.redis_url or DEFAULT_REDIS_URL
+
+    @field_validator("class_map")
+    @classmethod
+    def _classes_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            name, separator, wanted = item.rpartition("=")
+            if not separator or not name.strip() or wanted.strip() not in DETECTED_CLASSES:
+                raise ValueError(f"{item!r} is not `name=class`, class being {', '.join(DETECTED_CLASSES)}")
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _origins_are_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if not url.startswith(("https://", "http://")):
+                raise ValueError(f"{url!r} is not an http(s) URL")
+        return value
+
+
+def _halves(text: str) -> tuple[str, str, str]:
+    return text.partition("=")

@@ -1,0 +1,23 @@
+"""Settings of challenge kinds and predictors."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from services.settings.constants import BUNDLED, CsvList
+
+
+class KindSettings(BaseSettings):
+    """Settings of challenge kinds and predictors."""
+
+    served_kinds: CsvList = Field(
+        ("gsr",),
+        description="Challenge kinds that are answered, comma-separated; each is warmed at the start. "
+        "`touchline kinds` lists what is installed.",
+    )
+    predictor: CsvList = Field(
+        (BUNDLED,),
+        description="What looks at the frames: `bundled`, or the name of an installed plug-in; "
+        "`kind=name,kind=name` where kinds differ.",
+    )

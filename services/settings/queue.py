@@ -1,0 +1,40 @@
+"""Settings of the queue and of the worker."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class QueueSettings(BaseSettings):
+    """Settings of the queue and of the worker."""
+
+    redis_url: str | None = Field(
+        None,
+        pattern=r"^(rediss?|unix)://.+",
+        description="The Redis or Valkey server. `touchline up` starts an embedded Valkey when it is unset.",
+    )
+    queue_name: str = Field(
+        "touchline", pattern=r"^[\w.:-]{1,64}$", description="Celery queue of the challenges."
+    )
+    default_deadline_s: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Deadline of a challenge that names none, in seconds from submission.",
+    )
+    max_queue: int = Field(
+        100, ge=1, le=100_000, description="Challenges waiting before a further one is refused at submission."
+    )
+    reply_ttl_s: int = Field(
+        300, ge=10, le=86_400, description="Seconds that an uncollected reply is kept in Redis."
+    )
+    worker_concurrency: int = Field(
+        1, ge=1, le=64, description="Child processes of one worker, on one device; for several GPUs: GPUS."
+    )
+    worker_start_timeout_s: int = Field(
+        180, ge=5, le=3600, description="Longest start of a child (imports, models, warm-up), in seconds."
+    )
+    state_dir: str = Field(
+        "/tmp/touchline", min_length=1, description="Folder for the ready markers of the workers."
+    )

@@ -1,0 +1,18 @@
+"""Settings of decoding."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class VideoSettings(BaseSettings):
+    """Settings of decoding."""
+
+    max_frames: int = Field(20_000, ge=1, le=1_000_000, description="Longest clip accepted, in frames.")
+    max_pixels: int = Field(
+        3840 * 2160, ge=64 * 64, le=8192 * 8192, description="Largest picture accepted, width times height."
+    )
+    decode_threads: int = Field(
+        0, ge=0, le=64, description="Decoder threads; 0 takes one per core, at most 4."
+    )
