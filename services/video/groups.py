@@ -1,9 +1,10 @@
-"""Closed groups of pictures: stretches of a clip that can be decoded each by itself."""
+"""Closed groups of pictures: parts of a clip that can each be decoded by itself."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +17,21 @@ from services.video.source import ByteSource
 
 Mask = npt.NDArray[np.bool_]
 
-_PATIENCE_S = 3600.0
-_LONGEST = 0.25
+_MAX_WAIT_S: Final = 3600.0
+"""Seconds; the deadline of the source ends the wait long before."""
+_MAX_GROUP_SHARE: Final = 0.25
 """Longest group, as a share of the clip, with which groups are decoded side by side: with longer ones cores
-would be idle at the end. The number of cores has no part in it: a damaged clip gives the same pixels on all.
-"""
+would
+be idle at the end. The number of cores must not matter, since a damaged clip gives the same pixels on all."""
 
 
 class Groups:
     """The groups of an indexed clip, found as its bytes arrive.
 
     A group begins with an IDR picture: the decoder forgets everything there, and what is shown after it was
-    decoded after it. A mark in the file's table of sync samples is not enough, since it may stand at an open
-    group: the picture's own bytes have to say so. The parameter sets that a sync sample needs are in the
-    sample entry or in the sample itself (ISO/IEC 14496-15), so a fresh decoder has them.
+    decoded after it. A mark in the file's table of key frames is not enough, since it may mark an open group:
+    the header of the picture has to say so. The parameter sets that a key frame needs are in the sample entry
+    or in the packet itself (ISO/IEC 14496-15), so a new decoder has them.
 
     Args:
         source: The clip's bytes.
@@ -51,14 +53,14 @@ class Groups:
     def many(self) -> bool:
         """Whether there are enough groups to decode them side by side, as far as the index alone tells."""
         longest = int(np.diff([*self._marks, self._index.count]).max())
-        return longest <= _LONGEST * self._index.count
+        return longest <= _MAX_GROUP_SHARE * self._index.count
 
     def read(self, position: int) -> bytes | None:
-        """A sample; None where the body ends early and may.
+        """The data of a packet; None where the body ends early and is allowed to.
 
         Raises:
-            CorruptVideo: The body ends early and may not.
-            ChallengeError: The source's.
+            CorruptVideo: The body ends early and is not allowed to.
+            ChallengeError: The source failed.
         """
         index = self._index
         size = int(index.sizes[position])
@@ -68,26 +70,26 @@ class Groups:
         if self._allow_cut:
             return None
         raise CorruptVideo(
-            f"the video is cut off: its index names {index.end} bytes, {self._source.size} came"
+            f"the video is cut off: its index names {index.end} bytes, {self._source.size} arrived"
         )
 
     def begins(self, position: int) -> bool:
-        """Whether a group begins at a marked sample; waits for its bytes."""
+        """Whether a group begins at a marked packet; waits for its bytes."""
         known = self._known.get(position)
         if known is None:
             place = int(self._index.offsets[position]), int(self._index.sizes[position])
-            # a look ahead: asking for the bytes now would have them fetched before those that come first
-            self._source.wait_for(*place, _PATIENCE_S)
+            # requesting these bytes now would have them downloaded before earlier ones
+            self._source.wait_for(*place, _MAX_WAIT_S)
             data = self.read(position)
-            known = data is not None and self._nals.look(data).restarts
+            known = data is not None and self._nals.read(data).restarts
             self._known[position] = known
         return known
 
     def starts(self, wanted: Mask) -> Iterator[int]:
-        """Where groups begin, up to the last one with a wanted picture in it; waits for the bytes there.
+        """Positions at which groups begin, up to the last with a sampled frame; waits for the bytes there.
 
         Args:
-            wanted: By position in decoding order.
+            wanted: (packets,) the sampled frames, by position in decoding order.
         """
         last = _last(wanted)
         yield 0
@@ -98,15 +100,15 @@ class Groups:
                 yield mark
 
     def needed(self, start: int, wanted: Mask, *, on: bool) -> Iterator[int]:
-        """The positions that wanted pictures of a group may depend on, in decoding order.
+        """The positions that sampled frames of a group may depend on, in decoding order.
 
-        What follows the last wanted picture of a group is left out, as nothing depends on it. Whether the
+        What follows the last sampled frame of a group is left out, since nothing depends on it. Whether the
         group ends there is known only with the first bytes behind it.
 
         Args:
             start: Where the group begins.
-            wanted: By position in decoding order.
-            on: Go on through all later groups, for one decoder that takes the whole clip.
+            wanted: (packets,) the sampled frames, by position in decoding order.
+            on: Go on through all later groups, for one decoder that decodes the whole clip.
         """
         final, at, begin = _last(wanted), start, start
         while begin <= final:
@@ -124,9 +126,9 @@ class Groups:
             begin = end
 
     def done_before(self, number: int) -> None:
-        """Let go of the bytes before the group that a frame, by its number in the clip, belongs to.
+        """Free the bytes before the group that a frame, given by its number, belongs to.
 
-        Groups are closed, so that as many frames are shown before one as were decoded before it.
+        Groups are closed, so as many frames are shown before a group as were decoded before it.
         """
         place = bisect_right(self._marks, number) - 1
         while place > 0 and not self._known.get(self._marks[place]):
@@ -134,13 +136,13 @@ class Groups:
         self._source.release(int(self._lowest[self._marks[place]]) if place else 0)
 
     def next_mark(self, position: int) -> int:
-        """The next sample at which a group may begin, or the end."""
+        """The next position at which a group may begin, or the end."""
         place = bisect_right(self._marks, position)
         return self._marks[place] if place < len(self._marks) else self._index.count
 
 
 def _without_leading(index: Mp4Index) -> list[int]:
-    """The first sample, and the sync samples that no later one is shown before: where groups may begin."""
+    """Where groups may begin: the first packet, and key frames before which no later one is shown."""
     shown_later = np.minimum.accumulate(index.display[::-1])[::-1] == index.display
     marks = {0} | {int(position) for position in index.sync if shown_later[position]}
     return sorted(marks)

@@ -1,4 +1,4 @@
-"""What the NAL units of a compressed picture say about it, read off their headers alone."""
+"""What the headers of the NAL units of an H.264 or HEVC packet say about its picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PictureFacts:
     """One coded picture.
 
     Attributes:
-        restarts: Nothing from here on depends on anything before: an IDR picture.
+        restarts: It is an IDR picture: nothing from here on depends on anything before.
         unreferenced: No other picture depends on it.
     """
 
@@ -27,7 +27,7 @@ class PictureFacts:
 
 
 class NalReader:
-    """Looks at the samples of one track.
+    """Reads the headers of the packets of one track.
 
     Source: ITU-T H.264, 7.4.1 (nal_ref_idc, nal_unit_type); ITU-T H.265, 7.4.2.2 (nal_unit_type, TemporalId);
     ISO/IEC 14496-15, 5.3.3 and 8.3.3 (the configuration records avcC and hvcC).
@@ -47,45 +47,45 @@ class NalReader:
         self._length_size = (record[21 if self._hevc else 4] & 3) + 1
         self._highest_layer = _highest_layer(record) if self._hevc else 0
 
-    def look(self, sample: bytes) -> PictureFacts:
-        """Read the headers of a sample's NAL units: length-prefixed, as in an MP4 file."""
-        return self._read_hevc(sample) if self._hevc else self._read_h264(sample)
+    def read(self, packet: bytes) -> PictureFacts:
+        """Read the headers of a packet's NAL units, which are length-prefixed as in an MP4 file."""
+        return self._read_hevc(packet) if self._hevc else self._read_h264(packet)
 
-    def _read_h264(self, sample: bytes) -> PictureFacts:
+    def _read_h264(self, packet: bytes) -> PictureFacts:
         slices = referenced = restarts = 0
-        for start, _ in _units(sample, self._length_size):
-            kind = sample[start] & 0x1F
+        for start, _ in _units(packet, self._length_size):
+            kind = packet[start] & 0x1F
             if kind in _H264_SLICES:
                 slices += 1
                 restarts += kind == _H264_IDR
-                referenced += sample[start] & 0x60 != 0
+                referenced += packet[start] & 0x60 != 0
             elif kind in _H264_SETS:
                 referenced += 1
         return PictureFacts(restarts == slices > 0, slices > 0 and not referenced)
 
-    def _read_hevc(self, sample: bytes) -> PictureFacts:
+    def _read_hevc(self, packet: bytes) -> PictureFacts:
         slices = referenced = restarts = 0
-        for start, end in _units(sample, self._length_size):
-            kind = sample[start] >> 1 & 0x3F
+        for start, end in _units(packet, self._length_size):
+            kind = packet[start] >> 1 & 0x3F
             if kind in _HEVC_SLICES and end - start > 1:
                 slices += 1
                 restarts += kind in _HEVC_IDR
-                # what nothing of its own layer refers to, a higher layer still may
-                layer = (sample[start + 1] & 7) - 1
+                # a picture that its own layer does not refer to may be referred to by a higher layer
+                layer = (packet[start + 1] & 7) - 1
                 referenced += kind not in _HEVC_NOT_REFERENCED or layer < self._highest_layer
             elif kind in _HEVC_SETS:
                 referenced += 1
         return PictureFacts(restarts == slices > 0, slices > 0 and not referenced)
 
 
-def _units(sample: bytes, length_size: int) -> Iterator[tuple[int, int]]:
+def _units(packet: bytes, length_size: int) -> Iterator[tuple[int, int]]:
     """Where each NAL unit that is not empty begins and ends, as far as the lengths make sense."""
     at = 0
-    while at + length_size < len(sample):
+    while at + length_size < len(packet):
         start = at + length_size
-        at = start + int.from_bytes(sample[at:start], "big")
+        at = start + int.from_bytes(packet[at:start], "big")
         if at > start:
-            yield start, min(at, len(sample))
+            yield start, min(at, len(packet))
 
 
 def _highest_layer(record: bytes) -> int:

@@ -92,7 +92,7 @@ def dropping(clip: Clip, threads: int = 0) -> Pictures:
     for position in range(index.count):
         start = int(index.offsets[position])
         sample = clip.data[start : start + int(index.sizes[position])]
-        if clip.plan.is_sampled(int(index.display[position])) or not nals.look(sample).unreferenced:
+        if clip.plan.is_sampled(int(index.display[position])) or not nals.read(sample).unreferenced:
             packet: av.Packet[Any] = av.Packet(len(sample))
             packet.update(sample)
             packet.pts = packet.dts = position

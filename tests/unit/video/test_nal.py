@@ -66,25 +66,25 @@ HEVC = {
 @pytest.mark.parametrize("kind", H264)
 def test_h264(kind: str) -> None:
     units, restarts, unreferenced = H264[kind]
-    assert NalReader("h264", AVCC).look(sample(*units)) == PictureFacts(restarts, unreferenced)
+    assert NalReader("h264", AVCC).read(sample(*units)) == PictureFacts(restarts, unreferenced)
 
 
 @pytest.mark.parametrize("kind", HEVC)
 def test_hevc(kind: str) -> None:
     units, layers, restarts, unreferenced = HEVC[kind]
-    assert NalReader("hevc", hvcc(layers)).look(sample(*units)) == PictureFacts(restarts, unreferenced)
+    assert NalReader("hevc", hvcc(layers)).read(sample(*units)) == PictureFacts(restarts, unreferenced)
 
 
 def test_lengths_of_two_bytes() -> None:
     record = AVCC[:4] + bytes([0xFD]) + AVCC[5:]
     unit = avc(5, 3)
-    assert NalReader("h264", record).look(len(unit).to_bytes(2, "big") + unit).restarts
+    assert NalReader("h264", record).read(len(unit).to_bytes(2, "big") + unit).restarts
 
 
 @pytest.mark.parametrize("data", [b"\xff" * 40, b"\x00" * 40, sample(avc(1, 0))[:5], b"\x00\x00"])
 def test_damaged_samples_end_somewhere(data: bytes) -> None:
     for reader in (NalReader("h264", AVCC), NalReader("hevc", hvcc(1))):
-        assert not reader.look(data).restarts
+        assert not reader.read(data).restarts
 
 
 @pytest.mark.parametrize(
