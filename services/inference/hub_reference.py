@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Self
-from urllib.parse import quote
 
 from services.errors import ModelNotReady
 
@@ -72,17 +71,10 @@ class HubReference:
         """Whether the content cannot be exchanged by somebody else."""
         return self.is_commit or self.sha256 is not None
 
-    def url(self, endpoint: str) -> str:
-        """Where the file is, below a hub's address.
-
-        Source: https://huggingface.co/docs/hub/models-downloading (`/owner/repo/resolve/revision/path`).
-        """
-        revision = quote(self.revision, safe="")
-        return f"{endpoint.rstrip('/')}/{self.owner}/{self.repo}/resolve/{revision}/{quote(self.path)}"
-
-    def file_below(self, folder: str) -> PurePosixPath:
-        """Where it is kept below a folder: one place for each repository, revision and path."""
-        return PurePosixPath(folder, self.owner, self.repo, quote(self.revision, safe=""), self.path)
+    @property
+    def repository(self) -> str:
+        """Owner and repository, as huggingface_hub names it."""
+        return f"{self.owner}/{self.repo}"
 
     def __str__(self) -> str:
         checksum = f"#sha256={self.sha256}" if self.sha256 else ""

@@ -184,6 +184,7 @@ class FolderApp:
         headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(text))]
         if fault.redirect is not None:
             headers.append((b"location", fault.redirect.encode()))
+        headers += [(name.lower().encode(), value.encode()) for name, value in fault.headers]
         if status == 416 and body is not None:
             headers.append((b"content-range", b"bytes */%d" % len(body.data)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -252,6 +253,8 @@ def _head(status: int, body: Body, start: int, stop: int, fault: Fault, ranges: 
         headers.append((b"content-length", b"%d" % (stop - start)))
     if status == 206:
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, len(body.data))))
+    further = {name.lower().encode(): value.encode() for name, value in fault.headers}
+    headers = [(name, value) for name, value in headers if name not in further] + list(further.items())
     return {"type": "http.response.start", "status": status, "headers": headers}
 
 

@@ -23,6 +23,7 @@ class Fault:
         rate: Send at most this many bytes a second.
         delay: Wait this many seconds before the first byte of the answer.
         redirect: Answer 302 to this URL.
+        headers: Further response headers; one that is there already is replaced.
         room: Answer 503 on all connections but so many first ones, as an origin that limits their number.
     """
 
@@ -36,6 +37,7 @@ class Fault:
     delay: float = 0.0
     redirect: str | None = None
     room: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def limit(self) -> int | None:

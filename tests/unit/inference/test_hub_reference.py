@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 import pytest
 
 from services.errors import ModelNotReady
@@ -27,12 +25,6 @@ def test_all_parts() -> None:
 )
 def test_what_can_change_behind_a_name(text: str, pinned: bool) -> None:
     assert HubReference.parse(text).is_pinned is pinned
-
-
-def test_where_it_is_and_where_it_is_kept() -> None:
-    found = HubReference.parse("hf:o/r/a/m.pt@refs/pr/3")
-    assert found.url("https://hub.test/") == "https://hub.test/o/r/resolve/refs%2Fpr%2F3/a/m.pt"
-    assert found.file_below("/c") == PurePosixPath("/c/o/r/refs%2Fpr%2F3/a/m.pt")
 
 
 @pytest.mark.parametrize(
