@@ -28,7 +28,7 @@ class Prefetcher(Generic[T]):
 
     Args:
         items: The stage; it is driven by the thread alone and closed there.
-        depth: Most items waiting for the consumer.
+        depth: Maximum number of items waiting for the consumer.
         scope: Its cancel ends thread and consumer.
         name: The thread's name.
     """
@@ -107,7 +107,7 @@ class Prefetcher(Generic[T]):
 class OrderedExecutor(Generic[Batch, Result]):
     """Runs a function on several batches at once and hands the results on in order.
 
-    The results are taken in a thread of their own, so that no lane is idle meanwhile.
+    The results are taken in a thread of their own, so that no inference slot is idle meanwhile.
 
     Args:
         work: What is done with a batch, in a thread of its own.
@@ -127,7 +127,7 @@ class OrderedExecutor(Generic[Batch, Result]):
         self._taken: deque[Future[None]] = deque()
 
     def submit(self, batch: Batch) -> None:
-        """Run one batch; waits while all lanes are busy.
+        """Run one batch; waits while all inference slots are busy.
 
         Raises:
             BaseException: What the work on an earlier batch, or taking its results, raised.
@@ -176,7 +176,8 @@ def run_in_order(jobs: Iterator[Iterator[T]], threads: int, room: int, name: str
     Args:
         jobs: Asked for one job at a time, from any of the threads, but never by two of them.
         threads: How many jobs run at once; 1 runs them in the caller's thread.
-        room: Most items that wait for the caller. The job whose turn it is may always have one waiting.
+        room: Maximum number of items that wait for the caller. The job whose turn it is may always have one
+        waiting.
         name: Beginning of the threads' names.
     """
     if threads == 1:

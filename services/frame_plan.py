@@ -13,7 +13,7 @@ class FramePlan:
     Attributes:
         stride: Usual distance of the sampled frames.
         count: Frames in the clip, or None where only the end will tell.
-        pitch_stride: Every n-th sampled frame (and the last one of the clip) is looked at for keypoints:
+        pitch_stride: Every n-th sampled frame (and the last one of the clip) is sampled for keypoints:
             a camera moves more smoothly than people do.
         chosen: Numbers of the sampled frames, rising, where a profile has chosen them; None: by the stride.
         decoded: About how many frames have to be decoded for it, for estimates; None where that is not known.
@@ -40,7 +40,7 @@ class FramePlan:
         return index % self.stride == 0 or (self.count is not None and index == self.count - 1)
 
     def needs_keypoints(self, index: int) -> bool:
-        """Whether a sampled frame is looked at for keypoints."""
+        """Whether a sampled frame is sampled for keypoints."""
         if self.count is not None and index == self.count - 1:
             return True
         if self.chosen is not None:
@@ -48,7 +48,7 @@ class FramePlan:
         return index % (self.stride * self.pitch_stride) == 0
 
     @property
-    def samples(self) -> int | None:
+    def sampled_count(self) -> int | None:
         """How many frames that are, if the length is known."""
         if self.chosen is not None:
             return len(self.chosen)

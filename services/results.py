@@ -54,7 +54,7 @@ class Keypoints:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LumaPicture:
-    """The luma of a frame, in which nothing but the ball is looked for.
+    """The luma of a frame, in which nothing but the ball is searched.
 
     Attributes:
         index: Source frame number, from 0.
@@ -76,7 +76,7 @@ class FrameResult:
         detections: Its boxes.
         keypoints: None when they were not asked for.
         thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None. Of frames
-            between samples (18, 32), the brightness alone.
+            between sampled frames (18, 32), the brightness alone.
         luma_pictures: Input of the second ball pass: frames since the previous sampled frame, then this one.
         ball_candidates: Balls below the confidence threshold, for the second ball pass; None without it.
         intermediate: Frames since the previous sampled frame in which the second ball pass searched, rising.

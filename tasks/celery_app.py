@@ -41,7 +41,7 @@ def make_app(settings: Settings) -> Celery:
         broker_transport_options={
             # a lost worker's message comes back after this; longer than any challenge, or it would run twice
             "visibility_timeout": max(MIN_VISIBILITY_S, 2 * settings.default_deadline_s),
-            # kombu looks for such messages every 10th tick of 10 s by default
+            # kombu searches such messages every 10th tick of 10 s by default
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
             # submitting while Redis is away fails at once instead of hanging

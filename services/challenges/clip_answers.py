@@ -1,4 +1,4 @@
-"""Kinds whose answer is about a whole clip: a predictor sees its frames, then concludes from all of them."""
+"""Challenge kinds whose answer is about a whole clip: a predictor infers frames, then concludes from all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ClipFacts:
         width: Of the source, pixels.
         height: Of the source, pixels.
         frames: Frames in the clip.
-        stride: Distance of the frames that were looked at.
+        stride: Distance of the sampled frames.
         fps: Frames per second.
     """
 
@@ -38,7 +38,7 @@ class ClipFacts:
 
 
 class ClipPredictor(Protocol):
-    """A predictor for a whole clip. What `predict` makes of a frame is its own business."""
+    """A predictor for a whole clip. What `predict` returns for a frame is up to the predictor."""
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Any]:
         """One result for each frame of a batch; batches may come in several threads, and in any order."""
@@ -68,10 +68,10 @@ class NumberedPredictor:
 
 
 def clip_predictor(kind: str, loaded: LoadedPredictor) -> NumberedPredictor:
-    """What looks at the frames of a kind that has no predictor of its own.
+    """The predictor of a kind that has none of its own.
 
     Raises:
-        BrokenPlugin: What PREDICTOR names cannot conclude; the text says how to plug one in.
+        BrokenPlugin: What PREDICTOR names has no `conclude`; the text says how to plug one in.
     """
     if not callable(getattr(loaded, "conclude", None)):
         raise BrokenPlugin(
@@ -83,16 +83,16 @@ def clip_predictor(kind: str, loaded: LoadedPredictor) -> NumberedPredictor:
 
 
 class ClipAssembly:
-    """An answer of the private track being put together.
+    """An answer of the private track that is being put together.
 
     Args:
-        challenge: What is answered.
+        challenge: The challenge.
         clip: The clip.
-        plan: What is looked at.
-        predictor: What `clip_predictor` gave.
+        plan: Its frame plan.
+        predictor: What `clip_predictor` returned.
         accept: Makes a prediction of what the predictor concluded; a `ValueError` or `TypeError` says that it
             is none.
-        first: What each result goes through as it comes, in order.
+        first: What each result goes through as it arrives, in order.
     """
 
     def __init__(
@@ -129,9 +129,9 @@ class ClipAssembly:
         pictures = [frame.frame_id for frame in self._challenge.pictures]
         seen = [(pictures[number] if pictures else number, result) for number, result in self._seen]
         facts = ClipFacts(clip.width, clip.height, clip.stats.count, self._plan.stride)
-        said = self._predictor.conclude(seen, facts)
+        concluded = self._predictor.conclude(seen, facts)
         try:
-            self._prediction = self._accept(said)
+            self._prediction = self._accept(concluded)
         except (ValueError, TypeError) as error:
             raise InferenceError(
                 f"what the predictor concluded is no answer to {self._challenge.kind!r}: {error}"

@@ -1,4 +1,4 @@
-"""How sure each box of a filled clip is, from the detections that it came of."""
+"""The confidence of each box of an interpolated clip, from the detections around it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from services.results import Floats, FrameResult
-from services.tracking.interpolation.fill import Filled
+from services.tracking.interpolation.fill import FilledClip
 
 
-def confidences(filled: Filled, results: Sequence[FrameResult], least: float) -> npt.NDArray[np.float64]:
-    """The score of every filled box: in a sampled frame its detection's, else between those.
+def confidences(
+    filled: FilledClip, results: Sequence[FrameResult], minimum: float
+) -> npt.NDArray[np.float64]:
+    """The confidence of every box: in a sampled frame its detection's, otherwise interpolated.
 
     Args:
         filled: All frames.
         results: The sampled frames, by rising number.
-        least: What a box has that no detection lies under.
+        minimum: The confidence of a box without a detection.
 
     Returns:
         (boxes,) 0 to 1, in the order of `filled.boxes`.
@@ -28,7 +30,7 @@ def confidences(filled: Filled, results: Sequence[FrameResult], least: float) ->
         own[first:end] = _at_their_places(
             filled.boxes[first:end], result.detections.boxes, result.detections.scores
         )
-    scores = np.full(len(own), least)
+    scores = np.full(len(own), minimum)
     for track in np.unique(filled.ids):
         mine = np.flatnonzero(filled.ids == track)
         known = mine[~np.isnan(own[mine])]

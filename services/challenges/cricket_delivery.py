@@ -1,4 +1,4 @@
-"""Kind `cricket_delivery`: one delivery in numbers. There is no predictor for it here: one is plugged in."""
+"""Challenge kind `cricket_delivery`: one delivery in numbers; its predictor has to be plugged in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CricketDeliveryKind:
         return plan_from_settings(clip, settings)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
-        """What is plugged in."""
+        """The plugged-in predictor."""
         return clip_predictor(self.name, loaded)
 
     def assemble(
@@ -41,8 +41,8 @@ class CricketDeliveryKind:
         return ClipAssembly(challenge, clip, plan, predictor, _accept)
 
 
-def _accept(said: Any) -> CricketPrediction:
-    if not isinstance(said, CricketDelivery):
-        raise TypeError(f"{said!r} is not a services.wire.private_track.CricketDelivery")
-    check_delivery(said)
-    return CricketPrediction(said)
+def _accept(concluded: Any) -> CricketPrediction:
+    if not isinstance(concluded, CricketDelivery):
+        raise TypeError(f"{concluded!r} is not a services.wire.private_track.CricketDelivery")
+    check_delivery(concluded)
+    return CricketPrediction(concluded)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from services.frame_plan import FramePlan
 from services.settings import Settings
 from services.tracking.camera.homography import PictureSize
-from services.tracking.clip import ClipTracks
-from services.tracking.interpolation.fill import Filled
+from services.tracking.clip import ClipTracker
+from services.tracking.interpolation.fill import FilledClip
 from services.video.decode import Clip
 from services.wire.gsr import DECIMALS, GsrFrame, GsrObject, GsrResponse
 
@@ -19,9 +19,9 @@ _PIECE = 256
 _NO_FRAMES = b'"frames":[]'
 
 
-def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracks:
-    """What takes the samples and makes all frames of them."""
-    return ClipTracks(
+def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracker:
+    """What takes the results and makes all frames of them."""
+    return ClipTracker(
         PictureSize(clip.width, clip.height),
         plan.stride,
         tracking=not settings.disable_tracking,
@@ -29,7 +29,7 @@ def tracks(clip: Clip, plan: FramePlan, settings: Settings) -> ClipTracks:
     )
 
 
-def encode(challenge_id: str, filled: Filled, seconds: float) -> bytes:
+def encode(challenge_id: str, filled: FilledClip, seconds: float) -> bytes:
     """The answer as it goes to the validator.
 
     Args:
@@ -52,7 +52,7 @@ def encode(challenge_id: str, filled: Filled, seconds: float) -> bytes:
     return b"".join((*parts, _NO_FRAMES[-1:], tail))
 
 
-def _frames(filled: Filled, starts: npt.NDArray[np.intp], first: int, end: int) -> list[GsrFrame]:
+def _frames(filled: FilledClip, starts: npt.NDArray[np.intp], first: int, end: int) -> list[GsrFrame]:
     """Frames `first` to before `end`; `starts` has the first object of each frame."""
     begin = starts[first]
     some = slice(begin, starts[end])

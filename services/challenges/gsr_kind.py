@@ -13,7 +13,7 @@ from services.results import FrameResult
 from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import Settings
 from services.tracking.ball.second_pass import second_ball_pass
-from services.tracking.interpolation.fill import Filled
+from services.tracking.interpolation.fill import FilledClip
 from services.video.decode import Clip
 from services.video.letterbox import Letterbox
 from services.wire.challenge import Challenge
@@ -59,11 +59,11 @@ class GsrAssembly:
         self._challenge = challenge
         self._clip = clip
         self._tracks = gsr.tracks(clip, plan, settings)
-        self._filled: Filled
+        self._filled: FilledClip
 
     def add(self, results: Sequence[FrameResult]) -> None:
         """See `Assembly`."""
-        for result in results:  # cameras and tracks go on while later samples are inferred
+        for result in results:  # cameras and tracks go on while later sampled frames are inferred
             self._tracks.add(self._second_ball_pass(result))
 
     def fill(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What a challenge kind is: which frames it looks at, with what, and how an answer comes of it."""
+"""What a challenge kind is: it plans the sampled frames, chooses a predictor, and assembles an answer."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Used = TypeVar("Used", contravariant=True)
 
 
 class Predictor(Protocol[Made]):
-    """What looks at the frames; called from as many threads at once as the predictor has lanes."""
+    """Turns sampled frames into results; called from up to `slots` threads at once."""
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Made]:
         """One result for each frame of a batch."""
 
 
 class Assembly(Protocol[Used]):
-    """An answer being put together, in one thread."""
+    """An answer that is being put together; only one thread uses it."""
 
     def add(self, results: Sequence[Used]) -> None:
-        """Take the next frames' results, by rising frame number, while later ones are being inferred."""
+        """Take the results of the next frames, by rising frame number, while later ones are inferred."""
 
     def fill(self) -> Mapping[str, Any]:
-        """All results are there: work out the frames between; gives facts for the timeline."""
+        """All results are there: interpolate the frames between; returns facts for the timeline."""
 
     def encode(self, seconds: float) -> bytes:
         """The bytes for the validator.
@@ -47,10 +47,10 @@ class Kind(Protocol[Result]):
     name: str
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
-        """Which frames are looked at, and at what size."""
+        """The frame plan, and the size of the models' input."""
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[Result]:
-        """What looks at them, from what PREDICTOR names.
+        """The predictor of this kind, from the one that PREDICTOR names.
 
         Raises:
             BrokenPlugin: This kind cannot be answered with it; stops the start.
@@ -64,4 +64,4 @@ class Kind(Protocol[Result]):
         settings: Settings,
         predictor: Predictor[Result],
     ) -> Assembly[Result]:
-        """Begin an answer; `predictor` is what looks at the frames of the clip."""
+        """Begin an answer; `predictor` is the one that infers the clip's frames."""

@@ -24,12 +24,12 @@ METHODS = ("plan", "predictor", "assemble")
 
 @dataclass(frozen=True, slots=True)
 class ServedKind:
-    """A kind with what looks at its frames.
+    """A challenge kind with its predictor.
 
     Attributes:
         kind: The kind.
-        predictor: What looks at the frames, as the kind uses it.
-        slots: Batches that it takes at once.
+        predictor: What infers the frames, as the kind uses it.
+        slots: Batches that it accepts at the same time.
     """
 
     kind: Kind[Any]

@@ -1,4 +1,4 @@
-"""Where ball and people are on the pitch, in metres, in every frame that was looked at."""
+"""Where ball and people are on the pitch, in metres, in every sampled frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.pitch import BALL, LENGTH_CM, REFEREE, WIDTH_CM
 from services.results import FrameResult, Keypoints
 from services.tracking.camera.homography import Matrix, PictureSize, fit_homography, inverse, project
 from services.tracking.clip import fill_clip
-from services.tracking.interpolation.fill import Filled
+from services.tracking.interpolation.fill import FilledClip
 
 AROUND_M = 8.0
 """How far from the pitch a ball may lie."""
@@ -60,7 +60,7 @@ def pitch_positions(
     return [_moment(number, result, filled, size) for number, result in seen]
 
 
-def _moment(number: int, result: FrameResult, filled: Filled, size: PictureSize) -> Moment:
+def _moment(number: int, result: FrameResult, filled: FilledClip, size: PictureSize) -> Moment:
     first, end = np.searchsorted(filled.frame, [result.index, result.index + 1])
     classes, ids, boxes = filled.classes[first:end], filled.ids[first:end], filled.boxes[first:end]
     points = filled.keypoints[result.index]

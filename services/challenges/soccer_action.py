@@ -1,4 +1,4 @@
-"""Kind `soccer_action`: what happens in a clip, and when."""
+"""Challenge kind `soccer_action`: the actions that a clip shows, and when."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.wire.private_track import Action, SoccerPrediction, check_action
 class SoccerActionKind:
     """Actions of a clip, from a `ClipPredictor` that concludes a sequence of `Action`, or by rule.
 
-    The rules take any predictor that gives what `gsr` takes; the bundled one does.
+    The rules work with every predictor that `gsr` works with, such as the bundled one.
     """
 
     name = "soccer_action"
@@ -35,7 +35,7 @@ class SoccerActionKind:
         return plan_from_settings(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
-        """What is plugged in; where that cannot conclude, the rules do."""
+        """The plugged-in predictor if it has `conclude`, otherwise the rules on top of it."""
         if callable(getattr(loaded, "conclude", None)):
             return clip_predictor(self.name, loaded)
         return _NumberedRules(loaded)
@@ -56,10 +56,10 @@ class SoccerActionKind:
 
 
 class RulePredictor:
-    """Rules on top of what finds boxes and keypoints.
+    """Rules on top of a predictor of boxes and keypoints.
 
     Args:
-        inner: Gives a `FrameResult` for each frame.
+        inner: Returns a `FrameResult` for each frame.
     """
 
     def __init__(self, inner: Predictor[FrameResult]) -> None:
@@ -76,15 +76,15 @@ class RulePredictor:
 
 
 class _NumberedRules(NumberedPredictor):
-    """The rules' results with the numbers of their frames, and what they see with."""
+    """The rules with the numbers of their frames, and the predictor that they use."""
 
     def __init__(self, frame_predictor: Predictor[FrameResult]) -> None:
         super().__init__(RulePredictor(frame_predictor))
         self.frame_predictor = frame_predictor
 
 
-def _accept(said: Any) -> SoccerPrediction:
-    actions = list(said)
+def _accept(concluded: Any) -> SoccerPrediction:
+    actions = list(concluded)
     for action in actions:
         if not isinstance(action, Action):
             raise TypeError(f"{action!r} is not a services.wire.private_track.Action")

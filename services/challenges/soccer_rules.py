@@ -1,7 +1,7 @@
-"""Actions by rule, from where ball and people are: few, since one that is wrong costs its weight.
+"""Actions by rule, from the positions of ball and people: few, since a wrong one costs its weight.
 
-Who plays for whom is not known, nor how high the ball is. So a ball that goes from one player to another is a
-pass, whoever the other is, and a ball is out only where its height cannot have misled.
+Teams are not known, nor is the height of the ball. A ball that moves from one player to another is therefore
+a pass, whoever the other is, and a ball is out only where its height cannot have misled.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from services.tracking.camera.homography import Matrix
 from services.wire.private_track import FPS, Action
 
 NEAR_M: Final = 2.0
-"""A ball this near to somebody's feet may be his."""
+"""Metres; a ball this near to a player's feet may be in his possession."""
 CLEAR_M: Final = 0.5
-"""... if everybody else is further from it by this much."""
+"""... if everybody else is further from it by this many metres."""
 PAUSE_S: Final = 0.6
-"""A ball that was his, and is again after this time at most, was his in between."""
-LEAST_PASS_M: Final = 4.0
-LONGEST_PASS_S: Final = 3.5
+"""Seconds without the ball after which the same player's possession still continues."""
+MIN_PASS_M: Final = 4.0
+"""Minimum length of a pass, metres."""
+MAX_PASS_S: Final = 3.5
+"""Maximum duration of a pass, seconds."""
 PASS_SPEEDS: Final = (3.5, 40.0)
-"""Metres per second, on average."""
+"""Minimum and maximum mean speed of a pass, metres per second."""
 OUT_M: Final = 1.0
-"""A ball this far behind a line is out; less is within the error of a camera."""
+"""Metres behind a line from which on a ball is out; less is within the error of a camera."""
 OUT_S: Final = 1.2
-"""... when it stays there so long: one in the air seems to be farther away than it is."""
+"""... if it stays there for so many seconds: a ball in the air appears farther away than it is."""
 PASS_CONFIDENCE: Final = 0.7
 RECEIVED_CONFIDENCE: Final = 0.6
 OUT_CONFIDENCE: Final = 0.6
@@ -40,7 +42,7 @@ _LENGTH, _WIDTH = LENGTH_CM / 100, WIDTH_CM / 100
 
 @dataclass(frozen=True, slots=True)
 class Possession:
-    """A time in which one player has the ball: the first and the last moment, by position, and how many."""
+    """One player has the ball: first and last moment, as positions in the list, and their number."""
 
     track: int
     first: int
@@ -55,7 +57,7 @@ def actions(play: Sequence[Moment], fps: int = FPS) -> list[Action]:
 
 
 def holder(moment: Moment) -> int | None:
-    """The track of the one who has the ball; None where nobody has, or it is contested or not known."""
+    """The track of the player who has the ball; None if nobody has, or if it is contested or unknown."""
     if moment.ball is None or not len(moment.ids):
         return None
     away = np.linalg.norm(moment.feet - moment.ball, axis=1)
@@ -91,11 +93,11 @@ def _passes(play: Sequence[Moment], fps: int) -> Iterator[Action]:
             continue
         seconds = (taken.frame - kicked.frame) / fps
         metres = float(np.linalg.norm(taken.ball - kicked.ball))
-        if seconds > LONGEST_PASS_S or metres < LEAST_PASS_M:
+        if seconds > MAX_PASS_S or metres < MIN_PASS_M:
             continue
         if not PASS_SPEEDS[0] <= metres / seconds <= PASS_SPEEDS[1]:
             continue
-        # it left him, and reached the other, somewhere between two moments
+        # it was kicked, and received, somewhere between two moments
         yield Action((kicked.frame + play[before.last + 1].frame) // 2, "pass", PASS_CONFIDENCE)
         received = (taken.frame + play[after.first - 1].frame) // 2
         yield Action(received, "pass_received", RECEIVED_CONFIDENCE)

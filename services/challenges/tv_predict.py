@@ -20,7 +20,7 @@ from services.settings import Settings
 from services.tracking.ball.second_pass import second_ball_pass
 from services.tracking.camera.homography import PictureSize
 from services.tracking.clip import fill_clip
-from services.tracking.interpolation.fill import Filled
+from services.tracking.interpolation.fill import FilledClip
 from services.video.clip import Clip
 from services.video.letterbox import Letterbox
 from services.wire.challenge import Challenge
@@ -116,7 +116,7 @@ class TvAssembly:
             self._frames += _frames(filled, scores, [number])
 
 
-def _frames(filled: Filled, scores: npt.NDArray[np.float64], numbers: Sequence[int]) -> list[TvFrame]:
+def _frames(filled: FilledClip, scores: npt.NDArray[np.float64], numbers: Sequence[int]) -> list[TvFrame]:
     keypoints = np.round(filled.keypoints).astype(np.int64).tolist()
     boxes = np.round(filled.boxes).astype(np.int64).tolist()
     sure = np.round(scores, DECIMALS).tolist()

@@ -1,4 +1,4 @@
-"""What `touchline doctor` looks at; a check gives findings and does not raise for what it looks for."""
+"""What `touchline doctor` looks at; a check gives findings and does not raise for what it searches."""
 
 from __future__ import annotations
 

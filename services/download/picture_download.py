@@ -24,7 +24,7 @@ def download_picture(
         settings: Time-outs.
         deadline: Bounds every wait.
         scope: Its cancel ends the reading.
-        limit: Most bytes.
+        limit: Maximum number of bytes.
 
     Raises:
         TransportError, DeadlineExceeded, Cancelled: As their names say.

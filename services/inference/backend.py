@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # threads that wait for each other by spinning cost six times the time when decoding wants a core too
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# ultralytics must not look for updates, install packages or talk while a worker starts
+# ultralytics must not search updates, install packages or talk while a worker starts
 os.environ.setdefault("YOLO_OFFLINE", "true")
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("YOLO_VERBOSE", "false")

@@ -13,13 +13,13 @@ from services.results import Detections
 from services.video.letterbox import Image, Letterbox
 
 
-def ball_detector(backend: AnyBackend, confidence: float, most: int) -> Detector:
+def ball_detector(backend: AnyBackend, confidence: float, maximum: int) -> Detector:
     """A detector that gives nothing but balls.
 
     Raises:
         ModelNotReady: The model finds no boxes, or none that is known to be of a ball.
     """
-    return Detector(backend, confidence, most, wire_classes=map_ball(backend.names))
+    return Detector(backend, confidence, maximum, wire_classes=map_ball(backend.names))
 
 
 class FindsBoxes(Protocol):

@@ -1,4 +1,4 @@
-"""The network that looks for the ball in a small part of a frame; always on the CPU."""
+"""The network that searches the ball in a small part of a frame; always on the CPU."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HIGH: Final = 64
 STEP: Final = 4
 """Pixels of the look from one cell of the output to the next."""
 LEAST: Final = 0.3
-"""Least score of what is given."""
+"""Minimum score of what is given."""
 LEAST_LOGIT: Final = math.log(LEAST / (1 - LEAST))
 MOST: Final = 2
 """Balls given for one crop."""
@@ -87,8 +87,8 @@ def _crop(picture: LumaPicture, place: npt.NDArray[np.float64], crop: Crops) -> 
     """Cut a crop out, moved into the picture where it is near the edge; its left upper corner."""
     height, width = picture.luma.shape
     x, y = (
-        max(0, min(round(float(at) / picture.scale - side / 2), most - side))
-        for at, side, most in zip(place, (WIDE, HIGH), (width, height), strict=True)
+        max(0, min(round(float(at) / picture.scale - side / 2), maximum - side))
+        for at, side, maximum in zip(place, (WIDE, HIGH), (width, height), strict=True)
     )
     part = picture.luma[y : y + HIGH, x : x + WIDE]
     crop[: part.shape[0], : part.shape[1]] = part

@@ -50,11 +50,11 @@ class Detector:
 
     Args:
         backend: The loaded model.
-        confidence: Least confidence of a box.
-        most: Most boxes kept per frame.
+        confidence: Minimum confidence of a box.
+        maximum: Maximum number of boxes kept per frame.
         classes: What the model's classes are where their names do not say it, as in CLASS_MAP.
         wire_classes: The wire's class of each of the model's own ids that has one, instead of by name.
-        ball_confidence: Least confidence of a ball, where it is another one.
+        ball_confidence: Minimum confidence of a ball, where it is another one.
 
     Attributes:
         wire_classes: The wire's class of each of the model's own ids that has one.
@@ -67,7 +67,7 @@ class Detector:
         self,
         backend: AnyBackend,
         confidence: float,
-        most: int,
+        maximum: int,
         classes: Iterable[str] = (),
         wire_classes: Mapping[int, int] | None = None,
         ball_confidence: float | None = None,
@@ -78,7 +78,7 @@ class Detector:
                 "one for 'detect' is needed"
             )
         self._backend = backend
-        self._most = most
+        self._most = maximum
         self.wire_classes = (
             map_classes(backend.names, classes) if wire_classes is None else dict(wire_classes)
         )
@@ -107,7 +107,7 @@ class Detector:
                     classes=self._classes,
                     confidence=self._confidence,
                     iou=IOU_THRESHOLD,
-                    most=self._most,
+                    maximum=self._most,
                 )
             else:
                 rows = self._suppress_on_device(raw)

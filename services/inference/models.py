@@ -26,7 +26,7 @@ from services.video.letterbox import Frame, Image, Letterbox
 from services.video.thumbnail import thumbnail
 
 HINT_CONFIDENCE = 0.05
-"""Least confidence of a ball that is looked at once more."""
+"""Minimum confidence of a ball that is sampled once more."""
 
 
 class DetectorModel(Protocol):
@@ -54,7 +54,8 @@ class Models:
         beside: Runs the keypoint model beside the detector; without it they take turns.
         slots: Batches that may run at once; further ones wait.
         ball: Looks for the ball once more, or None.
-        confidence: Least confidence of a ball, where the detector gives less sure ones for `ball` to look at.
+        confidence: Minimum confidence of a ball, where the detector gives less sure ones for `ball` to look
+        at.
 
     Attributes:
         slots: The same.

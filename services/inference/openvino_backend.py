@@ -65,7 +65,7 @@ class OpenVinoBackend:
         self._requests: dict[Shape, SimpleQueue[Any]] = {}
 
     def forward(self, images: list[Image]) -> npt.NDArray[np.float32]:
-        """Run one batch; may be called from as many threads at once as there are lanes.
+        """Run one batch; may be called from as many threads at once as there are inference slots.
 
         Args:
             images: Pictures of one size, each (height, width, 3) uint8 RGB.

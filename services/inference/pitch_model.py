@@ -31,7 +31,7 @@ class PitchModel:
 
     Args:
         backend: The loaded model.
-        confidence: Least confidence of a keypoint; those below come back with score 0.
+        confidence: Minimum confidence of a keypoint; those below come back with score 0.
 
     Raises:
         ModelNotReady: The model is neither.

@@ -13,16 +13,16 @@ Rows = npt.NDArray[np.float32]
 
 
 def suppress(
-    raw: Rows, *, classes: npt.NDArray[np.int64], confidence: float | Rows, iou: float, most: int
+    raw: Rows, *, classes: npt.NDArray[np.int64], confidence: float | Rows, iou: float, maximum: int
 ) -> list[Rows]:
     """Boxes of each picture.
 
     Args:
         raw: (pictures, 4 + classes, anchors): centre, width, height in input pixels, then class scores.
         classes: The model's own class ids that are wanted.
-        confidence: Least score, one for all or (classes,) one for each of the model's own.
+        confidence: Minimum score, one for all or (classes,) one for each of the model's own.
         iou: Boxes that overlap a better one by more than this are dropped.
-        most: Most boxes of a picture.
+        maximum: Maximum number of boxes of a picture.
 
     Returns:
         Per picture (n, 6): x1, y1, x2, y2, score, class id; by falling score.
@@ -33,7 +33,7 @@ def suppress(
     above = best > limits.min()
     # no score is above that of a class that is not wanted
     limits = np.where(np.isin(np.arange(len(limits)), classes), limits, np.inf).astype(np.float32)
-    return [_one(raw[i], above[i], limits, iou, most) for i in range(len(raw))]
+    return [_one(raw[i], above[i], limits, iou, maximum) for i in range(len(raw))]
 
 
 def _one(
@@ -41,7 +41,7 @@ def _one(
     kept: npt.NDArray[np.bool_],
     limits: Rows,
     iou: float,
-    most: int,
+    maximum: int,
 ) -> Rows:
     found = raw[:, kept]
     own = found[4:].argmax(axis=0)
@@ -54,7 +54,7 @@ def _one(
     rows[:, :2] = (found[:2, order] - half).T
     rows[:, 2:4] = (found[:2, order] + half).T
     rows[:, 4], rows[:, 5] = score[order], own[order]
-    return rows[_survivors(rows[:, :4], iou)[:most]]
+    return rows[_survivors(rows[:, :4], iou)[:maximum]]
 
 
 def _survivors(boxes: Rows, iou: float) -> npt.NDArray[np.int64]:

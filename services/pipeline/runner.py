@@ -147,7 +147,7 @@ class _Work:
             timeline.mark("first_detections")
             return results
 
-        schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, plan.samples, slots)
+        schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, plan.sampled_count, slots)
         work = OrderedExecutor(predict, self._take, slots)
         frames = Prefetcher(
             self._timed_frames(clip, plan, box), 2 * settings.batch_size, self._scope, "touchline-decode"

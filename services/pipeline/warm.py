@@ -20,7 +20,7 @@ FRAMES = 30
 
 
 def warm(kinds: ServedKinds, settings: Settings) -> float:
-    """Run every batch size, then for each kind a made-up clip from its bytes to an answer.
+    """Run every batch size, then for each kind a synthetic clip from its bytes to an answer.
 
     Libraries load parts of themselves at first use (convolution kernels per shape, codecs, suppression,
     assignment), which would otherwise cost the first challenge seconds.

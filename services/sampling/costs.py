@@ -22,9 +22,9 @@ class Costs:
     inference_s: float
     decode_s: float
 
-    def estimate(self, samples: int, decoded: int, pixels: int) -> float:
+    def estimate(self, sampled_count: int, decoded: int, pixels: int) -> float:
         """Seconds for a clip: both stages, one after the other, as on a CPU that they share."""
-        return samples * self.inference_s + decoded * self.decode_s * pixels / PIXELS
+        return sampled_count * self.inference_s + decoded * self.decode_s * pixels / PIXELS
 
 
 def rounded(seconds: float) -> float:

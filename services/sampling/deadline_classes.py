@@ -1,4 +1,4 @@
-"""How much of a clip is looked at when a deadline is near: decided before the work, never by a race."""
+"""A coarser frame plan when the deadline is near: decided before the work, never by a race."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Choice:
     """A plan, and the settings that it is made from.
 
     Attributes:
-        plan: Which frames are looked at.
+        plan: Which frames are sampled.
         box: At what size.
         settings: Those of the process, with a coarser FRAME_STRIDE or FRAME_PROFILE where that was chosen.
         coarser: Whether it was, because of the deadline.
@@ -61,8 +61,8 @@ def available(stated_s: float, remaining_s: float, budget_s: float, reserve_s: f
         budget_s: TIME_BUDGET_S; 0: none.
         reserve_s: Kept free for what comes after the last frame.
     """
-    most = min(stated_s * STATED_SHARE, remaining_s)
-    allowed = max((limit for limit in CLASSES_S if limit <= most), default=0.0) - reserve_s
+    maximum = min(stated_s * STATED_SHARE, remaining_s)
+    allowed = max((limit for limit in CLASSES_S if limit <= maximum), default=0.0) - reserve_s
     if budget_s:
         allowed = min(allowed, BUDGET_SHARE * budget_s)
     return max(0.0, allowed)
@@ -108,6 +108,6 @@ def _step(kind: MakesPlans, clip: Clip, settings: Settings, wanted: Choice, upda
 
 def _cost(choice: Choice, clip: Clip, costs: Costs) -> float:
     plan = choice.plan
-    samples = plan.samples or -(-COUNT // plan.stride)
+    sampled = plan.sampled_count or -(-COUNT // plan.stride)
     decoded = plan.decoded or clip.count or COUNT
-    return costs.estimate(samples, decoded, clip.width * clip.height)
+    return costs.estimate(sampled, decoded, clip.width * clip.height)

@@ -27,7 +27,7 @@ def needed_bytes(index: Mp4Index | None, plan: FramePlan) -> Sequence[ByteSpan] 
     enough = WORTH * int(index.sizes.sum())
     if int(index.sizes[read_positions(index, plan)].sum()) >= enough:
         return None  # the usual case, on the way to the first frame: nothing is put together for it
-    samples = needed_packets(index, plan, GAP)
-    if sum(size for _, size in samples) >= enough:
+    packets = needed_packets(index, plan, GAP)
+    if sum(size for _, size in packets) >= enough:
         return None
-    return [ByteSpan(offset, offset + size) for offset, size in samples]
+    return [ByteSpan(offset, offset + size) for offset, size in packets]

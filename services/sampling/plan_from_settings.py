@@ -1,4 +1,4 @@
-"""Which frames a kind looks at, and at what size, as the settings say."""
+"""The frame plan of a challenge kind, as the settings say."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from services.video.picture_clip import READER
 def plan_from_settings(
     clip: Clip, settings: Settings, ball_of: str | None = None
 ) -> tuple[FramePlan, Letterbox]:
-    """What the settings say for a video; of single pictures, every one.
+    """The frame plan of a video by the settings; of single pictures every one is sampled.
 
     Args:
         clip: The clip.
         settings: FRAME_PROFILE, FRAME_STRIDE, PITCH_STRIDE, IMG_SIZE and BALL_SEARCH.
-        ball_of: The kind for which the ball is looked for once more, if it is one of those.
+        ball_of: The challenge kind, if it uses the second ball pass.
     """
     if clip.reader == READER:
         plan = FramePlan(1, clip.count, settings.pitch_stride)

@@ -19,12 +19,12 @@ def make_plan(
 
     Args:
         profile: `every`: every stride-th frame and the last one. `snap`: each of these moved to the nearest
-            anchor, if there is one within half a stride. `keyframes`: sync samples, at least a stride apart,
+            anchor, if there is one within half a stride. `keyframes`: key frames, at least a stride apart,
             and the last frame.
         index: The clip's own index; None makes `every` of all profiles.
         count: Frames in the clip, or None where only the end will tell.
         stride: Distance of the sampled frames.
-        pitch_stride: Every n-th of them is looked at for keypoints.
+        pitch_stride: Every n-th of them is sampled for keypoints.
     """
     if profile == "every" or index is None:
         name = f"stride {stride}" if profile == "every" else f"stride {stride} (no index for {profile})"
@@ -74,16 +74,19 @@ def needed_packets(index: Mp4Index, plan: FramePlan, gap: int = 0) -> list[tuple
 
 
 def read_positions(index: Mp4Index, plan: FramePlan) -> Int64s:
-    """Those that are needed, and the sync samples before: whether a group ends there, their bytes say."""
+    """Positions of the packets that a plan needs, and of the key frames before them.
+
+    Whether a group ends at a key frame is told by its bytes, so that they are read as well.
+    """
     needed = needed_positions(index, plan)
     return np.union1d(needed, index.sync[index.sync <= needed[-1]])
 
 
 def needed_positions(index: Mp4Index, plan: FramePlan) -> Int64s:
-    """Positions, in decoding order, of the samples that the frames of a plan may refer to, and of these.
+    """Positions of the sampled frames of a plan and of all packets that they may refer to.
 
-    A frame needs its group from the sync sample on; one that is shown before the sync sample of its group
-    needs the group before it as well (open groups). Which frames are referred to, only the bytes say.
+    A frame needs its group from the key frame on; a frame that is shown before the key frame of its group
+    needs the group before it as well (open groups). Only the bytes tell which frames are really referred to.
     """
     wanted = np.array([plan.is_sampled(int(number)) for number in index.display], np.bool_)
     ends = np.append(index.sync[1:], index.count)

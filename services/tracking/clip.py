@@ -1,4 +1,4 @@
-"""A clip from its samples: shots, tracks, and then every frame."""
+"""Tracking a clip: results of sampled frames become shots, tracks, and finally every frame."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Final
 from services.results import FrameResult
 from services.tracking.camera.homography import Matrix, PictureSize, fit_frame
 from services.tracking.cuts import first_after, is_cut
-from services.tracking.interpolation.fill import Filled, fill_shot, joined
+from services.tracking.interpolation.fill import FilledClip, concatenated, fill_shot
 from services.tracking.shot import Shot
 from services.tracking.track import Track
 
-SINGLE_SCORE: Final = 0.6
-"""A person seen in one sample only is kept from this score on."""
+MIN_SINGLE_SCORE: Final = 0.6
+"""Minimum confidence of a person who is found in one sampled frame only."""
 
 
-class ClipTracks:
-    """Takes the samples one by one; what can be said before the last one is worked out while they come in.
+class ClipTracker:
+    """Takes the results of sampled frames one by one; most of the work is done while they arrive.
 
     Args:
         size: The source picture.
-        stride: Usual distance of the samples, frames; they need not be that far apart.
-        tracking: False repeats the nearest sample's boxes, each with an id of its own.
-        key_frames: Frames that stand alone in the file, rising, as far as they are known.
+        stride: Usual distance of the sampled frames; they need not be that far apart.
+        tracking: False repeats the boxes of the nearest sampled frame, each with an id of its own.
+        key_frames: Numbers of the clip's key frames, rising, as far as they are known.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ClipTracks:
         self._shot = Shot(size, stride, 0, 1)
 
     def add(self, result: FrameResult) -> None:
-        """Take the next sample, by rising frame number."""
+        """Take the next sampled frame, by rising frame number."""
         fit = fit_frame(result, self._size)
         first = 0
         if self._shot.results and self._cut(result, fit):
@@ -49,11 +49,11 @@ class ClipTracks:
         self._shot.add_ball([one for one in result.intermediate if one.index >= first])
         self._shot.add(result, fit)
 
-    def fill(self, count: int) -> Filled:
-        """All frames of a clip of `count` frames; at least one sample has been taken."""
+    def fill(self, count: int) -> FilledClip:
+        """All frames of a clip of `count` frames; at least one sampled frame has been added."""
         self._close()
         ends = [shot.first for shot, _ in self._done[1:]] + [count]
-        return joined(
+        return concatenated(
             [
                 fill_shot(shot, end, self._size, self._stride, tracks)
                 for (shot, tracks), end in zip(self._done, ends, strict=True)
@@ -75,16 +75,16 @@ class ClipTracks:
         if self._tracking:
             shot.close()
             ball = shot.ball.track(self._next_id + len(shot.tracks))
-            kept = [t for t in shot.tracks if len(t.frames) > 1 or max(t.scores) >= SINGLE_SCORE]
+            kept = [t for t in shot.tracks if len(t.frames) > 1 or max(t.scores) >= MIN_SINGLE_SCORE]
             self._next_id += len(shot.tracks) + 1
             self._done.append((shot, [*kept, ball] if ball is not None else kept))
             return
-        tracks = _loose(shot.results, self._next_id)
+        tracks = _untracked(shot.results, self._next_id)
         self._next_id += len(tracks)
         self._done.append((shot, tracks))
 
 
-def _loose(results: Sequence[FrameResult], first_id: int) -> list[Track]:
+def _untracked(results: Sequence[FrameResult], first_id: int) -> list[Track]:
     tracks: list[Track] = []
     for result in results:
         found = result.detections
@@ -97,17 +97,17 @@ def _loose(results: Sequence[FrameResult], first_id: int) -> list[Track]:
 
 def fill_clip(
     results: Sequence[FrameResult], count: int, size: PictureSize, *, stride: int, tracking: bool = True
-) -> Filled:
-    """Fill a clip all of whose samples are there.
+) -> FilledClip:
+    """Track and interpolate a clip whose results are all there.
 
     Args:
         results: The sampled frames, by rising frame number; at least one.
         count: Frames in the clip.
         size: The source picture.
-        stride: Usual distance of the samples, frames.
-        tracking: See `ClipTracks`.
+        stride: Usual distance of the sampled frames.
+        tracking: See `ClipTracker`.
     """
-    clip = ClipTracks(size, stride, tracking=tracking)
+    clip = ClipTracker(size, stride, tracking=tracking)
     for result in results:
         clip.add(result)
     return clip.fill(count)

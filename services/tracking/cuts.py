@@ -1,7 +1,7 @@
-"""Where one shot ends and the next begins, from tiny pictures of the samples.
+"""Where one shot ends and the next begins, from thumbnails of the sampled frames.
 
-Two measures, both after Hanjalic, Shot-Boundary Detection: Unraveled and Resolved?, 2002: colours, which a
-turning camera keeps, and the picture itself, moved so that both lie on each other as well as they can.
+Two measures, both after Hanjalic, Shot-Boundary Detection: Unraveled and Resolved?, 2002: the colours, which
+a turning camera keeps, and the picture itself, moved so that both coincide as well as possible.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def is_cut(
     frames: int,
     size: PictureSize,
 ) -> bool:
-    """Whether there is a cut between two samples.
+    """Whether there is a cut between two sampled frames.
 
     Args:
         before: The thumbnail of the earlier one, (height, width, 3), or None where there is none.
@@ -62,16 +62,17 @@ def is_cut(
 
 
 def first_after(before: FrameResult, after: FrameResult, key_frames: Sequence[int]) -> int:
-    """The first frame behind a cut between two samples.
+    """The first frame after a cut between two sampled frames.
 
-    Frames between the samples that were looked at belong to the sample whose picture theirs is more like, by
-    their brightness, which is all that is known of them. Of the others, a key frame is taken for the first
-    one, since encoders put one there; where there is none, they belong to the nearer side.
+    Frames with a luma picture belong to the sampled frame that their brightness resembles more. Of the
+    remaining
+    frames a key frame is taken for the first one, since encoders put one there; without one, frames belong to
+    the nearer side.
 
     Args:
-        before: The sample before the cut.
-        after: The one behind it.
-        key_frames: Frames of the clip that stand alone in its file, rising; as far as they are known.
+        before: The sampled frame before the cut.
+        after: The sampled frame after it.
+        key_frames: Numbers of the clip's key frames, rising, as far as they are known.
     """
     last, first = before.index, after.index
     if before.thumbnail is not None and after.thumbnail is not None:

@@ -1,4 +1,4 @@
-"""One shot of a clip: its samples are joined to tracks while they come in."""
+"""One shot: people of its sampled frames are associated to tracks while the frames arrive."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ import numpy as np
 from services.results import FrameResult
 from services.tracking.ball.selection import BallSelection
 from services.tracking.camera.homography import Matrix, PictureSize, between, is_outlier
-from services.tracking.camera.pinhole import CameraReading, decompose_homography
+from services.tracking.camera.pinhole import Decomposition, decompose_homography
 from services.tracking.people.association import PeopleTracker
 from services.tracking.track import Track
 
-MOST_WAITING: Final = 12
-"""Samples that wait for the next camera; older ones are taken without one."""
+MAX_WAITING: Final = 12
+"""Sampled frames that wait for the next homography; older ones are associated without a camera."""
 
 
 class Shot:
-    """The samples between two cuts.
+    """The sampled frames between two cuts.
 
-    A sample is joined to the tracks once the cameras around it are known, which is when the second next one
-    has been fitted: that depends on the samples alone, never on how they came in batches.
+    A sampled frame is associated once the homographies around it are known, which is when the second next one
+    has been fitted. That depends on the sampled frames only, never on their batches.
 
     Args:
         size: The source picture.
-        stride: Usual distance of the samples, frames.
+        stride: Usual distance of the sampled frames.
         first: The shot's first frame.
         first_id: The id of its first track.
 
     Attributes:
         first: The same.
-        results: The samples so far.
-        fits: The camera of each, None where there is none or it was dropped.
-        readings: Place and pose of the camera by each fit alone.
-        ball: The way of its ball.
+        results: The sampled frames so far.
+        fits: The homography of each, None where there is none or it was dropped as an outlier.
+        decompositions: Position and pose of the camera behind each homography.
+        ball: Selects its ball.
     """
 
     def __init__(self, size: PictureSize, stride: int, first: int, first_id: int) -> None:
         self.first = first
         self.results: list[FrameResult] = []
         self.fits: list[Matrix | None] = []
-        self.readings: list[CameraReading | None] = []
+        self.decompositions: list[Decomposition | None] = []
         self._size = size
         self._people = PeopleTracker(stride, first_id)
         self.ball = BallSelection(size.width, stride)
@@ -58,26 +58,26 @@ class Shot:
         return self._people.tracks
 
     def add(self, result: FrameResult, fit: Matrix | None) -> None:
-        """Take the next sample."""
+        """Take the next sampled frame."""
         position = len(self.results)
         self.results.append(result)
         self.fits.append(fit)
-        self.readings.append(None if fit is None else decompose_homography(fit, self._size.centre))
+        self.decompositions.append(None if fit is None else decompose_homography(fit, self._size.centre))
         self.ball.add(result)
         self._waiting.append(position)
         if fit is not None:
             self._judge(position, fit)
             self._latest = position
-        while len(self._waiting) > MOST_WAITING:
+        while len(self._waiting) > MAX_WAITING:
             self._join(self._waiting.popleft(), None)
 
     def add_ball(self, between: Sequence[FrameResult]) -> None:
-        """Take the ball in frames before the next sample."""
+        """Take the balls of frames before the next sampled frame."""
         for one in between:
             self.ball.add(one)
 
     def close(self) -> None:
-        """There are no more samples."""
+        """There are no more sampled frames."""
         if self._latest is not None:
             self._settle(self._latest)
             self._latest = None
@@ -85,7 +85,7 @@ class Shot:
             self._join(self._waiting.popleft(), None)
 
     def _judge(self, position: int, fit: Matrix) -> None:
-        """The fit before this one is now known from both sides."""
+        """The homography before this one now has both neighbours: keep it, or drop it as an outlier."""
         latest = self._latest
         middle = None if latest is None else self.fits[latest]
         if latest is None or middle is None:
@@ -99,7 +99,7 @@ class Shot:
         self._settle(latest)
 
     def _settle(self, position: int) -> None:
-        """This fit is kept: join what waits up to its sample, moved on from the fit before."""
+        """This homography is kept: associate the frames that wait up to it."""
         last = self.fits[position]
         first = None if self._kept is None else self.fits[self._kept]
         while last is not None and self._waiting and self._waiting[0] <= position:

@@ -11,7 +11,7 @@ from services.tracking.camera.homography import Matrix
 
 BALL = 0
 VOTERS = 7
-"""Samples before and after that have a say in the class of a sample."""
+"""Sampled frames before and after that have a say in the class of a sampled frame."""
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Track:
 
     Attributes:
         id: Rising from 1 in order of first appearance.
-        frames: Frame numbers of the samples in which it was seen.
+        frames: Frame numbers of the sampled frames in which it was seen.
         boxes: x1, y1, x2, y2 in source pixels, one per entry of `frames`.
         labels: The class it was seen as, one per entry of `frames`.
         scores: How surely, 0 to 1, one per entry of `frames`.
@@ -52,7 +52,7 @@ class Track:
 
     @property
     def class_id(self) -> int:
-        """The class with most votes in the latest samples."""
+        """The class with most votes in the latest sampled frames."""
         votes: dict[int, float] = {}
         for label, score in zip(self.labels[-VOTERS:], self.scores[-VOTERS:], strict=True):
             votes[label] = votes.get(label, 0.0) + score

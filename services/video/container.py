@@ -133,14 +133,14 @@ class ContainerClip:
             raise TooLarge(f"pictures of {width}x{height}; MAX_PIXELS allows {self._limits.max_pixels}")
 
     def _check_length(self) -> None:
-        stream, most = self._stream, self._limits.max_frames
-        if stream.frames > most:
-            raise TooLarge(f"{stream.frames} frames; MAX_FRAMES allows {most}")
+        stream, maximum = self._stream, self._limits.max_frames
+        if stream.frames > maximum:
+            raise TooLarge(f"{stream.frames} frames; MAX_FRAMES allows {maximum}")
         rate, length = stream.average_rate, self._container.duration
         if rate and length and self._container.format.name.split(",")[0] in _TIMED:
             read_stream_parameters = int(length * rate / av.time_base)
-            if read_stream_parameters > _CERTAIN * most:
-                raise TooLarge(f"about {read_stream_parameters} frames; MAX_FRAMES allows {most}")
+            if read_stream_parameters > _CERTAIN * maximum:
+                raise TooLarge(f"about {read_stream_parameters} frames; MAX_FRAMES allows {maximum}")
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """All pictures; damage costs those that it hits, and a file that breaks off ends there."""
@@ -171,7 +171,7 @@ class ContainerClip:
             self.stats.add(packets=1, busy_s=time.perf_counter() - begun)
 
     def _raise_failure(self, cause: Exception | None) -> None:
-        """An error of the byte source goes before what FFmpeg made of it."""
+        """An error of the byte source takes precedence over what FFmpeg made of it."""
         if self._file.failure is not None:
             raise self._file.failure from cause
 

@@ -74,7 +74,7 @@ class Frame:
     Attributes:
         index: Frame number in the source video, from 0.
         image: (net_height, net_width, 3) uint8, RGB.
-        keypoints: Whether the pitch is looked for in it, too.
+        keypoints: Whether the pitch is searched in it, too.
         luma_pictures: Input of the second ball pass: decoded frames since the previous sampled frame, then
             this one; rising.
     """

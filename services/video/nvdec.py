@@ -50,7 +50,7 @@ def choose_decoder(device: str) -> DecoderChoice:
     try:
         importlib.import_module(_PACKAGE)
     except (ImportError, OSError, RuntimeError) as error:
-        # torchcodec looks for FFmpeg's libraries while it is imported, and says so in one of these
+        # torchcodec searches FFmpeg's libraries while it is imported, and says so in one of these
         first = str(error).strip().partition("\n")[0]
         return DecoderChoice(None, f"torchcodec cannot be loaded: {first}; pip install 'touchline[nvdec]'")
     return DecoderChoice(device)

@@ -18,7 +18,7 @@ class ByteSource(Protocol):
     def read_at(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`, fewer only where the whole ends."""
 
-    def read_some(self, offset: int, most: int) -> bytes:
+    def read_some(self, offset: int, maximum: int) -> bytes:
         """What there is from `offset`, at least one byte unless the whole ends there."""
 
     def wait_complete(self) -> None:
@@ -46,9 +46,9 @@ class MemorySource:
         """A slice."""
         return self._data[offset : offset + length]
 
-    def read_some(self, offset: int, most: int) -> bytes:
+    def read_some(self, offset: int, maximum: int) -> bytes:
         """A slice."""
-        return self._data[offset : offset + most]
+        return self._data[offset : offset + maximum]
 
     def wait_complete(self) -> None:
         """Nothing to wait for."""
@@ -88,9 +88,9 @@ class SourceFile(io.RawIOBase):
         """Up to `size` bytes, at least one unless at the end."""
         if size == 0:
             return b""
-        most = (1 << 62) if size < 0 else size
+        maximum = (1 << 62) if size < 0 else size
         try:
-            data = self._source.read_some(self._position, most)
+            data = self._source.read_some(self._position, maximum)
         except ChallengeError as error:
             self.failure = error
             raise

@@ -20,7 +20,7 @@ class ChallengeFrame(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         frame_id: Its number, as the answer names it.
         url: Where it lies.
-        data: The picture itself, JPEG or PNG in base64; goes before `url`.
+        data: The picture itself, JPEG or PNG in base64; takes precedence over `url`.
     """
 
     frame_id: Annotated[int, msgspec.Meta(ge=0)]
@@ -29,7 +29,7 @@ class ChallengeFrame(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """One challenge, as enqueued. It brings a video, or pictures, or one picture; looked for in this order.
+    """One challenge, as enqueued. It brings a video, or pictures, or one picture; searched in this order.
 
     Attributes:
         challenge_id: The validator's id; at most one answer per id is given.

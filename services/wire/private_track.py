@@ -45,7 +45,7 @@ ACTIONS: Final[dict[str, ActionRule]] = {
 
 
 class PrivateRequest(msgspec.Struct, frozen=True):
-    """What a validator posts; fields that are not listed here are read over.
+    """What a validator posts; fields that are not listed here are ignored.
 
     Attributes:
         challenge_id: A string; numbers are refused.

@@ -15,7 +15,7 @@ from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 
 class TvMeta(msgspec.Struct, frozen=True):
-    """What the caller expects; other fields are read over.
+    """What the caller expects; other fields are ignored.
 
     Attributes:
         batch_size: Accepted and checked; batches are made as BATCH_SIZE says, which is what was warmed.

@@ -2,7 +2,7 @@
 
     python -m touchline_lab.benchmarks.actions [--seeds 6] [--seconds 20]
 
-Each clip is looked at twice: with the true boxes and keypoints, which is what the rules are worth by
+Each clip is sampled twice: with the true boxes and keypoints, which is what the rules are worth by
 themselves, and with what PREDICTOR names. About half a minute a clip on two cores.
 """
 

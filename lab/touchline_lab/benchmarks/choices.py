@@ -6,8 +6,8 @@
     python -m touchline_lab.benchmarks.choices --seeds 2031 --only profiles --b-frames 3
 
 Each choice decodes its frames, infers them, fills the clip and is compared with the truth. The bytes are
-those of the samples that the plan may refer to, as a share of all. `--b-frames` encodes the clip again with
-so many B-frames after each other; the renderer leaves their number to the encoder, which takes few.
+those of the sampled frames that the plan may refer to, as a share of all. `--b-frames` encodes the clip again
+with so many B-frames after each other; the renderer leaves their number to the encoder, which takes few.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def encoded_again(data: bytes, b_frames: int) -> bytes:
 
 
 def needed_share(clip: Clip, plan: FramePlan) -> float:
-    """Bytes of the samples that a plan may refer to, as a share of all samples'."""
+    """Bytes of the sampled frames that a plan may refer to, as a share of all sampled frames'."""
     if clip.index is None:
         return 1.0
     return sum(size for _, size in needed_packets(clip.index, plan)) / int(clip.index.sizes.sum())

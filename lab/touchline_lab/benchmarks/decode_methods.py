@@ -208,7 +208,10 @@ def report(clip: Clip, rounds: int) -> None:
         for name, method in METHODS.items():
             runs[name].append(measure(method, clip))
     base = [run.cpu for run in runs["OpenCV, every frame"]]
-    print(f"{clip.plan.samples} of {clip.plan.count} frames, {os.cpu_count()} cores, medians of {rounds}; ms")
+    print(
+        f"{clip.plan.sampled_count} of {clip.plan.count} frames, {os.cpu_count()} cores, "
+        f"medians of {rounds}; ms"
+    )
     print(f"{'method':48} {'CPU':>6} {'/ OpenCV':>9} {'wall':>6} {'first':>6}  pictures")
     for name, found in runs.items():
         share = statistics.median(run.cpu / whole for run, whole in zip(found, base, strict=True))

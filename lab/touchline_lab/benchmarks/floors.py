@@ -73,7 +73,7 @@ class ComputeFloor:
         limits = DecodeLimits(settings.max_frames, settings.max_pixels, threads=1)
         clip = open_clip(MemorySource(data), limits)
         plan, box = self._kinds.get("gsr").kind.plan(clip, settings)
-        # what the closer look at the ball takes is no part of a floor either
+        # what the second ball pass at the ball takes is no part of a floor either
         return list(clip.frames(replace(plan, second_ball_pass=False), box)), box
 
     def _infer(self, frames: list[Any], box: Any) -> Row:

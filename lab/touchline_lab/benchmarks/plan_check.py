@@ -1,4 +1,4 @@
-"""What the simulation behind `touchline plan` foretells, beside what two real workers do.
+"""What the simulation behind `touchline plan` predicts, beside what two real workers do.
 
     touchline bench --check-plan
 

@@ -16,7 +16,7 @@ def lengthened(source: Path, target: Path, seconds: float) -> None:
     """The packets of a clip over and over, up to the first key frame at or after `seconds`.
 
     Nothing is encoded, so ten minutes cost a second. What follows a key frame refers to nothing before it
-    (closed groups of pictures), so every place where the clip begins anew decodes as the first one does.
+    (closed groups of pictures), so every place where the clip begins again decodes as the first one does.
     """
     limit = Fraction(seconds).limit_denominator(10_000)
     with av.open(str(source)) as old, av.open(str(target), "w", options={"movflags": "+faststart"}) as new:

@@ -3,7 +3,7 @@
     pip install lap     # which ultralytics' trackers need (BSD-2-Clause)
     python -m touchline_lab.benchmarks.trackers [--scenes pan,crowd] [--set held-out]
 
-Every scene of `touchline evaluate` is looked at once; each tracker gets the detections of every n-th frame.
+Every scene of `touchline evaluate` is sampled once; each tracker gets the detections of every n-th frame.
 IDF1 is taken over those frames alone, since the library does not fill the others. ByteTrack and BoT-SORT run
 with the settings that ultralytics ships; BoT-SORT sees the pictures, too, for its compensation of the camera.
 """
@@ -49,7 +49,7 @@ def look(material: Material, models: Any, side: int) -> tuple[Seen, Letterbox]:
 
 
 def ours(seen: Seen, stride: int, box: Letterbox) -> list[FrameTracks]:
-    """Our tracks, at the samples."""
+    """Our tracks, at the sampled frames."""
     results = [result for result, _ in seen]
     size = PictureSize(box.source_width, box.source_height)
     filled = fill_clip(results, results[-1].index + 1, size, stride=stride)

@@ -37,7 +37,7 @@ class Watched:
         truth: What happens in it.
         results: The sampled frames by name: as the models see them, or as they are.
         frames: Frames in the clip.
-        stride: Distance of the samples.
+        stride: Distance of the sampled frames.
     """
 
     truth: Sequence[Action]
@@ -60,7 +60,7 @@ def watch(seed: int, frames: int, stride: int, img_size: int, predictor: LoadedP
     plan, box = FramePlan(stride, frames), Letterbox.fit(*SIZE, img_size)
     results: dict[str, list[FrameResult]] = {"truth": []}
     finder = getattr(predictor, "ball", None)
-    # in the samples alone: no frames between them are rendered
+    # in the sampled frames alone: no frames between them are rendered
     search = None if finder is None else SecondBallPass(finder, SIZE[0])
     for index in filter(plan.is_sampled, range(frames)):
         scene.advance(index)

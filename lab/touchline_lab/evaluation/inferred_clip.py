@@ -52,7 +52,7 @@ class PlannedAnswer:
     Attributes:
         body: As it would go to the validator.
         frames: Its frames, decoded.
-        samples: Frames that were inferred for it.
+        sampled frames: Frames that were inferred for it.
         cpu_s: CPU seconds of decoding, inference, fill and encoding.
     """
 
@@ -91,9 +91,9 @@ def infer_clip(
 def answer_by_plan(
     inferred: InferredClip, models: Predictor[FrameResult], settings: Settings
 ) -> PlannedAnswer:
-    """The answer that these settings would give, from the frames that were looked at.
+    """The answer that these settings would give, from the sampled frames.
 
-    What the plan wants is decoded anew, for the looks at the ball that this brings and for its time; that of
+    What the plan wants is decoded again, for the looks at the ball that this brings and for its time; that of
     the inference is a share of what was measured, and the network has no part in it.
     """
     known = {result.index: result for result in inferred.results}

@@ -113,7 +113,7 @@ def measure(
 
 
 def raw_ap50(results: Sequence[FrameResult], truth: GroundTruth) -> dict[str, float | None]:
-    """AP50 of the detector's own boxes by class, and their mean, over the frames that were looked at."""
+    """AP50 of the detector's own boxes by class, and their mean, over the sampled frames."""
     values = {name: _class_ap50(results, truth, class_id) for class_id, name in enumerate(CLASS_NAMES)}
     known = [value for value in values.values() if value is not None]
     return {**values, "mean": sum(known) / len(known) if known else None}

@@ -62,7 +62,7 @@ class Row:
     Attributes:
         scene: Its name.
         stride: Distance of the inferred frames.
-        samples: Their number.
+        sampled frames: Their number.
         seconds: CPU seconds over the cores, for a clip of 750 frames, the network apart.
         measures: How good the answer is.
     """

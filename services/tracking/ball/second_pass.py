@@ -1,4 +1,4 @@
-"""Looking for the ball once more: in samples, where the detector hints at it, and in frames between them."""
+"""The second ball pass: the ball network searches sampled frames and frames between them once more."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ Boxes = npt.NDArray[np.float32]
 """(n, 5): x1, y1, x2, y2 in source pixels, score; by falling score."""
 Point = npt.NDArray[np.float64]
 
-HINTS: Final = 3
-"""Places of one sample at which the detector's balls are looked at."""
-APART: Final = 24.0
-"""Pixels of a look; places nearer to each other than this lie in one crop."""
-SURE: Final = 0.5
-"""A sighting of this score says where the ball is looked for next."""
-SPARSE: Final = 4
-"""Of the pixels of a look every so many in a row and in a column make its thumbnail."""
-LOST: Final = 25
-"""Frames after which nobody knows where a ball may have gone."""
+MAX_CANDIDATES: Final = 3
+"""Ball candidates of one sampled frame that are searched."""
+CROP_DISTANCE: Final = 24.0
+"""Pixels of a luma picture; positions closer to each other than this lie in one crop."""
+MIN_CONFIDENCE: Final = 0.5
+"""From this confidence on, a sighting is used to predict where the ball is next."""
+THUMBNAIL_STEP: Final = 4
+"""Every so many pixels of a luma picture, in rows and columns, make its thumbnail."""
+MAX_GAP: Final = 25
+"""Frames without a sighting after which nothing is predicted any more."""
 REACH: Final = 0.25
-"""Share of the picture's width in six frames that makes two sure sightings worth no more than none."""
+"""Share of the picture's width per six frames at which two certain sightings are no longer one ball."""
 
 
 class BallFinder(Protocol):
-    """What finds a ball in a part of a look."""
+    """Finds balls in parts of luma pictures."""
 
     def find(self, asks: Sequence[tuple[LumaPicture, Point]]) -> list[Boxes]:
-        """Balls near a place of each look; places are in source pixels."""
+        """The balls near a position in each luma picture; positions are in source pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """A ball in a frame."""
+class _Sighting:
+    """A ball that was found in a frame."""
 
     index: int
     place: Point
@@ -51,43 +51,44 @@ class _Seen:
 
 
 class SecondBallPass:
-    """Takes samples in order and gives them back with the balls that a closer look finds.
+    """Takes results of sampled frames in order and returns them with the balls of the second pass.
 
-    What it finds depends on the samples and their looks alone, never on their batches. In frames between two
-    samples that both have a ball it is looked for halfway between them; where one of the two has none, it is
-    followed from the other one as long as it is found.
+    What it finds depends on the sampled frames and their luma pictures only, never on their batches. Between
+    two
+    sampled frames that both have a ball, the ball is searched on the line between them; where one of the two
+    has none, it is followed from the other one as long as it is found.
 
     Args:
-        finder: Looks closely.
-        width: Of the source picture.
+        finder: Searches parts of luma pictures.
+        width: Of the source picture, pixels.
     """
 
     def __init__(self, finder: BallFinder, width: int) -> None:
         self._finder = finder
         self._reach = REACH * width / 6
-        self._last: list[_Seen] = []  # of the latest frame in which it was seen, best first
+        self._last: list[_Sighting] = []  # of the latest frame in which it was seen, best first
         self._speed: Point = np.zeros(2)  # source pixels per frame
 
     def add(self, result: FrameResult) -> FrameResult:
-        """The same sample with the balls of the closer look, also in frames since the last sample."""
+        """The same result with the second pass's balls, also in frames since the previous sampled frame."""
         luma_pictures = result.luma_pictures
         bare = replace(result, luma_pictures=(), ball_candidates=None)
         if not luma_pictures:
             return bare
-        if self._last and result.index - self._last[0].index > LOST:
+        if self._last and result.index - self._last[0].index > MAX_GAP:
             self._last = []
         own = luma_pictures[-1] if luma_pictures[-1].index == result.index else None
         between = luma_pictures if own is None else luma_pictures[:-1]
-        here = ball_boxes(result.detections) if own is None else self._look_at_sample(own, result)
+        here = ball_boxes(result.detections) if own is None else self._search_sampled_frame(own, result)
         pair = self._pair(result.index, here)
         found: Sequence[Boxes]
         if pair is not None:
-            found = self._on_the_way(between, *pair)
+            found = self._search_between(between, *pair)
         elif self._last:
             found, seen, speed = self._follow(between, self._last[0], self._speed)
             if own is not None:
                 (more,) = self._finder.find([(own, _predicted(seen, speed, own.index))])
-                here = _united([here, more], own.scale)
+                here = _merged([here, more], own.scale)
         else:
             first = _best(result.index, here)
             nothing = [np.zeros((0, 5), np.float32)] * len(between)
@@ -98,29 +99,34 @@ class SecondBallPass:
             bare,
             detections=bare.detections if own is None else _with_balls(result.detections, here),
             intermediate=tuple(
-                FrameResult(picture.index, _balls(boxes), None, thumbnail(picture.luma[::SPARSE, ::SPARSE]))
+                FrameResult(
+                    picture.index,
+                    _balls(boxes),
+                    None,
+                    thumbnail(picture.luma[::THUMBNAIL_STEP, ::THUMBNAIL_STEP]),
+                )
                 for picture, boxes in seen_between
             ),
         )
 
-    def _look_at_sample(self, picture: LumaPicture, result: FrameResult) -> Boxes:
-        """Where the detector hints at a ball, and where it may have gone."""
+    def _search_sampled_frame(self, picture: LumaPicture, result: FrameResult) -> Boxes:
+        """The balls at the ball candidates of the detector, and where the ball is predicted."""
         hinted = (
             [result.detections]
             if result.ball_candidates is None
             else [result.detections, result.ball_candidates]
         )
-        boxes = np.concatenate([ball_boxes(one) for one in hinted])[:HINTS].astype(np.float64)
+        boxes = np.concatenate([ball_boxes(one) for one in hinted])[:MAX_CANDIDATES].astype(np.float64)
         places = list((boxes[:, :2] + boxes[:, 2:4]) / 2)
         places += [_predicted(seen, self._speed, picture.index) for seen in self._last[:1]]
         chosen: list[Point] = []
         for place in places:
-            if all(np.hypot(*(place - other)) > APART * picture.scale for other in chosen):
+            if all(np.hypot(*(place - other)) > CROP_DISTANCE * picture.scale for other in chosen):
                 chosen.append(place)
-        return _united(self._finder.find([(picture, place) for place in chosen]), picture.scale)
+        return _merged(self._finder.find([(picture, place) for place in chosen]), picture.scale)
 
-    def _pair(self, index: int, here: Boxes) -> tuple[_Seen, _Seen] | None:
-        """Where it was and where it is, if it is likely that this is one ball."""
+    def _pair(self, index: int, here: Boxes) -> tuple[_Sighting, _Sighting] | None:
+        """Where the ball was and where it is, if that is likely to be one ball."""
         best, chosen = 0.0, None
         for now in _best(index, here):
             for before in self._last:
@@ -130,7 +136,9 @@ class SecondBallPass:
                     best, chosen = worth, (before, now)
         return chosen
 
-    def _on_the_way(self, luma_pictures: Sequence[LumaPicture], before: _Seen, now: _Seen) -> list[Boxes]:
+    def _search_between(
+        self, luma_pictures: Sequence[LumaPicture], before: _Sighting, now: _Sighting
+    ) -> list[Boxes]:
         asks = []
         for picture in luma_pictures:
             share = (picture.index - before.index) / (now.index - before.index)
@@ -138,9 +146,9 @@ class SecondBallPass:
         return self._finder.find(asks)
 
     def _follow(
-        self, luma_pictures: Sequence[LumaPicture], seen: _Seen, speed: Point
-    ) -> tuple[list[Boxes], _Seen, Point]:
-        """From a sighting on through looks, in time or against it."""
+        self, luma_pictures: Sequence[LumaPicture], seen: _Sighting, speed: Point
+    ) -> tuple[list[Boxes], _Sighting, Point]:
+        """Follow the ball from a sighting through luma pictures, forward or backward in time."""
         found = []
         for picture in luma_pictures:
             (boxes,) = self._finder.find([(picture, _predicted(seen, speed, picture.index))])
@@ -183,18 +191,22 @@ def _unchanged(result: FrameResult) -> FrameResult:
     return result
 
 
-def _predicted(seen: _Seen, speed: Point, index: int) -> Point:
+def _predicted(seen: _Sighting, speed: Point, index: int) -> Point:
     return seen.place + speed * (index - seen.index)
 
 
-def _best(index: int, boxes: Boxes) -> list[_Seen]:
-    """The sightings of a frame that are sure."""
+def _best(index: int, boxes: Boxes) -> list[_Sighting]:
+    """The sightings of a frame that are certain enough to predict from, best first."""
     middles = (boxes[:, :2].astype(np.float64) + boxes[:, 2:4]) / 2
-    return [_Seen(index, m, float(s)) for m, s in zip(middles, boxes[:, 4], strict=True) if s >= SURE]
+    return [
+        _Sighting(index, m, float(s))
+        for m, s in zip(middles, boxes[:, 4], strict=True)
+        if s >= MIN_CONFIDENCE
+    ]
 
 
-def _united(parts: Sequence[Boxes], scale: float) -> Boxes:
-    """What was found in crops that may overlap: of two that are the same ball, the better one."""
+def _merged(parts: Sequence[Boxes], scale: float) -> Boxes:
+    """What was found in crops that may overlap; of two boxes of the same ball, the better one."""
     rows = np.concatenate([np.zeros((0, 5), np.float32), *parts])
     rows = rows[np.argsort(-rows[:, 4], kind="stable")]
     kept: list[int] = []

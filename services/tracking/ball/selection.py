@@ -1,8 +1,7 @@
-"""The one ball of a shot."""
+"""Selecting the one ball of a shot: the most likely sequence of boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,41 +11,39 @@ from services.results import Detections, FrameResult
 from services.tracking.track import BALL, Track
 
 REACH: Final = 0.25
-"""Share of the width that a ball may move between usual samples for the price of a sure detection."""
-MISS: Final = 0.05
-"""The price of a sample without the ball."""
-MEMORY: Final = 25
-"""Samples after which a course is not taken up again."""
-
-
-MOST: Final = 4
-"""Boxes of one sample that the course may go through."""
+"""Share of the picture's width per stride; moving that far costs as much as a certain detection brings."""
+MISS_COST: Final = 0.05
+"""Cost of a frame without the ball, where a certain detection brings 1."""
+MAX_MISSES: Final = 25
+"""Frames without a box after which a sequence is not continued."""
+MAX_BOXES: Final = 4
+"""Boxes of one frame that are considered, best first."""
 
 
 class BallSelection:
-    """Through the best boxes of each sample, the course with most score for least motion.
+    """Finds the sequence of boxes with the highest confidence and the least motion.
 
-    Solved exactly over the whole shot (dynamic programming); a sample may also have no ball.
+    It is solved exactly over the whole shot, by dynamic programming; a frame may also have no ball.
 
     Args:
-        width: Of the source picture.
-        stride: Usual distance of the samples, frames.
+        width: Of the source picture, pixels.
+        stride: Usual distance of the sampled frames.
     """
 
     def __init__(self, width: int, stride: int) -> None:
         # pixels per frame at which motion costs as much as a sure detection brings
         self._reach = REACH * width / stride
-        # states of the course, one for each box: what it is worth, the state before it, and what was seen
+        # one state per box: its value, the state before it, and the box
         self._worth: list[float] = []
         self._back: list[int] = []
         self._seen: list[tuple[int, npt.NDArray[np.float32]]] = []
-        self._recent = np.zeros((0, 5))  # state, sample, frame, x, y
+        self._recent = np.zeros((0, 5))  # state, sampled frame, frame, x, y
         self._sample = 0
 
     def add(self, result: FrameResult) -> None:
-        """Take the next sample."""
-        found = ball_boxes(result.detections)[:MOST]
-        recent = self._recent[self._sample - self._recent[:, 1] < MEMORY]
+        """Take the result of the next frame."""
+        found = ball_boxes(result.detections)[:MAX_BOXES]
+        recent = self._recent[self._sample - self._recent[:, 1] < MAX_MISSES]
         fresh = []
         for box in found:
             score = float(box[4])
@@ -56,7 +53,7 @@ class BallSelection:
                 moved = np.hypot(recent[:, 3] - centre[0], recent[:, 4] - centre[1])
                 value = np.array([self._worth[int(state)] for state in recent[:, 0]]) + score
                 value -= moved / (self._reach * (result.index - recent[:, 2]))
-                value -= MISS * (self._sample - recent[:, 1] - 1)
+                value -= MISS_COST * (self._sample - recent[:, 1] - 1)
                 chosen = int(value.argmax())
                 if value[chosen] > best:
                     best, back = float(value[chosen]), int(recent[chosen, 0])
@@ -68,7 +65,7 @@ class BallSelection:
         self._sample += 1
 
     def track(self, track_id: int) -> Track | None:
-        """The ball so far; None where there was none."""
+        """The ball up to now; None where there was none."""
         if not self._worth:
             return None
         at = int(np.argmax(self._worth))
@@ -81,14 +78,6 @@ class BallSelection:
             frame, box = self._seen[state]
             track.see(frame, box[:4], BALL, float(box[4]))
         return track
-
-
-def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride: int) -> Track | None:
-    """The one ball of samples that are all there."""
-    course = BallSelection(width, stride)
-    for result in results:
-        course.add(result)
-    return course.track(track_id)
 
 
 def ball_boxes(detections: Detections) -> npt.NDArray[np.float32]:

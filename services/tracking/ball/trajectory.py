@@ -1,11 +1,13 @@
-"""The way of a ball: pieces of even acceleration, and kicks between them.
+"""The trajectory of a ball: segments of constant acceleration, and kicks between them.
 
-Between kicks a ball rolls, slows down or flies: over a few samples a parabola says where it is. A kick or a
-bounce may come at any moment between two samples; where it came follows from the parabolas on both sides,
-which meet there. The pieces are found over the whole shot by dynamic programming: misses, unlikely
-accelerations, pieces that do not meet and the pieces themselves all have their price. Detections are wrong
-at times, and a piece may be, too: the answer is the middle one of three, this way, a smooth curve and
-straight lines.
+Between kicks a ball rolls, slows down or flies: over a few frames a parabola describes it. A kick or a bounce
+may
+happen at any time between two observations; when it did follows from the parabolas on both sides, which meet
+there.
+The segments are found over the whole shot by dynamic programming: misfits, unlikely accelerations, segments
+that do
+not meet, and the segments themselves have a cost. Detections, and with them a segment, may be wrong, so the
+answer is the median of three positions: on this trajectory, on a smooth curve, and on straight lines.
 """
 
 from __future__ import annotations
@@ -20,25 +22,25 @@ from services.tracking.interpolation.cubic_curves import CubicCurves
 Matrix = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-LONGEST: Final = 12
-"""Samples in one piece."""
-PRICE: Final = 12.0
-"""Of a kick, where a miss by the noise costs 1."""
-MEETING: Final = 2.0
-"""How far, in noises, two pieces may stay apart before that costs 1."""
-MOMENTS: Final = 13
-"""Moments between two samples at which a kick is looked for."""
+MAX_OBSERVATIONS: Final = 12
+"""Observations in one segment."""
+KICK_COST: Final = 12.0
+"""Cost of a kick, where an observation that is off by its noise costs 1."""
+MEETING_TOLERANCE: Final = 2.0
+"""Distance, in units of the noise, at which two segments that do not meet cost 1."""
+KICK_MOMENTS: Final = 13
+"""Moments between two observations at which a kick is tried."""
 
 
 class Trajectory:
-    """A ball's way through a shot.
+    """The positions of a ball over a shot.
 
     Args:
-        times: (n,) rising, frames.
-        points: (n, 2) where it was.
-        noise: (n, 2) errors of these, in the same unit.
+        times: (n,) rising, frame numbers.
+        points: (n, 2) observed positions, in pixels or metres.
+        noise: (n, 2) their standard errors, in the same unit.
         speed: (2,) usual speeds, in units per frame.
-        pull: (2,) usual accelerations, in units per frame and frame.
+        pull: (2,) usual accelerations, in units per frame squared.
     """
 
     def __init__(self, times: Matrix, points: Matrix, noise: Matrix, speed: Matrix, pull: Matrix) -> None:
@@ -49,20 +51,20 @@ class Trajectory:
         pieces = self._pieces()
         self._piece = np.repeat(np.arange(len(pieces)), [length for _, length, _ in pieces])
         self._start = np.array([times[first] for first, _, _ in pieces])
-        self._way = np.stack([way for _, _, way in pieces])
+        self._parabolas = np.stack([parabola for _, _, parabola in pieces])
         model = self._model(self._piece, times)
         self._left_over = points - model
         self._kicks = self._kick_times()
 
     def at(self, when: Matrix) -> Matrix:
-        """Where it is at times (m,), between the first and the last observation or near them, (m, 2)."""
+        """Positions (m, 2) at times (m,), between the first and the last observation or close to them."""
         curve = np.zeros(len(when), np.int64)
         smooth = self._knots.evaluate(self._points, self._slopes, curve, when)
         straight = np.stack([np.interp(when, self._times, self._points[:, k]) for k in range(2)], 1)
         return np.asarray(np.median([self.in_pieces(when), smooth, straight], axis=0), np.float64)
 
     def in_pieces(self, when: Matrix) -> Matrix:
-        """Where the pieces alone say it is, (m, 2)."""
+        """Positions (m, 2) by the segments alone."""
         left = np.clip(np.searchsorted(self._times, when, side="right") - 1, 0, len(self._times) - 1)
         right = np.minimum(left + 1, len(self._times) - 1)
         inside = (right > left) & (when >= self._times[left])
@@ -70,7 +72,7 @@ class Trajectory:
         piece = self._piece[np.where(late, right, left)]
         width = np.where(inside, self._times[right] - self._times[left], 1.0)
         share = np.where(inside, (when - self._times[left]) / width, 0.0)
-        # what the parabola leaves over is true as well: it passes through every observation in the end
+        # add the residuals of the observations, so that the result passes through every one of them
         same = self._piece[left] == self._piece[right]
         share = np.where(same, share, late.astype(np.float64))[:, None]
         over = (1 - share) * self._left_over[left] + share * self._left_over[right]
@@ -78,23 +80,23 @@ class Trajectory:
 
     def _model(self, piece: Ints, when: Matrix) -> Matrix:
         t = (when - self._start[piece])[:, None]
-        way = self._way[piece]
-        return np.asarray(way[..., 0] + t * way[..., 1] + t**2 / 2 * way[..., 2], np.float64)
+        parabola = self._parabolas[piece]
+        return np.asarray(parabola[..., 0] + t * parabola[..., 1] + t**2 / 2 * parabola[..., 2], np.float64)
 
     def _kick_times(self) -> Matrix:
-        """(n,) when the piece of each observation ends and that of the next one begins."""
+        """(n,) when the segment of each observation ends and that of the next one begins."""
         kicks = self._times.copy()
         for i in np.flatnonzero(np.diff(self._piece)):
-            moments = np.linspace(self._times[i], self._times[i + 1], MOMENTS)
-            before = self._model(np.full(MOMENTS, self._piece[i]), moments) + self._left_over[i]
-            after = self._model(np.full(MOMENTS, self._piece[i + 1]), moments) + self._left_over[i + 1]
+            moments = np.linspace(self._times[i], self._times[i + 1], KICK_MOMENTS)
+            before = self._model(np.full(KICK_MOMENTS, self._piece[i]), moments) + self._left_over[i]
+            after = self._model(np.full(KICK_MOMENTS, self._piece[i + 1]), moments) + self._left_over[i + 1]
             apart = (((before - after) / self._noise[i]) ** 2).sum(1)
             kicks[i] = moments[int(apart.argmin())]
         return kicks
 
     def _pieces(self) -> list[tuple[int, int, Matrix]]:
-        """First observation, length and parabola (2, 3) of every piece."""
-        n, longest = len(self._times), min(LONGEST, len(self._times))
+        """First observation, length and parabola (2, 3) of every segment."""
+        n, longest = len(self._times), min(MAX_OBSERVATIONS, len(self._times))
         fits = [self._fit(length) for length in range(1, longest + 1)]
         apart = self._apart(fits)
         cost = np.full((n, longest), np.inf)  # by the first observation and the length of a piece
@@ -104,7 +106,7 @@ class Trajectory:
         best[0] = cost[0]
         for first in range(1, n):
             before = _ending(best, first)
-            through = before[:, None] + apart[first, : len(before)] + PRICE
+            through = before[:, None] + apart[first, : len(before)] + KICK_COST
             back[first] = through.argmin(0)
             best[first] = through.min(0) + cost[first]
         pieces = []
@@ -123,30 +125,33 @@ class Trajectory:
         weight = self._noise[runs].transpose(0, 2, 1)[..., None] ** -2
         points = self._points[runs].transpose(0, 2, 1)[..., None]
         square = (basis * weight).swapaxes(2, 3) @ basis + np.eye(3) * self._stiff[None, :, None, :]
-        way = np.linalg.solve(square, (basis * weight).swapaxes(2, 3) @ points)
-        missed = ((points - basis @ way) ** 2 * weight).sum((1, 2, 3))
-        return missed + (way[..., 0] ** 2 * self._stiff).sum((1, 2)), way[..., 0]
+        parabola = np.linalg.solve(square, (basis * weight).swapaxes(2, 3) @ points)
+        missed = ((points - basis @ parabola) ** 2 * weight).sum((1, 2, 3))
+        return missed + (parabola[..., 0] ** 2 * self._stiff).sum((1, 2)), parabola[..., 0]
 
     def _apart(self, fits: list[tuple[Matrix, Matrix]]) -> Matrix:
-        """How badly pieces meet, (n, longest, longest); what does not exist meets as badly as can be.
+        """How badly segments meet, (n, longest, longest), at most four kicks' cost.
 
-        By the observation before which the one ends and with which the other begins, and by their lengths.
+        Indexed by the observation before which one segment ends and with which the other begins, and by their
+        lengths.
         """
         n, longest = len(self._times), len(fits)
-        gaps = np.diff(self._times)[:, None] * np.linspace(0, 1, MOMENTS)
-        moments = np.concatenate([np.zeros((1, MOMENTS)), self._times[:-1, None] + gaps])  # before each one
-        before = np.full((n, longest, 2, MOMENTS), np.inf)
-        after = np.full((n, longest, 2, MOMENTS), -np.inf)
-        for k, (_, ways) in enumerate(fits):
-            starts = np.arange(len(ways))
+        gaps = np.diff(self._times)[:, None] * np.linspace(0, 1, KICK_MOMENTS)
+        moments = np.concatenate(
+            [np.zeros((1, KICK_MOMENTS)), self._times[:-1, None] + gaps]
+        )  # before each one
+        before = np.full((n, longest, 2, KICK_MOMENTS), np.inf)
+        after = np.full((n, longest, 2, KICK_MOMENTS), -np.inf)
+        for k, (_, parabolas) in enumerate(fits):
+            starts = np.arange(len(parabolas))
             ending = starts[: n - k - 1]
             before[ending + k + 1, k] = _along(
-                ways[ending], moments[ending + k + 1] - self._times[ending, None]
+                parabolas[ending], moments[ending + k + 1] - self._times[ending, None]
             )
-            after[starts, k] = _along(ways, moments[starts] - self._times[starts, None])
-        noise = self._noise[:, None, None, :, None] * MEETING
+            after[starts, k] = _along(parabolas, moments[starts] - self._times[starts, None])
+        noise = self._noise[:, None, None, :, None] * MEETING_TOLERANCE
         apart = (((before[:, :, None] - after[:, None]) / noise) ** 2).sum(3).min(3)
-        return np.asarray(np.minimum(apart, 4 * PRICE), np.float64)
+        return np.asarray(np.minimum(apart, 4 * KICK_COST), np.float64)
 
 
 def _ending(table: Matrix, end: int) -> Matrix:
@@ -157,6 +162,6 @@ def _ending(table: Matrix, end: int) -> Matrix:
     return diagonal[: min(longest, end)]
 
 
-def _along(ways: Matrix, t: Matrix) -> Matrix:
+def _along(parabolas: Matrix, t: Matrix) -> Matrix:
     """Parabolas (m, 2, 3) at times (m, k) since their starts, (m, 2, k)."""
-    return np.asarray(ways @ np.stack([np.ones_like(t), t, t**2 / 2], 1), np.float64)
+    return np.asarray(parabolas @ np.stack([np.ones_like(t), t, t**2 / 2], 1), np.float64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -19,11 +20,12 @@ from services.results import FrameResult, Keypoints
 Matrix = npt.NDArray[np.float64]
 
 VERTICES_M: Matrix = np.asarray(VERTICES_CM, np.float64) / 100
-MIN_POINTS = 4
-RANSAC_PX = 6.0
-"""Inlier distance for a picture 1280 pixels wide; scaled with the width."""
-MAX_JUMP = 0.05
-"""A sample whose camera is further than this share of the width from its neighbours' course is dropped."""
+MIN_POINTS: Final = 4
+"""Keypoints that determine a homography."""
+RANSAC_PX: Final = 6.0
+"""Inlier distance in pixels of a picture 1280 wide; scaled with the width."""
+MAX_JUMP: Final = 0.05
+"""Share of the width by which a homography may differ from what its neighbours suggest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def project(homography: Matrix, points: Matrix) -> Matrix:
 
 
 def inverse(homography: Matrix) -> Matrix:
-    """The way back: source pixels to metres."""
+    """The inverse homography: source pixels to metres."""
     return np.asarray(np.linalg.inv(homography), np.float64)
 
 
@@ -103,24 +105,24 @@ def _keeps_orientation(homography: Matrix, points: Matrix) -> bool:
 def is_outlier(
     first: Matrix, middle: Matrix, last: Matrix, times: tuple[int, int, int], size: PictureSize
 ) -> bool:
-    """Whether a fit jumps away from the course of its neighbours and back."""
+    """Whether a homography jumps away from what its neighbours suggest, and back."""
     share = (times[1] - times[0]) / (times[2] - times[0])
     expected = between(first, last, np.array([share]), size)[0]
     ground = project(inverse(middle), size.corners * [1, 0.5] + [0, size.height / 2])
     off = np.linalg.norm(project(expected, ground) - project(middle, ground), axis=1)
     apart = np.linalg.norm(project(last, ground) - project(first, ground), axis=1)
-    limit = MAX_JUMP * size.width + 0.5 * _middle(apart)
-    return not _middle(off) <= limit
+    limit = MAX_JUMP * size.width + 0.5 * _nan_median(apart)
+    return not _nan_median(off) <= limit
 
 
-def _middle(values: Matrix) -> float:
+def _nan_median(values: Matrix) -> float:
     """The median of those that are numbers, NaN where none is."""
     known = np.sort(values[~np.isnan(values)])
     return float(known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2 if len(known) else np.nan
 
 
 def between(first: Matrix, last: Matrix, shares: Matrix, size: PictureSize) -> Matrix:
-    """The cameras on the way from `first` (share 0) to `last` (share 1).
+    """Homographies between `first` (share 0) and `last` (share 1).
 
     The picture's corners are moved in straight lines, which follows a pan or zoom of the camera, where
     moving each keypoint by itself would not.
@@ -158,19 +160,19 @@ def _from_corners(corners: Matrix, targets: Matrix) -> Matrix:
     return np.asarray(np.c_[solved, np.ones(len(targets))].reshape(-1, 3, 3), np.float64)
 
 
-def cameras(
+def homography_path(
     fits: Sequence[Matrix | None], indices: Sequence[int], count: int, size: PictureSize
 ) -> Matrix | None:
-    """The camera of every frame of the clip, from those of the samples.
+    """The homography of every frame of a clip, interpolated between those of sampled frames.
 
     Args:
-        fits: One homography per sample, None where there is none.
-        indices: Frame numbers of the samples, rising.
+        fits: One homography per sampled frame, None where there is none.
+        indices: Frame numbers of the sampled frames, rising.
         count: Frames in the clip.
         size: The source picture.
 
     Returns:
-        (count, 3, 3); frames before the first and after the last fit repeat it. None when there is no fit.
+        (count, 3, 3); frames before the first and after the last homography repeat it. None if there is none.
     """
     known = [(frame, fit) for frame, fit in zip(indices, fits, strict=True) if fit is not None]
     if not known:
@@ -206,5 +208,5 @@ def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
 
 
 def fit_frame(result: FrameResult, size: PictureSize) -> Matrix | None:
-    """The camera of one sample, or None where the pitch was not looked for or not found."""
+    """The homography of one sampled frame; None where the pitch was not inferred or not found."""
     return None if result.keypoints is None else fit_homography(result.keypoints, size)

@@ -1,20 +1,21 @@
-"""The camera of every frame of a shot, from the keypoints of its samples.
+"""The camera of every frame of a shot, from the keypoints of its sampled frames.
 
-Where a camera that stands still explains the keypoints as well as free homographies do, its pan, tilt and
-zoom are found for each sample and led on smoothly; otherwise the homographies are moved on between samples.
+Where a fixed camera explains the keypoints about as well as free homographies do, its pan, tilt and zoom are
+estimated for each sampled frame and follow a smooth curve; otherwise the homographies are interpolated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from services.results import FrameResult
-from services.tracking.camera.homography import RANSAC_PX, VERTICES_M, Matrix, PictureSize, cameras
+from services.tracking.camera.homography import RANSAC_PX, VERTICES_M, Matrix, PictureSize, homography_path
 from services.tracking.camera.pinhole import (
-    CameraReading,
+    Decomposition,
     FixedCamera,
     decompose_homography,
     estimate_fixed_camera,
@@ -22,16 +23,16 @@ from services.tracking.camera.pinhole import (
 )
 from services.tracking.interpolation.cubic_curves import CubicCurves
 
-LEAST_POINTS = 3
-"""Keypoints that tell pan, tilt and zoom once the place is known."""
-AGREEING = 0.5
-"""Share of a sample's keypoints that must agree with its camera."""
-WORSE = 1.5
-"""How much worse than free homographies a standing camera may explain the keypoints, as a factor ..."""
-WORSE_PX = 1.0
-"""... and in pixels of a picture 1280 wide."""
-JUMP = 0.03
-"""A pose that leaves the course of its neighbours by this share of the width, and comes back, is dropped."""
+MIN_POSE_POINTS: Final = 3
+"""Keypoints that determine pan, tilt and zoom once the camera position is known."""
+MIN_AGREEING: Final = 0.5
+"""Minimum share of a sampled frame's keypoints that agree with its camera."""
+MAX_WORSE: Final = 1.5
+"""A fixed camera may have this many times the error of free homographies ..."""
+MAX_WORSE_PX: Final = 1.0
+"""... plus this many pixels of a picture 1280 wide."""
+MAX_JUMP: Final = 0.03
+"""A pose that differs by this share of the width from what its neighbours suggest, and back, is dropped."""
 
 
 def camera_path(
@@ -40,17 +41,17 @@ def camera_path(
     first: int,
     end: int,
     size: PictureSize,
-    readings: Sequence[CameraReading | None] | None = None,
+    decompositions: Sequence[Decomposition | None] | None = None,
 ) -> Matrix | None:
     """The camera of the frames `first` to before `end`.
 
     Args:
-        results: The samples of one shot, by rising frame number.
+        results: The sampled frames of one shot, by rising frame number.
         fits: The homography of each, None where there is none.
         first: The shot's first frame.
         end: The frame after its last one.
         size: The source picture.
-        readings: What `decompose_homography` says of each fit, where that was worked out before.
+        decompositions: What `decompose_homography` says of each fit, where that was worked out before.
 
     Returns:
         (end - first, 3, 3) from metres to source pixels; None when there is no fit.
@@ -58,30 +59,30 @@ def camera_path(
     indices = [result.index - first for result in results]
     if all(fit is None for fit in fits):
         return None
-    if readings is None:
-        readings = [None if fit is None else decompose_homography(fit, size.centre) for fit in fits]
-    posed = _poses(results, fits, readings, size)
+    if decompositions is None:
+        decompositions = [None if fit is None else decompose_homography(fit, size.centre) for fit in fits]
+    posed = _poses(results, fits, decompositions, size)
     if posed is None:
-        return cameras(fits, indices, end - first, size)
-    stand, poses, which = posed
+        return homography_path(fits, indices, end - first, size)
+    fixed, poses, which = posed
     times = np.array(indices, np.float64)[which]
     knots = CubicCurves.single(times)
-    # beyond the samples a camera goes on for as long as one step, then it is held
+    # beyond the sampled frames a camera goes on for as long as one step, then it is held
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     at = np.clip(np.arange(end - first, dtype=np.float64), times[0] - step, times[-1] + step)
-    return stand.homographies(knots.evaluate(poses, knots.slopes(poses), np.zeros(len(at), np.int64), at))
+    return fixed.homographies(knots.evaluate(poses, knots.slopes(poses), np.zeros(len(at), np.int64), at))
 
 
 def _poses(
     results: Sequence[FrameResult],
     fits: Sequence[Matrix | None],
-    readings: Sequence[CameraReading | None],
+    decompositions: Sequence[Decomposition | None],
     size: PictureSize,
 ) -> tuple[FixedCamera, Matrix, npt.NDArray[np.int64]] | None:
-    """The stand, the poses of the samples that have one, and which samples those are."""
+    """The fixed camera, the poses of the sampled frames that have one, and the numbers of these frames."""
     guesses = {
         i: found
-        for i, (fit, found) in enumerate(zip(fits, readings, strict=True))
+        for i, (fit, found) in enumerate(zip(fits, decompositions, strict=True))
         if fit is not None and found is not None
     }
     if not guesses:
@@ -95,26 +96,26 @@ def _poses(
     for i, result in enumerate(results):
         if result.keypoints is not None:
             seen[i], there[i] = result.keypoints.points, result.keypoints.scores > 0
-    stand = estimate_fixed_camera(places, poses, VERTICES_M, seen[fitted], there[fitted], size.centre)
-    enough = np.flatnonzero(there.sum(1) >= LEAST_POINTS)
+    fixed = estimate_fixed_camera(places, poses, VERTICES_M, seen[fitted], there[fitted], size.centre)
+    enough = np.flatnonzero(there.sum(1) >= MIN_POSE_POINTS)
     enough = np.union1d(enough, fitted)
     times = np.array([result.index for result in results], np.float64)
     start = np.stack([np.interp(times[enough], times[fitted], poses[:, k]) for k in range(3)], 1)
     start[np.searchsorted(enough, fitted)] = poses
-    turned = refine(stand, start, VERTICES_M, seen[enough], there[enough])
-    errors = _errors(stand.homographies(turned), seen[enough], there[enough])
+    turned = refine(fixed, start, VERTICES_M, seen[enough], there[enough])
+    errors = _errors(fixed.homographies(turned), seen[enough], there[enough])
     if not _explains(errors[np.searchsorted(enough, fitted)], fits, fitted, seen, there, size):
         return None
     near = errors < RANSAC_PX * size.width / 1280
-    sure = (near.sum(1) >= LEAST_POINTS) & (near.sum(1) >= AGREEING * there[enough].sum(1))
+    sure = (near.sum(1) >= MIN_POSE_POINTS) & (near.sum(1) >= MIN_AGREEING * there[enough].sum(1))
     sure &= np.isfinite(turned).all(1)
     sure[sure] &= _on_course(times[enough][sure], turned[sure], size)
-    return (stand, turned[sure], enough[sure]) if sure.any() else None
+    return (fixed, turned[sure], enough[sure]) if sure.any() else None
 
 
-def _errors(cameras: Matrix, seen: Matrix, there: Matrix) -> Matrix:
+def _errors(homography_path: Matrix, seen: Matrix, there: Matrix) -> Matrix:
     """(n, k) distances in pixels; infinite where a keypoint was not seen."""
-    mapped = VERTICES_M @ cameras[:, :, :2].transpose(0, 2, 1) + cameras[:, None, :, 2]
+    mapped = VERTICES_M @ homography_path[:, :, :2].transpose(0, 2, 1) + homography_path[:, None, :, 2]
     depth = np.where(np.abs(mapped[..., 2:]) < 1e-9, 1e-9, mapped[..., 2:])
     return np.where(there > 0, np.linalg.norm(mapped[..., :2] / depth - seen, axis=2), np.inf)
 
@@ -127,19 +128,19 @@ def _explains(
     there: Matrix,
     size: PictureSize,
 ) -> bool:
-    """Whether a standing camera says where the keypoints are about as well as the homographies do."""
+    """Whether a fixed camera explains the keypoints about as well as the homographies do."""
     free = _errors(
         np.stack([fit for i in fitted if (fit := fits[i]) is not None]), seen[fitted], there[fitted]
     )
     counted = free < RANSAC_PX * size.width / 1280
     if not counted.any():
         return False
-    limit = WORSE * float(np.median(free[counted])) + WORSE_PX * size.width / 1280
+    limit = MAX_WORSE * float(np.median(free[counted])) + MAX_WORSE_PX * size.width / 1280
     return float(np.median(errors[counted])) <= limit
 
 
 def _on_course(times: Matrix, poses: Matrix, size: PictureSize) -> npt.NDArray[np.bool_]:
-    """Which poses do not leave the course of their neighbours and come back."""
+    """Which poses do not jump away from their neighbours and back."""
     kept = np.ones(len(poses), bool)
     if len(poses) < 3:
         return kept
@@ -149,5 +150,5 @@ def _on_course(times: Matrix, poses: Matrix, size: PictureSize) -> npt.NDArray[n
     pixels = np.concatenate([focal, focal, np.full_like(focal, size.width / 2)], 1)
     off = np.abs((poses[1:-1] - expected) * pixels).max(1)
     apart = np.abs((poses[2:] - poses[:-2]) * pixels).max(1)
-    kept[1:-1] = off <= JUMP * size.width + 0.5 * apart
+    kept[1:-1] = off <= MAX_JUMP * size.width + 0.5 * apart
     return kept

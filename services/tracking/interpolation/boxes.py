@@ -1,8 +1,8 @@
-"""Boxes of all tracks in every frame: people move over the ground, the camera moves by itself.
+"""Boxes of all tracks in every frame: people move over the ground, and the camera moves by itself.
 
-Each box is the ground it stands on and a size in metres there. Between samples the ground point follows a
-smooth curve over the pitch and is put into the picture by that frame's camera; the size follows the depth.
-Where there is no camera, or a box stands on no ground, the same curves are drawn in pixels.
+Each box is a point on the ground and a size in metres. Between sampled frames the ground point follows a
+smooth curve over the pitch and is projected into the picture by that frame's camera; the size follows the
+depth. Where there is no camera, or a box does not stand on the ground, the same curves are used in pixels.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LEAST_SHOWN = 0.3
 
 
 def complete_boxes(boxes: Matrix, curve: npt.NDArray[np.int64], size: PictureSize) -> Matrix:
-    """Boxes (n, 4) as if the picture did not end: cut ones take the shape of their track's others."""
+    """Boxes (n, 4) as if the picture did not end: cut ones get the shape of their track's other boxes."""
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     left, right = boxes[:, 0] <= EDGE, boxes[:, 2] >= size.width - EDGE
     low = boxes[:, 3] >= size.height - EDGE
@@ -94,7 +94,7 @@ class BoxCurves:
         self._balls = {int(k): self._flight(int(k)) for k in np.unique(curve[ball])}
 
     def _flight(self, number: int) -> Trajectory:
-        """The way of a ball, over the ground where that is known."""
+        """The trajectory of a ball, over the ground where that is known."""
         own = self._knots.curve == number
         times, noise = self._knots.times[own], np.full((int(own.sum()), 2), BALL_NOISE)
         if not self._over_ground[number] or self._path is None:

@@ -35,18 +35,18 @@ class CubicCurves:
         return cls(at, np.zeros(len(at), np.int64))
 
     @property
-    def joined(self) -> npt.NDArray[np.bool_]:
+    def concatenated(self) -> npt.NDArray[np.bool_]:
         """(n - 1,) whether a knot and the next one belong to the same curve."""
         return np.asarray(self.curve[1:] == self.curve[:-1])
 
     def slopes(self, values: Matrix) -> Matrix:
         """Slopes at the knots, (n, k), of values (n, k); 0 for a curve with one knot."""
-        gaps = np.where(self.joined, np.diff(self.times), 1.0)
-        steps = np.where(self.joined[:, None], np.diff(values, axis=0) / gaps[:, None], 0.0)
+        gaps = np.where(self.concatenated, np.diff(self.times), 1.0)
+        steps = np.where(self.concatenated[:, None], np.diff(values, axis=0) / gaps[:, None], 0.0)
         before, after = np.zeros_like(values), np.zeros_like(values)
         before[1:], after[:-1] = steps, steps
         short, long = np.zeros(len(values)), np.zeros(len(values))
-        short[1:], long[:-1] = np.where(self.joined, gaps, 0.0), np.where(self.joined, gaps, 0.0)
+        short[1:], long[:-1] = np.where(self.concatenated, gaps, 0.0), np.where(self.concatenated, gaps, 0.0)
         inner = (short > 0) & (long > 0)
         share = np.where(inner, short / np.where(inner, short + long, 1.0), 0.5)[:, None]
         middle = before * (1 - share) + after * share
@@ -56,8 +56,8 @@ class CubicCurves:
     def _ends(self, slopes: Matrix, steps: Matrix, inner: npt.NDArray[np.bool_]) -> Matrix:
         """At an end, the slope of the parabola through the three nearest knots."""
         ends = slopes.copy()
-        first = np.flatnonzero(self.joined & ~inner[:-1] & inner[1:])
-        last = np.flatnonzero(self.joined & inner[:-1] & ~inner[1:])
+        first = np.flatnonzero(self.concatenated & ~inner[:-1] & inner[1:])
+        last = np.flatnonzero(self.concatenated & inner[:-1] & ~inner[1:])
         ends[first] = 2 * steps[first] - slopes[first + 1]
         ends[last + 1] = 2 * steps[last] - slopes[last]
         return ends

@@ -1,4 +1,4 @@
-"""Every frame of a shot from its samples."""
+"""Interpolation: every frame of a shot from its sampled frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Filled:
+class FilledClip:
     """All frames of a clip.
 
     Attributes:
@@ -28,7 +28,7 @@ class Filled:
         boxes: (boxes, 4) float64, x1, y1, x2, y2 in source pixels.
         ids: (boxes,) int64, track id.
         classes: (boxes,) int64, wire class id.
-        fitted: Samples whose camera was found.
+        fitted: Sampled frames whose camera was found.
         tracks: Tracks kept.
     """
 
@@ -41,28 +41,28 @@ class Filled:
     tracks: int
 
 
-def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequence[Track]) -> Filled:
-    """Fill a shot.
+def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequence[Track]) -> FilledClip:
+    """Interpolate a shot.
 
     Args:
-        shot: Its samples.
+        shot: Its sampled frames.
         end: The frame after its last one.
         size: The source picture.
-        stride: Usual distance of the samples, frames.
-        tracks: Who is in it.
+        stride: Usual distance of the sampled frames.
+        tracks: Its tracks.
 
     Returns:
         Its frames; `frame` counts from the clip's first one.
     """
-    path = camera_path(shot.results, shot.fits, shot.first, end, size, shot.readings)
+    path = camera_path(shot.results, shot.fits, shot.first, end, size, shot.decompositions)
     keypoints = _fill_keypoints(shot.results, path, shot.first, end, size)
     fitted = sum(fit is not None for fit in shot.fits)
     if not tracks:
         none = np.zeros(0, np.int64)
-        return Filled(keypoints, none, np.zeros((0, 4)), none, none, fitted, 0)
+        return FilledClip(keypoints, none, np.zeros((0, 4)), none, none, fitted, 0)
     curves = BoxCurves(tracks, path, shot.first, size)
-    samples = np.array([result.index for result in shot.results])
-    curve, frame = spans(tracks, curves, samples, shot.first, end, size, stride)
+    sampled_frames = np.array([result.index for result in shot.results])
+    curve, frame = spans(tracks, curves, sampled_frames, shot.first, end, size, stride)
     whole = curves.at(curve, frame)
     boxes = clip_to_picture(whole, size)
     keep = shown(whole, size)
@@ -70,14 +70,14 @@ def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequ
     order = np.argsort(frame, kind="stable")
     curve, frame, boxes = curve[order], frame[order], boxes[order]
     ids = np.array([track.id for track in tracks], np.int64)[curve]
-    return Filled(keypoints, frame, boxes, ids, _classes(tracks, curve, frame), fitted, len(tracks))
+    return FilledClip(keypoints, frame, boxes, ids, _classes(tracks, curve, frame), fitted, len(tracks))
 
 
-def joined(parts: Sequence[Filled]) -> Filled:
+def concatenated(parts: Sequence[FilledClip]) -> FilledClip:
     """Shots, one after the other, as one clip."""
     if len(parts) == 1:
         return parts[0]
-    return Filled(
+    return FilledClip(
         np.concatenate([part.keypoints for part in parts]),
         np.concatenate([part.frame for part in parts]),
         np.concatenate([part.boxes for part in parts]),
@@ -91,7 +91,7 @@ def joined(parts: Sequence[Filled]) -> Filled:
 def _classes(
     tracks: Sequence[Track], curve: npt.NDArray[np.int64], frame: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """The class of each box: that of its track's nearest sample, the earlier one in the middle."""
+    """The class of each box: that of its track's nearest sampled frame, the earlier one in a tie."""
     classes = np.zeros(len(frame), np.int64)
     order = np.argsort(curve, kind="stable")
     bounds = np.searchsorted(curve[order], np.arange(len(tracks) + 1))
@@ -108,7 +108,7 @@ def _fill_keypoints(
 ) -> Matrix:
     if path is not None:
         return visible_keypoints(path, size)
-    # no camera in the whole shot: what was seen, as it was seen, until the next sample
+    # no camera in the whole shot: repeat the keypoints that were found until the next sampled frame
     keypoints = np.zeros((end - first, KEYPOINTS_PER_FRAME, 2))
     for position, result in enumerate(results):
         start = result.index - first

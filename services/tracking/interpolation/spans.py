@@ -1,4 +1,4 @@
-"""In which frames each track is: from a little before its first sample to a little after its last one."""
+"""In which frames each track is: from shortly before its first detection to shortly after its last."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from services.tracking.track import BALL, Track
 Ints = npt.NDArray[np.int64]
 
 LONGEST_GAP: Final = 25
-"""Frames without a sighting that are filled (or three samples, where that is more)."""
+"""Frames without a sighting that are filled (or three sampled frames, where that is more)."""
 HIDDEN: Final = 0.6
-"""A person who was missed is taken for hidden where so much of their box lies behind someone else's."""
+"""Share of a missed person's box behind another one from which on the person counts as hidden."""
 
 
 def spans(
     tracks: Sequence[Track],
     curves: BoxCurves,
-    samples: Ints,
+    sampled_frames: Ints,
     first: int,
     end: int,
     size: PictureSize,
@@ -31,27 +31,30 @@ def spans(
 ) -> tuple[Ints, Ints]:
     """Which frames each track is in.
 
-    Someone who is not yet, or no longer, seen in a sample is there half of the way to it, and all of the way
-    where they come from, or go, out of the picture. Someone who was missed between two samples is there
-    unless somebody nearer hides them.
+    A person who is not yet, or no longer, found in a sampled frame is present half of the time to it, and all
+    of the
+    time if they enter or leave through the edge of the picture. A person who was missed between two sampled
+    frames is present unless somebody nearer hides them.
 
     Args:
         tracks: Those of one shot.
         curves: Their boxes.
-        samples: Frames of the shot's samples, rising.
+        sampled_frames: Numbers of the shot's sampled frames, rising.
         first: The shot's first frame.
         end: The frame after its last one.
         size: The source picture.
-        stride: Usual distance of the samples.
+        stride: Usual distance of the sampled frames.
 
     Returns:
         The number of the track and the frame, one entry per box, by track.
     """
     begins = np.array([track.frames[0] for track in tracks])
     ends = np.array([track.frames[-1] for track in tracks])
-    at_first, at_last = begins == samples[0], ends == samples[-1]
-    before = samples[np.maximum(np.searchsorted(samples, begins) - 1, 0)]
-    after = samples[np.minimum(np.searchsorted(samples, ends, side="right"), len(samples) - 1)]
+    at_first, at_last = begins == sampled_frames[0], ends == sampled_frames[-1]
+    before = sampled_frames[np.maximum(np.searchsorted(sampled_frames, begins) - 1, 0)]
+    after = sampled_frames[
+        np.minimum(np.searchsorted(sampled_frames, ends, side="right"), len(sampled_frames) - 1)
+    ]
     numbers = np.arange(len(tracks))
     inside_before = shown(curves.at(numbers, before), size)
     inside_after = shown(curves.at(numbers, after), size)
@@ -59,18 +62,20 @@ def spans(
     high = np.where(inside_after, (after + ends) // 2, after - 1)
     low, high = np.where(at_first, first, low), np.where(at_last, end - 1, high)
     parts = [
-        _without_long_gaps(np.arange(a, b + 1), np.array(track.frames), samples, max(LONGEST_GAP, 3 * stride))
+        _without_long_gaps(
+            np.arange(a, b + 1), np.array(track.frames), sampled_frames, max(LONGEST_GAP, 3 * stride)
+        )
         for track, a, b in zip(tracks, low, high, strict=True)
     ]
     curve, frame = np.repeat(numbers, [len(part) for part in parts]), np.concatenate(parts)
-    keep = ~_hidden(tracks, curves, samples, curve, frame, size)
+    keep = ~_hidden(tracks, curves, sampled_frames, curve, frame, size)
     return curve[keep], frame[keep]
 
 
-def _without_long_gaps(span: Ints, seen: Ints, samples: Ints, longest: int) -> Ints:
-    """Only the ends of a gap with missed samples are answered where it is too long to know what happened."""
+def _without_long_gaps(span: Ints, seen: Ints, sampled_frames: Ints, longest: int) -> Ints:
+    """Of a gap that is too long to know what happened, only the ends are answered."""
     keep = np.ones(len(span), bool)
-    missed = np.diff(np.searchsorted(samples, seen)) > 1
+    missed = np.diff(np.searchsorted(sampled_frames, seen)) > 1
     for gap in np.flatnonzero(missed & (np.diff(seen) > longest)):
         reach = longest // 6
         keep &= ~((span > seen[gap] + reach) & (span < seen[gap + 1] - reach))
@@ -78,16 +83,21 @@ def _without_long_gaps(span: Ints, seen: Ints, samples: Ints, longest: int) -> I
 
 
 def _hidden(
-    tracks: Sequence[Track], curves: BoxCurves, samples: Ints, curve: Ints, frame: Ints, size: PictureSize
+    tracks: Sequence[Track],
+    curves: BoxCurves,
+    sampled_frames: Ints,
+    curve: Ints,
+    frame: Ints,
+    size: PictureSize,
 ) -> npt.NDArray[np.bool_]:
-    """Which boxes lie behind others around samples in which their track was missed."""
+    """Which boxes lie behind others around sampled frames in which their track was missed."""
     missed = np.zeros(len(curve), bool)
     bounds = np.searchsorted(curve, np.arange(len(tracks) + 1))
     for number, track in enumerate(tracks):
         if track.labels[0] == BALL:
             continue
         seen = np.array(track.frames)
-        position = np.searchsorted(samples, seen)
+        position = np.searchsorted(sampled_frames, seen)
         for gap in np.flatnonzero(np.diff(position) > 1):
             own = frame[bounds[number] : bounds[number + 1]]
             missed[bounds[number] : bounds[number + 1]] |= (own > seen[gap]) & (own < seen[gap + 1])

@@ -1,10 +1,10 @@
-"""Joining people of one sample after the other to tracks.
+"""Associating people of one sampled frame after the other to tracks.
 
 People are matched where their feet are expected: moved on with the ground under a turning or zooming camera,
 then by their own speed. Distances are measured in heights of the box, about 1.9 m each, so that near and far
 people are treated alike; down the picture they count more, since the ground is seen at a flat angle. Tracks
 seen lately choose first, those that were missed later; the assignment within each group is the optimal one
-(Hungarian method). What a track may do depends on the frames that went by, not on the samples.
+(Hungarian method). What a track may do depends on the frames that went by, not on the sampled frames.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ GATE: Final = 0.06
 FIRST_GATE: Final = 0.18
 """The same for a person of unknown speed."""
 WIDEST_GATE: Final = 3.0
-"""No person is looked for further away than this, heights."""
+"""No person is searched further away than this, heights."""
 FLAT: Final = 2.0
 """How much more a distance down the picture counts than one across."""
 SIZE_WEIGHT: Final = 0.5
 CLASS_PENALTY: Final = 1.5
 MAX_GAP_SAMPLES: Final = 2
-"""A track that was missed in more samples than this, and for longer than `MAX_GAP_FRAMES`, has ended."""
+"""A track that was missed in more sampled frames than this, and for longer than `MAX_GAP_FRAMES`, has
+ended."""
 MAX_GAP_FRAMES: Final = 25
 LEAST_SUPPORT: Final = 4
 """People who must agree on how the picture moved before they overrule the camera."""
@@ -59,7 +60,7 @@ class PeopleTracker:
     """Goalkeepers, players and referees of one shot.
 
     Args:
-        stride: Usual distance of the samples, frames.
+        stride: Usual distance of the sampled frames.
         first_id: The first track's.
 
     Attributes:
@@ -77,15 +78,15 @@ class PeopleTracker:
         self._step: Matrix | None = None
 
     def add(self, result: FrameResult, camera: Matrix | None) -> None:
-        """Take the next sample and its camera."""
+        """Take the next sampled frame and its camera."""
         people = np.flatnonzero(result.detections.classes != BALL)
         boxes = result.detections.boxes[people]
         classes = result.detections.classes[people]
         scores = result.detections.scores[people]
         feet = foot_points(boxes)
-        self._move_on(result.index, camera, feet, boxes)
+        self._move_with_camera(result.index, camera, feet, boxes)
         free = np.ones(len(boxes), bool)
-        sure = [self._sure(track, result.index) for track in self._live]
+        sure = [self._is_established(track, result.index) for track in self._live]
         lately = [i for i, first in enumerate(sure) if first]
         earlier = [i for i, first in enumerate(sure) if not first]
         for group in (lately, earlier):
@@ -107,8 +108,8 @@ class PeopleTracker:
         self._start(result.index, boxes[free], classes[free], scores[free])
         self._index = result.index
 
-    def _sure(self, track: Track, index: int) -> bool:
-        """Whether a track chooses first: neither new nor lost for long."""
+    def _is_established(self, track: Track, index: int) -> bool:
+        """Whether a track is associated first: neither new nor missed for long."""
         gap = index - track.frames[-1]
         return len(track.frames) >= PROVEN and gap <= max(RECENT_FRAMES, 2 * (index - self._index))
 
@@ -126,11 +127,11 @@ class PeopleTracker:
             self._live.append(track)
         self._places = np.concatenate([self._places, foot_points(boxes)])
 
-    def _move_on(
+    def _move_with_camera(
         self, index: int, camera: Matrix | None, feet: Matrix, boxes: npt.NDArray[np.float32]
     ) -> None:
-        """Move the ground on to this sample and forget tracks that have ended."""
-        # samples may lie further apart than the usual stride says
+        """Move expected positions with the camera to this sampled frame; forget tracks that have ended."""
+        # sampled frames may lie further apart than the usual stride says
         patience = max(self._patience, 2 * (index - self._index))
         kept = [i for i, track in enumerate(self._live) if index - track.frames[-1] <= patience]
         self._live, self._places = [self._live[i] for i in kept], self._places[kept]
@@ -143,11 +144,13 @@ class PeopleTracker:
         moved = self._places if self._step is None else project(self._step, self._places)
         moved = np.where(np.isfinite(moved).all(1, keepdims=True), moved, self._places)
         if self._live and len(boxes):
-            moved = self._agreed(moved, index, feet, boxes)
+            moved = self._correct_camera_motion(moved, index, feet, boxes)
         self._places = moved
 
-    def _agreed(self, moved: Matrix, index: int, feet: Matrix, boxes: npt.NDArray[np.float32]) -> Matrix:
-        """Overrule the camera where the people have clearly moved otherwise together."""
+    def _correct_camera_motion(
+        self, moved: Matrix, index: int, feet: Matrix, boxes: npt.NDArray[np.float32]
+    ) -> Matrix:
+        """Replace the camera's motion where the people have clearly moved together in another way."""
         before = np.array([track.height for track in self._live])
         heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
         expected = self._places + _own_motion(self._live, index)
@@ -157,7 +160,7 @@ class PeopleTracker:
             return moved
         near = 0.35 * float(np.median(before))
         off = feet[whom] - expected[who]
-        # as if the camera had told the truth, and as if any one pair had
+        # first with the motion that the camera gives, then with that of any one pair
         by_camera = _support(off - (moved - self._places)[who], who, np.zeros((1, 2)), near)[0]
         if by_camera >= 0.8 * min(len(feet), len(self._live)):
             return moved

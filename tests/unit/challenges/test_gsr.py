@@ -11,7 +11,7 @@ from services.challenges.gsr_kind import GsrKind
 from services.results import Detections, FrameResult, LumaPicture
 from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import load_settings
-from services.tracking.interpolation.fill import Filled
+from services.tracking.interpolation.fill import FilledClip
 from services.video.decode import DecodeLimits, open_clip
 from services.video.source import MemorySource
 from services.wire.challenge import Challenge
@@ -19,10 +19,10 @@ from services.wire.gsr import decode_response, frames_part
 from tests.support.videos import make_video
 
 
-def make_filled() -> Filled:
+def make_filled() -> FilledClip:
     keypoints = np.zeros((3, 32, 2))
     keypoints[1, 4] = 10.123456, 20.987
-    return Filled(
+    return FilledClip(
         keypoints,
         np.array([0, 0, 2]),
         np.array([[1.005, 2, 3, 4], [5, 6, 7, 8.129], [9, 10, 11, 12]], np.float64),
@@ -63,7 +63,7 @@ def test_frames_part_depends_on_the_clip_alone() -> None:
 def test_a_long_answer_is_the_same_as_if_encoded_at_once() -> None:
     rng = np.random.default_rng(0)
     count, boxes = 600, 2000
-    filled = Filled(
+    filled = FilledClip(
         rng.random((count, 32, 2)) * 1000,
         np.sort(rng.integers(3, count - 3, boxes)),
         rng.random((boxes, 4)) * 1000,

@@ -35,14 +35,16 @@ def test_the_same_boxes_as_ultralytics(seed: int, classes: list[int]) -> None:
         agnostic=True,
         max_det=40,
     )
-    found = suppress(raw, classes=np.array(classes), confidence=0.6, iou=0.6, most=40)
+    found = suppress(raw, classes=np.array(classes), confidence=0.6, iou=0.6, maximum=40)
     for ours, theirs in zip(found, expected, strict=True):
         assert len(ours) > 5
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
 
 
 def test_a_picture_with_nothing_in_it() -> None:
-    found = suppress(np.zeros((1, 8, 100), np.float32), classes=np.arange(4), confidence=0.3, iou=0.6, most=9)
+    found = suppress(
+        np.zeros((1, 8, 100), np.float32), classes=np.arange(4), confidence=0.3, iou=0.6, maximum=9
+    )
     assert [rows.shape for rows in found] == [(0, 6)]
 
 
@@ -51,5 +53,5 @@ def test_the_best_ones_are_kept_when_there_are_too_many() -> None:
     raw[0, 0] = np.arange(6) * 100
     raw[0, 2:4] = 10
     raw[0, 4] = [0.5, 0.9, 0.6, 0.8, 0.7, 0.4]
-    found = suppress(raw, classes=np.array([0]), confidence=0.3, iou=0.6, most=3)[0]
+    found = suppress(raw, classes=np.array([0]), confidence=0.3, iou=0.6, maximum=3)[0]
     assert found[:, 4].tolist() == pytest.approx([0.9, 0.8, 0.7])

@@ -3,8 +3,8 @@ from __future__ import annotations
 from services.pipeline.batching import TAIL_BATCH, BatchSchedule
 
 
-def sizes(samples: int | None, slots: int, batches: int = 12) -> list[int]:
-    schedule = BatchSchedule(1, 16, samples, slots)
+def sizes(sampled_count: int | None, slots: int, batches: int = 12) -> list[int]:
+    schedule = BatchSchedule(1, 16, sampled_count, slots)
     return [schedule.next() for _ in range(batches)]
 
 

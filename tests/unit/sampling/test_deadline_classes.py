@@ -50,7 +50,7 @@ def test_the_first_step_that_fits_is_taken_and_named(
     clip: Clip, seconds: float, name: str, samples: int
 ) -> None:
     choice = chosen(clip, seconds)
-    assert (choice.name, choice.plan.samples) == (name, samples)
+    assert (choice.name, choice.plan.sampled_count) == (name, samples)
     assert choice.plan.is_sampled(0)
     assert choice.plan.is_sampled(99)
 
@@ -106,6 +106,6 @@ def test_a_time_budget_is_a_deadline_of_its_own() -> None:
 
 def test_the_documented_classes_are_the_ones_that_are_used() -> None:
     page = (Path(__file__).parents[3] / "docs/concepts/frame-plans.md").read_text()
-    told = re.search(r"as if it had exactly ([\d.,\s]+) or (\d+) seconds", page)
-    assert told is not None
-    assert [float(number) for number in [*told[1].split(","), told[2]]] == list(CLASSES_S)
+    listed = re.search(r"a deadline class of ([\d.,\s]+) or (\d+) seconds", page)
+    assert listed is not None
+    assert [float(number) for number in [*listed[1].split(","), listed[2]]] == list(CLASSES_S)

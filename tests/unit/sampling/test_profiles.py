@@ -51,7 +51,7 @@ def test_every_profile_covers_both_ends_and_counts_itself(profile: str, count: i
     plan = make_plan(profile, index, index.count, stride)  # type: ignore[arg-type]
     wanted = [number for number in range(count) if plan.is_sampled(number)]
     assert (wanted[0], wanted[-1]) == (0, count - 1)
-    assert plan.samples == len(wanted)
+    assert plan.sampled_count == len(wanted)
     assert plan.count == count
 
 

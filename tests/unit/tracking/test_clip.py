@@ -1,19 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from services.results import Detections, FrameResult, Keypoints
-from services.tracking.ball.selection import track_ball
+from services.tracking.ball.selection import BallSelection
 from services.tracking.camera.homography import Matrix, PictureSize, project
 from services.tracking.clip import fill_clip
-from services.tracking.interpolation.fill import Filled
+from services.tracking.interpolation.fill import FilledClip
 from services.tracking.people.association import PeopleTracker
 from services.tracking.track import Track
 from tests.unit.tracking.camera.test_homography import make_camera, seen
 
 SIZE = PictureSize(1280, 720)
 FPS = 25.0
+
+
+def track_ball(results: Sequence[FrameResult], track_id: int, width: int, stride: int) -> Track | None:
+    selection = BallSelection(width, stride)
+    for result in results:
+        selection.add(result)
+    return selection.track(track_id)
 
 
 def box_at(camera: Matrix, metres: tuple[float, float], height: float = 80) -> list[float]:
@@ -115,7 +124,7 @@ def test_one_ball_and_outliers_are_left_out() -> None:
     assert track_ball([result(0, [], [])], 1, 1280, 6) is None
 
 
-def fill(results: list[FrameResult], count: int, stride: int, tracking: bool = True) -> Filled:
+def fill(results: list[FrameResult], count: int, stride: int, tracking: bool = True) -> FilledClip:
     return fill_clip(results, count, SIZE, stride=stride, tracking=tracking)
 
 

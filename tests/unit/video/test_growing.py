@@ -35,10 +35,10 @@ class Stalling(MemorySource):
             raise StreamStalled("nothing comes")
         return super().read_at(offset, length)
 
-    def read_some(self, offset: int, most: int) -> bytes:
+    def read_some(self, offset: int, maximum: int) -> bytes:
         if offset < len(self._data) and not self._left(offset):
             raise StreamStalled("nothing comes")
-        return super().read_some(offset, min(most, self._left(offset)))
+        return super().read_some(offset, min(maximum, self._left(offset)))
 
 
 @pytest.mark.parametrize(

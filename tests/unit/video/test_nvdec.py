@@ -120,7 +120,7 @@ def test_its_errors_are_ours(
     source = MemorySource(make_video())
     clip, _ = open_clip_on(GPU, source, LIMITS)
 
-    def read_some(offset: int, most: int) -> bytes:
+    def read_some(offset: int, maximum: int) -> bytes:
         raise error
 
     def fail(self: Decoder, file: Any, **options: Any) -> None:

@@ -39,13 +39,13 @@ def test_plan_covers_both_ends_and_counts_itself(count: int, stride: int) -> Non
     assert wanted[0] == 0
     assert wanted[-1] == count - 1
     assert max(np.diff(wanted), default=0) <= stride
-    assert plan.samples == len(wanted)
+    assert plan.sampled_count == len(wanted)
 
 
 def test_plan_of_unknown_length() -> None:
     plan = FramePlan(6, None)
     assert [i for i in range(14) if plan.is_sampled(i)] == [0, 6, 12]
-    assert plan.samples is None
+    assert plan.sampled_count is None
 
 
 def test_batches_grow_to_full_size() -> None:

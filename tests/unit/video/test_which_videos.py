@@ -21,7 +21,9 @@ from tests.support.videos import read_number
 PAGE = Path(__file__).parents[3] / "docs/reference/videos.md"
 TEXT = PAGE.read_text()
 ROW = re.compile(r"^\| (.+?) \| (index|container) \| (up to )?(\d+) \| (.+?) \|$", re.M)
-ANSWERED = {name: (reader, bool(most), int(count), cv) for name, reader, most, count, cv in ROW.findall(TEXT)}
+ANSWERED = {
+    name: (reader, bool(maximum), int(count), cv) for name, reader, maximum, count, cv in ROW.findall(TEXT)
+}
 REFUSED = dict(re.findall(r"^\| (.+?) \| `(\w+)` \|$", TEXT, re.M))
 MAKERS = ODD | BROKEN
 LIMITS = DecodeLimits(max_frames=20_000, max_pixels=1920 * 1080)

@@ -25,14 +25,14 @@ class Sees:
         self.asked: list[tuple[int, float, float]] = []
 
     def find(self, asks: Sequence[tuple[LumaPicture, Floats]]) -> list[npt.NDArray[np.float32]]:
-        return [self._near(picture, place) for picture, place in asks]
+        return [self._near(picture, position) for picture, position in asks]
 
-    def _near(self, picture: LumaPicture, place: Floats) -> npt.NDArray[np.float32]:
-        self.asked.append((picture.index, float(place[0]), float(place[1])))
+    def _near(self, picture: LumaPicture, position: Floats) -> npt.NDArray[np.float32]:
+        self.asked.append((picture.index, float(position[0]), float(position[1])))
         rows = []
         for balls, score in ((self.way, self.score), (self.false, 0.6)):
             x, y = balls.get(picture.index, (-1e6, -1e6))
-            if abs(x - place[0]) <= 96 and abs(y - place[1]) <= 64:
+            if abs(x - position[0]) <= 96 and abs(y - position[1]) <= 64:
                 rows.append([x - 6, y - 6, x + 6, y + 6, score])
         return np.array(sorted(rows, key=lambda row: -row[4]), np.float32).reshape(-1, 5)
 

@@ -114,14 +114,14 @@ def test_a_sample_that_jumps_and_comes_back_strays_and_a_steady_pan_does_not() -
 
 def test_every_frame_gets_a_camera() -> None:
     fits: list[Matrix | None] = [None, make_camera(58), None, make_camera(62), None]
-    path = camera.cameras(fits, [0, 6, 12, 18, 24], 30, SIZE)
+    path = camera.homography_path(fits, [0, 6, 12, 18, 24], 30, SIZE)
     assert path is not None
     assert path.shape == (30, 3, 3)
     given = path / path[:, 2:, 2:]
     np.testing.assert_allclose(given[:7], np.broadcast_to(given[6], (7, 3, 3)))
     np.testing.assert_allclose(given[18:], np.broadcast_to(given[18], (12, 3, 3)))
     assert not np.allclose(given[7:18], given[6])
-    assert camera.cameras([None, None], [0, 6], 8, SIZE) is None
+    assert camera.homography_path([None, None], [0, 6], 8, SIZE) is None
 
 
 def test_project_at_infinity() -> None:

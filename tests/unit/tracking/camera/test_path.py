@@ -40,8 +40,8 @@ def error(path: Matrix, frames: range) -> float:
 def test_a_pinhole_camera_is_read_off_its_homography() -> None:
     found = decompose_homography(make_camera(70.0, height=22.0, focal=1700.0), CENTRE)
     assert found is not None
-    place, pose = found
-    np.testing.assert_allclose(place, [60, 110, 22], atol=1e-6)
+    position, pose = found
+    np.testing.assert_allclose(position, [60, 110, 22], atol=1e-6)
     assert np.exp(pose[2]) == pytest.approx(1700)
     assert decompose_homography(np.eye(3), CENTRE) is None
 
@@ -83,12 +83,12 @@ def test_a_sample_with_too_few_points_for_a_homography_still_has_a_camera() -> N
 
 def test_a_lens_that_is_no_pinhole_keeps_its_homographies() -> None:
     stretched = np.diag([1.6, 1.0, 1.0])  # pixels that are not square
-    cameras = [stretched @ swinging(i) for i in range(0, 61, 6)]
-    results = [look(i * 6, camera) for i, camera in enumerate(cameras)]
+    homography_path = [stretched @ swinging(i) for i in range(0, 61, 6)]
+    results = [look(i * 6, camera) for i, camera in enumerate(homography_path)]
     fits = [fit_frame(r, SIZE) for r in results]
     path = camera_path(results, fits, 0, 61, SIZE)
     assert path is not None
-    for i, camera in enumerate(cameras):
+    for i, camera in enumerate(homography_path):
         true = visible_keypoints(camera[None], SIZE)[0]
         given = visible_keypoints(path[i * 6][None], SIZE)[0]
         both = (true != 0).any(1) & (given != 0).any(1)
