@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 from services.settings import Settings, get_settings
+from services.settings.redis_url import celery_url
 
-TASK_NAME = "touchline.answer"
 MIN_VISIBILITY_S = 120.0
+"""Seconds after which Celery delivers an unacknowledged message again. The claim keeps a second delivery from
+being worked on beside the first."""
+
+for _scheme in ("redis", "rediss"):
+    TRANSPORT_ALIASES[_scheme] = "tasks.transport:Transport"
 
 
 def make_app(settings: Settings) -> Celery:
     """The app for a set of settings."""
     app = Celery(
         "touchline",
-        broker=settings.broker_url,
-        backend=settings.broker_url,
+        broker=celery_url(settings.broker_url),
+        # answers travel apart (tasks/reply.py) and Flower reads events: nothing would read a result
+        backend=None,
         include=["tasks.challenge", "tasks.lifecycle"],
     )
     app.conf.update(
@@ -50,14 +57,7 @@ def make_app(settings: Settings) -> Celery:
             "socket_timeout": None,
             "health_check_interval": 10,
         },
-        result_expires=3600,
-        # Flower shows the small stage dict that is the task's result
-        result_extended=True,
-        # a challenge that ends while Redis is away keeps its result until it is back
-        result_backend_always_retry=True,
-        result_backend_max_retries=5,
-        redis_socket_timeout=None,
-        redis_socket_connect_timeout=2.0,
+        task_ignore_result=True,
         # events feed Flower; without them states stick
         worker_send_task_events=True,
         task_send_sent_event=True,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
+import redis
 from celery.exceptions import WorkerLostError
 from celery.signals import task_failure
 
-from services.errors import ChallengeError, DeviceLost, InvalidChallenge, WorkerLost
+from services.errors import ChallengeError, DeviceLost, QueueUnavailable, WorkerLost
 from services.settings import get_settings
 from services.timeline import Timeline
 from services.wire.challenge import Challenge, check_kind, parse_challenge
 from services.wire.reply import pack_answer, pack_error
 from tasks import reply
-from tasks.celery_app import TASK_NAME, app
+from tasks.celery_app import app
+from tasks.envelope import TASK_NAME
 from tasks.events import stage_summary
+from tasks.reply import Claimed, Lease
 
 log = logging.getLogger(__name__)
 
@@ -47,27 +51,40 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
     try:
         challenge = parse_challenge(message)
         check_kind(challenge.kind, get_settings().served_kinds)
-        claimed = reply.claim(challenge.challenge_id, self.request.id)
+        outcome = _claim(challenge, token)
+        claimed = outcome is Claimed.MINE
         if not claimed:
-            raise InvalidChallenge(f"challenge {challenge.challenge_id!r} is being, or was, answered already")
-        data = _work(challenge, timeline)
+            log.info("challenge %s: %s", challenge.challenge_id, outcome.value)
+            return {outcome.name.lower(): True}
+        with Lease(challenge.challenge_id):
+            data = _work(challenge, timeline)
     except ChallengeError as error:
         error.timeline = timeline.to_dict()
         name = challenge.challenge_id if challenge else _name_of(message)
         log.warning("challenge %s failed in %s: %s: %s", name, error.stage, type(error).__name__, error)
-        if claimed:
-            reply.release(name)
-        reply.publish(token, pack_error(name, error, error.timeline))
+        data = pack_error(name, error, error.timeline)
+        if claimed and challenge is not None:
+            reply.publish(name, token, data, until=challenge.deadline, keep=False)
+        else:
+            # another process may work on a challenge of that id: its claim stays
+            reply.try_to_publish(token, data)
         if isinstance(error, DeviceLost):
             from tasks.lifecycle import replace_process
 
             replace_process()
         raise
     with timeline.span("publish"):
-        reply.publish(token, data)
+        reply.publish(challenge.challenge_id, token, data, until=challenge.deadline, keep=True)
     summary = stage_summary(timeline.to_dict())
     log.info("challenge %s answered: %s", challenge.challenge_id, summary)
     return summary
+
+
+def _claim(challenge: Challenge, token: str) -> Claimed:
+    try:
+        return reply.claim(challenge.challenge_id, token)
+    except (redis.exceptions.RedisError, OSError) as error:
+        raise QueueUnavailable(f"the challenge could not be claimed: {error}") from error
 
 
 def _name_of(message: Any) -> str:
@@ -92,7 +109,7 @@ def _work(challenge: Challenge, timeline: Timeline) -> bytes:
 
 
 @task_failure.connect
-def _reply_for_the_dead(
+def _reply_worker_lost(
     sender: Any = None, task_id: str = "", exception: BaseException | None = None, args: Any = (), **_: Any
 ) -> None:
     """Runs in the worker's parent when a child died for good: nobody else would answer."""
@@ -101,5 +118,4 @@ def _reply_for_the_dead(
     message, token = args
     name = _name_of(message)
     error = WorkerLost(f"the worker process died while it worked on the challenge: {exception}")
-    reply.publish(token, pack_error(name, error))
-    reply.release(name)
+    reply.publish(name, token, pack_error(name, error), until=time.time(), keep=False)

@@ -12,6 +12,7 @@ redis and the settings are imported by the first `submit`. Failures are raised a
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
@@ -22,7 +23,7 @@ import msgspec
 
 from services.errors import DeadlineExceeded, InvalidChallenge, QueueUnavailable, TooLarge
 from services.wire.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
-from services.wire.reply import Answer, reply_key, unpack_reply
+from services.wire.reply import Answer, pack_error, refusal_key, reply_key, unpack_reply
 
 if TYPE_CHECKING:
     import redis
@@ -36,7 +37,11 @@ __all__ = [
 ]
 
 GRACE_S = 0.25
-"""A worker gives up at the deadline; its error is worth this much more waiting."""
+"""Seconds: a worker gives up at the deadline; its error is worth this much more waiting."""
+CONNECT_S = 2.0
+"""Seconds for one attempt to connect to Redis."""
+RECONNECT_S = 0.2
+"""Seconds between two attempts to connect to Redis while an answer is waited for."""
 
 
 class Submission:
@@ -58,48 +63,76 @@ class Submission:
         return self._receive().__await__()
 
     def wait(self) -> Answer:
-        """Wait in this thread.
+        """Wait in this thread. When the connection to Redis breaks, it is opened again.
 
         Raises:
             ChallengeError: With the type that the worker gave it; `DeadlineExceeded` when nothing came.
-            QueueUnavailable: Redis went away.
+            QueueUnavailable: Redis was away when the deadline came, or has no room for the answer.
         """
         import redis
 
-        # the time-out belongs to the command, not to the socket: redis-py would retry on the latter
-        connection = redis.Redis.from_url(self._redis_url, socket_timeout=None, socket_connect_timeout=2.0)
-        try:
-            found = connection.blpop([reply_key(self.token)], timeout=self._left())
-        except redis.exceptions.RedisError as error:
-            raise QueueUnavailable(f"Redis went away while waiting for the answer: {error}") from error
-        finally:
-            connection.close()
-        return self._open(found)
+        lost: Exception | None = None
+        while True:
+            # the time-out belongs to the command, not to the socket: redis-py would retry on the latter
+            connection = redis.Redis.from_url(
+                self._redis_url, socket_timeout=None, socket_connect_timeout=CONNECT_S, retry=None
+            )
+            try:
+                key = reply_key(self.token)
+                data: Any = connection.blmove(key, key, self._left())  # type: ignore[arg-type]
+                if data is not None:
+                    connection.delete(key, refusal_key(self.token))
+                return self._open(data)
+            except (redis.exceptions.RedisError, OSError) as error:
+                lost = error
+            finally:
+                connection.close()
+            time.sleep(self._pause(lost))
 
     async def _receive(self) -> Answer:
         import redis.asyncio
 
-        connection = redis.asyncio.Redis.from_url(
-            self._redis_url, socket_timeout=None, socket_connect_timeout=2.0
-        )
-        try:
-            found = await connection.blpop([reply_key(self.token)], timeout=self._left())
-        except redis.exceptions.RedisError as error:
-            raise QueueUnavailable(f"Redis went away while waiting for the answer: {error}") from error
-        finally:
-            await connection.aclose()
-        return self._open(found)
+        lost: Exception | None = None
+        while True:
+            connection = redis.asyncio.Redis.from_url(
+                self._redis_url, socket_timeout=None, socket_connect_timeout=CONNECT_S, retry=None
+            )
+            try:
+                key = reply_key(self.token)
+                data: Any = await connection.blmove(key, key, self._left())  # type: ignore[arg-type]
+                if data is not None:
+                    await connection.delete(key, refusal_key(self.token))
+                return self._open(data)
+            except (redis.exceptions.RedisError, OSError) as error:
+                lost = error
+            finally:
+                await connection.aclose()
+            await asyncio.sleep(self._pause(lost))
+
+    def _pause(self, lost: Exception) -> float:
+        """Seconds until the next attempt to reach Redis.
+
+        Raises:
+            QueueUnavailable: There is no time for one, or it would not help.
+        """
+        import redis
+
+        if isinstance(lost, redis.exceptions.OutOfMemoryError):
+            raise QueueUnavailable(f"Redis has no room for the answer: {lost}") from lost
+        if time.time() + RECONNECT_S > self.deadline + GRACE_S:
+            raise QueueUnavailable(f"Redis went away while waiting for the answer: {lost}") from lost
+        return RECONNECT_S
 
     def _left(self) -> float:
         # 0 would mean for ever
         return max(0.01, self.deadline - time.time() + GRACE_S)
 
-    def _open(self, found: Any) -> Answer:
-        if found is None:
+    def _open(self, data: bytes | None) -> Answer:
+        if data is None:
             raise DeadlineExceeded(
                 f"no answer to challenge {self.challenge_id!r} before its deadline; is a worker running?"
             )
-        return unpack_reply(found[1])
+        return unpack_reply(data)
 
 
 def submit(
@@ -133,10 +166,10 @@ def submit(
     import redis
 
     from services.settings import get_settings
-    from tasks.celery_app import TASK_NAME
+    from tasks.envelope import TASK_NAME
 
     settings = get_settings()
-    url = redis_url or settings.broker_url
+    url = settings.broker_url if redis_url is None else _checked(redis_url)
     now = time.time()
     seconds = settings.default_deadline_s if deadline_s is None else deadline_s
     challenge = Challenge(
@@ -157,9 +190,10 @@ def submit(
     check_kind(kind, settings.served_kinds)
     token = uuid.uuid4().hex
     try:
-        waiting = _plain(url).llen(settings.queue_name)
-        if int(waiting) >= settings.max_queue:
+        waiting = int(_plain(url).llen(settings.queue_name))
+        if waiting >= settings.max_queue:
             raise QueueUnavailable(f"{waiting} challenges are waiting already (MAX_QUEUE)")
+        _leave_refusal(_plain(url), challenge, token)
         _app(url).send_task(
             TASK_NAME,
             args=[msgspec.to_builtins(challenge), token],
@@ -182,6 +216,23 @@ def _frames(frames: Sequence[ChallengeFrame | Mapping[str, Any]]) -> tuple[Chall
         )
     except msgspec.ValidationError as error:
         raise InvalidChallenge(f"not a frame: {error}") from error
+
+
+def _leave_refusal(connection: redis.Redis, challenge: Challenge, token: str) -> None:
+    """Leave the reply that a worker moves to its place when Redis is too full for another one."""
+    refusal = QueueUnavailable("Redis has no room for the answer (maxmemory)", stage="publish")
+    key = refusal_key(token)
+    with connection.pipeline(transaction=False) as pipe:
+        pipe.rpush(key, pack_error(challenge.challenge_id, refusal))
+        pipe.expireat(key, int(challenge.deadline + 60))
+        pipe.execute()
+
+
+@lru_cache(maxsize=8)
+def _checked(url: str) -> str:
+    from services.settings import load_settings
+
+    return load_settings(redis_url=url).broker_url
 
 
 @lru_cache(maxsize=8)

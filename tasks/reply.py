@@ -1,36 +1,200 @@
-"""The worker's way back: reply bytes into a Redis list that the submitter waits on, and the claim per id."""
+"""The claim by which one process works on a challenge, and the reply to all callers that wait for it."""
 
 from __future__ import annotations
 
+import enum
+import logging
+import os
+import socket
+import threading
+import time
 from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import redis
 
 from services.settings import get_settings
-from services.wire.reply import claim_key, reply_key
+from services.wire.reply import answer_key, claim_key, joined_key, refusal_key, reply_key
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 5.0
+"""Seconds after which a claim lapses that its process no longer renews: five missed renewals."""
+RENEWAL_S = 1.0
+"""Seconds between two renewals of a claim."""
+RETRY_S = 0.1
+"""Seconds between two attempts to reach Redis with a reply."""
+
+_CLAIM = """
+local answer = redis.call('GET', KEYS[2])
+if answer then
+  redis.call('RPUSH', KEYS[4], answer)
+  redis.call('EXPIRE', KEYS[4], ARGV[4])
+  redis.call('DEL', KEYS[5])
+  return 'answered'
+end
+local holder = redis.call('GET', KEYS[1])
+if not holder or holder == ARGV[1] or holder == ARGV[5] then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return 'claimed'
+end
+redis.call('SADD', KEYS[3], ARGV[3])
+redis.call('EXPIRE', KEYS[3], ARGV[4])
+return holder
+"""
+
+_RENEW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+"""
+
+_PUBLISH = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local tokens = redis.call('SMEMBERS', KEYS[3])
+tokens[#tokens + 1] = ARGV[1]
+local seen = {}
+for _, token in ipairs(tokens) do
+  if not seen[token] then
+    seen[token] = true
+    redis.call('RPUSH', ARGV[4] .. token, ARGV[2])
+    redis.call('EXPIRE', ARGV[4] .. token, ARGV[3])
+    redis.call('DEL', ARGV[5] .. token)
+  end
+end
+if ARGV[6] == '1' then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
+redis.call('DEL', KEYS[1], KEYS[3])
+return 1
+"""
+
+
+class Claimed(enum.Enum):
+    """What came of the attempt to claim a challenge."""
+
+    MINE = "this process works on it"
+    JOINED = "another process works on it; its reply goes to this caller too"
+    ANSWERED = "it was answered before; the answer went to this caller"
 
 
 @lru_cache(maxsize=1)
 def _connection() -> redis.Redis:
-    # redis-py 8 has a 5 s time-out with retries by default; a reply is worth waiting for
+    # redis-py has a 5 s time-out with retries by default; a reply is worth waiting for
     return redis.Redis.from_url(get_settings().broker_url, socket_timeout=30, health_check_interval=10)
 
 
-def publish(token: str, data: bytes) -> None:
-    """Hand a reply to whoever waits for `token`; it is kept REPLY_TTL_S seconds."""
-    with _connection().pipeline(transaction=False) as pipe:
-        pipe.lpush(reply_key(token), data)
-        pipe.expire(reply_key(token), get_settings().reply_ttl_s)
-        pipe.execute()
+def _machine() -> str:
+    """Names the system whose process ids mean the same as ours: two containers may share a host name."""
+    return f"{socket.gethostname()}/{os.readlink('/proc/self/ns/pid')}"
 
 
-def claim(challenge_id: str, owner: str) -> bool:
-    """Take a challenge id for one task; False when another task has it. The same owner may take it again."""
-    key = claim_key(challenge_id)
-    taken = _connection().set(key, owner, nx=True, ex=get_settings().reply_ttl_s)
-    return bool(taken) or _connection().get(key) == owner.encode()
+def _me() -> str:
+    return f"{_machine()} {os.getpid()}"
 
 
-def release(challenge_id: str) -> None:
-    """Give an id free after a failure, so that the challenge may be sent again."""
-    _connection().delete(claim_key(challenge_id))
+def _is_dead(holder: str) -> bool:
+    machine, _, pid = holder.rpartition(" ")
+    return machine == _machine() and not Path(f"/proc/{pid}").exists()
+
+
+def claim(challenge_id: str, token: str) -> Claimed:
+    """Make a challenge this process's own, unless it is answered or worked on: then the caller joins.
+
+    A claim whose process is known to be dead is taken over; any other lapses when it is no longer renewed.
+
+    Args:
+        challenge_id: The challenge.
+        token: Names the reply that the caller waits for.
+    """
+    keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key)]
+    keys += [reply_key(token), refusal_key(token)]
+    lost = ""
+    while True:
+        args = (_me(), int(LEASE_S * 1000), token, get_settings().reply_ttl_s, lost)
+        found = bytes(_connection().eval(_CLAIM, len(keys), *keys, *args)).decode()
+        if found == "claimed":
+            return Claimed.MINE
+        if found == "answered":
+            return Claimed.ANSWERED
+        if not _is_dead(found):
+            return Claimed.JOINED
+        lost = found
+
+
+class Lease:
+    """Renews this process's claim of a challenge while it works on it; a context manager."""
+
+    def __init__(self, challenge_id: str) -> None:
+        self._key = claim_key(challenge_id)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEWAL_S):
+            try:
+                _connection().eval(_RENEW, 1, self._key, _me(), int(LEASE_S * 1000))
+            except redis.exceptions.RedisError as error:
+                log.warning("a claim could not be renewed: %s", error)
+
+
+def publish(challenge_id: str, token: str, data: bytes, *, until: float, keep: bool) -> None:
+    """Hand a reply to all who wait for a challenge, and give its claim up.
+
+    While Redis cannot be reached it is tried again. Where Redis has no room for the reply, the caller gets
+    the refusal that it left there when it submitted.
+
+    Args:
+        challenge_id: The challenge.
+        token: Names the reply of the caller whose message was worked on.
+        data: The reply.
+        until: Wall-clock time up to which Redis is waited for.
+        keep: Whether it is an answer, which later callers are to get as well.
+    """
+    while True:
+        try:
+            _publish(challenge_id, token, data, keep)
+        except redis.exceptions.OutOfMemoryError as error:
+            log.error("challenge %s: Redis has no room for the reply: %s", challenge_id, error)
+            _refuse(token)
+            return
+        except (redis.exceptions.RedisError, OSError) as error:
+            if time.time() > until:
+                log.error("challenge %s: the reply could not be delivered: %s", challenge_id, error)
+                return
+            time.sleep(RETRY_S)
+        else:
+            return
+
+
+def try_to_publish(token: str, data: bytes) -> None:
+    """Hand a reply to one caller, if Redis takes it now; for errors of messages that were not worked on."""
+    try:
+        with _connection().pipeline(transaction=False) as pipe:
+            pipe.rpush(reply_key(token), data)
+            pipe.expire(reply_key(token), get_settings().reply_ttl_s)
+            pipe.execute()
+    except (redis.exceptions.RedisError, OSError) as error:
+        log.error("a refusal could not be delivered: %s", error)
+
+
+def _publish(challenge_id: str, token: str, data: bytes, keep: bool) -> None:
+    keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key)]
+    args: list[Any] = [token, data, get_settings().reply_ttl_s, reply_key(""), refusal_key(""), int(keep)]
+    _connection().eval(_PUBLISH, len(keys), *keys, *args)
+
+
+def _refuse(token: str) -> None:
+    """Move the refusal that the caller left to where it waits: a full server still allows that."""
+    try:
+        _connection().rename(refusal_key(token), reply_key(token))
+    except redis.exceptions.RedisError as error:
+        log.error("the caller could not be told: %s", error)

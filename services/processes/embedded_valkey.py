@@ -55,10 +55,12 @@ class EmbeddedValkey:
     Args:
         port: Where it listens; 0 takes a free port.
         listener: Gets its log lines.
+        unix_socket: A socket file that it listens on as well.
     """
 
-    def __init__(self, port: int = 0, listener: Listener = quiet) -> None:
+    def __init__(self, port: int = 0, listener: Listener = quiet, unix_socket: Path | None = None) -> None:
         self._wanted = port
+        self._unix_socket = unix_socket
         self._listener = listener
         self.port = port
         self.part: SupervisedProcess | None = None
@@ -116,6 +118,8 @@ class EmbeddedValkey:
             "appendonly": "no",
             "daemonize": "no",
         }
+        if self._unix_socket is not None:
+            options["unixsocket"] = str(self._unix_socket)
         return [
             str(server_binary()),
             *(word for key, value in options.items() for word in (f"--{key}", value)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
+
+from services.settings.redis_url import check_redis_url
 
 
 class QueueSettings(BaseSettings):
@@ -12,7 +14,8 @@ class QueueSettings(BaseSettings):
     redis_url: str | None = Field(
         None,
         pattern=r"^(rediss?|unix)://.+",
-        description="The Redis or Valkey server. `touchline up` starts an embedded Valkey when it is unset.",
+        description="The Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`. `touchline up` "
+        "starts an embedded Valkey when it is unset.",
     )
     queue_name: str = Field(
         "touchline", pattern=r"^[\w.:-]{1,64}$", description="Celery queue of the challenges."
@@ -27,7 +30,11 @@ class QueueSettings(BaseSettings):
         100, ge=1, le=100_000, description="Challenges waiting before a further one is refused at submission."
     )
     reply_ttl_s: int = Field(
-        300, ge=10, le=86_400, description="Seconds that an uncollected reply is kept in Redis."
+        300,
+        ge=10,
+        le=86_400,
+        description="Seconds that a reply is kept in Redis: until its caller takes it, and for callers that "
+        "submit the same challenge again.",
     )
     worker_concurrency: int = Field(
         1, ge=1, le=64, description="Child processes of one worker, on one device; for several GPUs: GPUS."
@@ -38,3 +45,8 @@ class QueueSettings(BaseSettings):
     state_dir: str = Field(
         "/tmp/touchline", min_length=1, description="Folder for the ready markers of the workers."
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_is_understood(cls, value: str | None) -> str | None:
+        return None if value is None else check_redis_url(value)

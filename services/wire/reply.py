@@ -14,6 +14,9 @@ from services.errors import ChallengeError, error_from_wire, error_to_wire
 
 REPLY_PREFIX = "touchline:reply:"
 CLAIM_PREFIX = "touchline:claim:"
+ANSWER_PREFIX = "touchline:answer:"
+JOINED_PREFIX = "touchline:joined:"
+REFUSAL_PREFIX = "touchline:refusal:"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -45,8 +48,23 @@ def reply_key(token: str) -> str:
 
 
 def claim_key(challenge_id: str) -> str:
-    """The Redis key that makes a challenge's answer the only one."""
+    """The Redis key by which one process makes a challenge its own."""
     return CLAIM_PREFIX + challenge_id
+
+
+def answer_key(challenge_id: str) -> str:
+    """The Redis key of a challenge's answer, kept for those who submit it again."""
+    return ANSWER_PREFIX + challenge_id
+
+
+def joined_key(challenge_id: str) -> str:
+    """The Redis set of the tokens of further callers that wait for a challenge which is worked on."""
+    return JOINED_PREFIX + challenge_id
+
+
+def refusal_key(token: str) -> str:
+    """The Redis list that a caller leaves with its challenge: its reply when Redis has no room for more."""
+    return REFUSAL_PREFIX + token
 
 
 def _pack(header: _Header, body: bytes) -> bytes:

@@ -1,0 +1,122 @@
+"""What a message on the queue has to look like: what `tasks.client` sends, or Celery when it sends it again.
+
+Celery trusts the messages that it takes: one with a field of another type ends the worker, and every worker
+that takes it next. So each message is checked before Celery sees it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from services.errors import InvalidChallenge
+from services.wire.challenge import parse_challenge
+
+TASK_NAME = "touchline.answer"
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class BadMessage(Exception):
+    """A message that no front end of this project sent.
+
+    Args:
+        reason: What is wrong with it.
+        token: Names the reply, where the message still tells whom it came from.
+    """
+
+    def __init__(self, reason: str, token: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.token = token
+
+
+class _Headers(msgspec.Struct):
+    task: Literal["touchline.answer"]
+    id: Name
+    root_id: str | None = None
+    parent_id: str | None = None
+    lang: str = "py"
+    shadow: str | None = None
+    origin: str | None = None
+    # a message that is to wait, or to be dropped, by Celery's clock: deadlines are ours
+    eta: None = None
+    expires: None = None
+    group: None = None
+    group_index: None = None
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
+    timelimit: tuple[None, None] = (None, None)
+    argsrepr: str | None = None
+    kwargsrepr: str | None = None
+    ignore_result: bool = True
+    replaced_task_nesting: Annotated[int, msgspec.Meta(ge=0, le=0)] = 0
+    stamped_headers: None = None
+    stamps: Annotated[dict[str, Any], msgspec.Meta(max_length=0)] | None = None
+    # it would be undone before anything bounds how much comes out
+    compression: None = None
+
+
+class _DeliveryInfo(msgspec.Struct):
+    routing_key: Name
+    exchange: Literal[""] = ""
+
+
+class _Properties(msgspec.Struct):
+    delivery_tag: Name
+    delivery_info: _DeliveryInfo
+    body_encoding: Literal["base64"]
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    delivery_mode: Literal[1, 2] = 2
+    priority: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
+
+
+class _Envelope(
+    msgspec.Struct, rename={"content_type": "content-type", "content_encoding": "content-encoding"}
+):
+    body: str
+    headers: _Headers
+    properties: _Properties
+    content_type: Literal["application/json"]
+    content_encoding: Literal["utf-8"]
+
+
+class _Embedded(msgspec.Struct, forbid_unknown_fields=True):
+    callbacks: None = None
+    errbacks: None = None
+    chain: None = None
+    chord: None = None
+
+
+_Arguments = tuple[msgspec.Raw, Name]
+_KeywordArguments = Annotated[dict[str, Any], msgspec.Meta(max_length=0)]
+_Body = tuple[_Arguments, _KeywordArguments, _Embedded]
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_body = msgspec.json.Decoder(_Body)
+
+
+def check_message(data: bytes) -> None:
+    """Check a message as it came out of Redis.
+
+    Raises:
+        BadMessage: It must not reach Celery.
+    """
+    token = None
+    try:
+        envelope = _envelope.decode(data)
+        arguments, _, _ = _body.decode(base64.b64decode(envelope.body, validate=True))
+        challenge, token = arguments
+        parse_challenge(bytes(challenge))
+    except (
+        msgspec.MsgspecError,
+        InvalidChallenge,
+        binascii.Error,
+        UnicodeError,
+        RecursionError,
+        ValueError,
+    ) as error:
+        raise BadMessage(f"{type(error).__name__}: {error}"[:500], token) from error

@@ -1,0 +1,212 @@
+"""Faults of the queue and of Redis under a worker: garbage, repeats, broken connections, refusals."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from services.errors import ChallengeError, InvalidChallenge, QueueUnavailable
+from services.processes.embedded_valkey import EmbeddedValkey
+from services.wire.reply import Answer, reply_key, unpack_reply
+from tasks.client import submit
+from tasks.dead_letters import KEPT, list_dead_letters
+from tasks.worker_process import WorkerProcess
+from tests.support.processes import wait_for
+from tests.support.servers import WORKER_START_S, worker_env
+from tests.support.tls_front import TlsFront
+from tests.unit.tasks.test_envelope import EMBEDDED, GARBAGE, encoded, message
+from touchline_lab.demo_origin.server import DemoOrigin
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+QUEUE = "touchline"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedValkey]:
+    """A Valkey of this file's own: its tests change its configuration."""
+    with EmbeddedValkey() as valkey:
+        yield valkey
+
+
+@pytest.fixture(scope="module")
+def own_worker(
+    server: EmbeddedValkey, origin: DemoOrigin, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerProcess]:
+    """One worker for all of these faults: it has to outlive each."""
+    env = worker_env(origin, tmp_path_factory.mktemp("state"))
+    with WorkerProcess(server.url, env, name="touchline-faults") as part:
+        part.wait_until_ready(WORKER_START_S)
+        yield part
+
+
+@pytest.fixture
+def connection(server: EmbeddedValkey) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(server.url) as client:
+        yield client
+
+
+def ask(worker: WorkerProcess, url: str, deadline_s: float = 60.0, challenge_id: str | None = None) -> Answer:
+    return submit(url, redis_url=worker.redis_url, deadline_s=deadline_s, challenge_id=challenge_id).wait()
+
+
+class Caller(threading.Thread):
+    """A caller that waits in a thread of its own for an answer or an error."""
+
+    def __init__(self, worker: WorkerProcess, url: str, challenge_id: str, deadline_s: float = 60.0) -> None:
+        super().__init__(daemon=True)
+        self.submission = submit(
+            url, redis_url=worker.redis_url, challenge_id=challenge_id, deadline_s=deadline_s
+        )
+        self.answer: Answer | None = None
+        self.error: ChallengeError | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.answer = self.submission.wait()
+        except ChallengeError as error:
+            self.error = error
+
+    def outcome(self) -> Answer:
+        self.join(90)
+        if self.error is not None:
+            raise self.error
+        assert self.answer is not None
+        return self.answer
+
+
+def is_worked_on(connection: redis.Redis, challenge_id: str) -> bool:
+    return bool(connection.exists(f"touchline:claim:{challenge_id}"))
+
+
+def test_garbage_is_set_aside_and_never_ends_a_worker(
+    own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
+) -> None:
+    garbage = [json.dumps(found).encode() for found in GARBAGE.values()] + [
+        b"",
+        b"\xff\xfe{}",
+        b"[" * 100_000,
+    ]
+
+    connection.lpush(QUEUE, *garbage)
+
+    assert not ask(own_worker, clip_url).partial
+    assert own_worker.exit_code is None
+    letters = list_dead_letters(connection)
+    assert len(letters) == len(garbage)
+    assert all(letter.reason and letter.queue == QUEUE for letter in letters)
+    assert wait_for(lambda: connection.hlen("unacked") == 0, 20)
+
+
+def test_the_dead_letter_list_is_bounded(
+    own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
+) -> None:
+    connection.lpush(QUEUE, *[b"{}"] * (KEPT + 50))
+    assert wait_for(lambda: connection.llen(QUEUE) == 0, 20)
+    assert not ask(own_worker, clip_url).partial
+    assert connection.llen("touchline:dead-letters") == KEPT
+    assert connection.ttl("touchline:dead-letters") > 0
+
+
+def test_garbage_that_names_its_caller_is_answered(
+    own_worker: WorkerProcess, connection: redis.Redis
+) -> None:
+    body = encoded([[{"challenge_id": 5}, "of-garbage"], {}, EMBEDDED])
+    connection.lpush(QUEUE, json.dumps(message(body=body)))
+    found = connection.blpop([reply_key("of-garbage")], timeout=20)
+    assert found is not None
+    with pytest.raises(InvalidChallenge, match="challenge_id"):
+        unpack_reply(found[1])
+
+
+def test_a_challenge_that_is_submitted_again_gets_the_bytes_of_the_first(
+    own_worker: WorkerProcess, clip_url: str
+) -> None:
+    first, second = (Caller(own_worker, clip_url, "twice") for _ in range(2))
+    assert first.outcome() == second.outcome()
+    assert ask(own_worker, clip_url, challenge_id="twice") == first.outcome()
+
+
+def test_a_caller_whose_connection_breaks_goes_on_waiting(
+    own_worker: WorkerProcess, connection: redis.Redis, origin: DemoOrigin, clip_url: str
+) -> None:
+    caller = Caller(own_worker, clip_url, "broken-connection")
+    assert wait_for(lambda: is_worked_on(connection, "broken-connection"), 20)
+
+    for client in connection.client_list():
+        if client["cmd"] == "blmove":
+            connection.client_kill_filter(_id=client["id"])
+
+    assert not caller.outcome().partial
+
+
+def test_a_worker_outlives_a_server_that_becomes_a_replica_and_a_caller_is_told(
+    own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
+) -> None:
+    with EmbeddedValkey() as other:
+        connection.replicaof("127.0.0.1", str(other.port))
+        try:
+            assert wait_for(lambda: connection.info("replication")["master_link_status"] == "up", 20)
+            with pytest.raises(QueueUnavailable, match="read only"):
+                ask(own_worker, clip_url, deadline_s=10)
+        finally:
+            connection.replicaof("NO", "ONE")
+    assert not ask(own_worker, clip_url).partial
+    assert own_worker.exit_code is None
+
+
+def test_a_full_server_refuses_a_challenge_at_once(
+    own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
+) -> None:
+    connection.config_set("maxmemory", "1mb")
+    try:
+        with pytest.raises(QueueUnavailable, match="maxmemory"):
+            ask(own_worker, clip_url)
+    finally:
+        connection.config_set("maxmemory", "0")
+    assert not ask(own_worker, clip_url).partial
+
+
+def test_a_server_that_fills_up_while_a_challenge_is_worked_on_is_named_to_the_caller(
+    own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
+) -> None:
+    caller = Caller(own_worker, clip_url, "fills-up")
+    assert wait_for(lambda: is_worked_on(connection, "fills-up"), 20)
+
+    connection.config_set("maxmemory", "1mb")
+    try:
+        with pytest.raises(QueueUnavailable, match="no room for the answer"):
+            caller.outcome()
+    finally:
+        connection.config_set("maxmemory", "0")
+    assert not ask(own_worker, clip_url).partial
+
+
+def test_a_worker_serves_a_server_on_a_unix_socket(origin: DemoOrigin, tmp_path: Path, clip_url: str) -> None:
+    socket_file = tmp_path / "valkey.sock"
+    with EmbeddedValkey(unix_socket=socket_file):
+        url = f"unix://{socket_file}?db=1"
+        with WorkerProcess(url, worker_env(origin, tmp_path / "state"), name="touchline-socket") as part:
+            part.wait_until_ready(WORKER_START_S)
+            assert not ask(part, clip_url).partial
+
+
+@pytest.mark.parametrize("mode", ["", "&ssl_cert_reqs=CERT_REQUIRED"], ids=["no mode", "CERT_REQUIRED"])
+def test_a_worker_serves_a_server_behind_tls(
+    server: EmbeddedValkey, origin: DemoOrigin, tmp_path: Path, clip_url: str, mode: str
+) -> None:
+    with TlsFront(server.port) as front:
+        url = f"rediss://127.0.0.1:{front.port}/5?ssl_ca_certs={front.ca_file}{mode}"
+        with WorkerProcess(url, worker_env(origin, tmp_path / "state"), name="touchline-tls") as part:
+            part.wait_until_ready(WORKER_START_S)
+            assert not ask(part, clip_url).partial
+
+
+def test_a_server_with_an_unknown_certificate_is_not_trusted(server: EmbeddedValkey, clip_url: str) -> None:
+    with TlsFront(server.port) as front, pytest.raises(QueueUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        submit(clip_url, redis_url=f"rediss://127.0.0.1:{front.port}/0")

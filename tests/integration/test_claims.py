@@ -1,0 +1,104 @@
+"""One process works on a challenge at a time, shown on a real server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from services.processes.embedded_valkey import EmbeddedValkey
+from services.settings import get_settings
+from services.wire.reply import claim_key, reply_key
+from tasks import reply
+from tasks.reply import Claimed, Lease
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+
+
+@pytest.fixture
+def connection(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """The server that `tasks.reply` speaks to."""
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+    get_settings.cache_clear()
+    reply._connection.cache_clear()
+    with redis.Redis.from_url(valkey.url) as client:
+        yield client
+    get_settings.cache_clear()
+    reply._connection.cache_clear()
+
+
+def claim_in_another_process(challenge_id: str, then: str) -> subprocess.Popen[str]:
+    """A process that has claimed a challenge, and does `then`."""
+    code = f"from tasks import reply; print(reply.claim({challenge_id!r}, 'first').name, flush=True); {then}"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "MINE"
+    return process
+
+
+def test_a_second_caller_joins_while_another_process_works(connection: redis.Redis) -> None:
+    with claim_in_another_process("c", "input()") as holder:
+        try:
+            assert reply.claim("c", "second") is Claimed.JOINED
+        finally:
+            holder.kill()
+
+
+def test_a_dead_process_loses_its_claim_at_once(connection: redis.Redis) -> None:
+    with claim_in_another_process("c", "pass") as holder:
+        holder.wait()
+    assert reply.claim("c", "first") is Claimed.MINE
+
+
+def test_a_claim_of_another_machine_lapses_when_it_is_not_renewed(connection: redis.Redis) -> None:
+    connection.set(claim_key("c"), "another-machine 1", px=300)
+    assert reply.claim("c", "second") is Claimed.JOINED
+    while connection.exists(claim_key("c")):
+        time.sleep(0.02)
+    assert reply.claim("c", "second") is Claimed.MINE
+
+
+def test_a_lease_keeps_the_claim_alive(connection: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
+    assert reply.claim("c", "first") is Claimed.MINE
+    connection.pexpire(claim_key("c"), 2_000)
+    with Lease("c"):
+        while connection.pttl(claim_key("c")) <= 2_000:
+            time.sleep(0.02)
+
+
+def test_all_who_joined_get_the_answer_and_a_later_caller_too(connection: redis.Redis) -> None:
+    reply.claim("c", "first")
+    connection.sadd("touchline:joined:c", "second", "first")
+
+    reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
+    assert connection.lrange(reply_key("second"), 0, -1) == [b"answer"]
+    assert reply.claim("c", "third") is Claimed.ANSWERED
+    assert connection.lrange(reply_key("third"), 0, -1) == [b"answer"]
+
+
+def test_an_answered_challenge_is_not_answered_a_second_time(connection: redis.Redis) -> None:
+    reply.claim("c", "first")
+    reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+    reply.publish("c", "first", b"late", until=time.time(), keep=True)
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
+
+
+def test_a_failed_challenge_may_be_claimed_anew(connection: redis.Redis) -> None:
+    reply.claim("c", "first")
+    reply.publish("c", "first", b"error", until=time.time(), keep=False)
+    assert reply.claim("c", "second") is Claimed.MINE
+
+
+def test_every_key_expires(connection: redis.Redis) -> None:
+    reply.claim("c", "first")
+    connection.set(claim_key("d"), "another-machine 1", px=5_000)
+    reply.claim("d", "second")
+    reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+    assert all(connection.ttl(key) > 0 for key in connection.scan_iter())
