@@ -12,7 +12,6 @@ redis and the settings are imported by the first `submit`. Failures are raised a
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
@@ -90,6 +89,8 @@ class Submission:
             time.sleep(self._pause(lost))
 
     async def _receive(self) -> Answer:
+        import asyncio
+
         import redis.asyncio
 
         lost: Exception | None = None
@@ -162,6 +163,14 @@ def submit(
         UnsupportedKind: The kind is not served here; nothing was sent.
         QueueUnavailable: Redis cannot be reached, or MAX_QUEUE challenges are waiting.
     """
+    _check_types(
+        video_url=(video_url, str),
+        image_url=(image_url, str),
+        challenge_id=(challenge_id, str | None),
+        kind=(kind, str),
+        deadline_s=(deadline_s, int | float | None),
+        redis_url=(redis_url, str | None),
+    )
     import kombu.exceptions
     import redis
 
@@ -208,7 +217,22 @@ def submit(
     return Submission(challenge, token, url)
 
 
+def _check_types(**arguments: tuple[object, Any]) -> None:
+    """Refuse arguments of other types than the signature has, by name."""
+    for name, (value, wanted) in arguments.items():
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise InvalidChallenge(f"{name}={value!r:.80} is of the wrong type: {type(value).__name__}")
+        if isinstance(value, str) and not value.isascii():
+            try:
+                # half a surrogate pair is text to Python, and no text to JSON
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise InvalidChallenge(f"{name}={value!r:.80} is not valid Unicode: {error}") from error
+
+
 def _frames(frames: Sequence[ChallengeFrame | Mapping[str, Any]]) -> tuple[ChallengeFrame, ...]:
+    if not isinstance(frames, list | tuple):
+        raise InvalidChallenge(f"frames must be a list, not {type(frames).__name__}")
     try:
         return tuple(
             frame if isinstance(frame, ChallengeFrame) else msgspec.convert(frame, ChallengeFrame)
