@@ -212,6 +212,8 @@ def submit(
             retry=False,
             ignore_result=True,
         )
+    except redis.exceptions.ResponseError as error:
+        raise QueueUnavailable(f"Redis at {_without_password(url)} refuses the challenge: {error}") from error
     except (redis.exceptions.RedisError, kombu.exceptions.OperationalError, OSError) as error:
         raise QueueUnavailable(f"Redis at {_without_password(url)} cannot be reached: {error}") from error
     return Submission(challenge, token, url)

@@ -164,7 +164,7 @@ def publish(challenge_id: str, token: str, data: bytes, *, until: float, keep: b
             _publish(challenge_id, token, data, keep)
         except redis.exceptions.OutOfMemoryError as error:
             log.error("challenge %s: Redis has no room for the reply: %s", challenge_id, error)
-            _refuse(token)
+            _refuse(challenge_id, token)
             return
         except (redis.exceptions.RedisError, OSError) as error:
             if time.time() > until:
@@ -192,9 +192,13 @@ def _publish(challenge_id: str, token: str, data: bytes, keep: bool) -> None:
     _connection().eval(_PUBLISH, len(keys), *keys, *args)
 
 
-def _refuse(token: str) -> None:
-    """Move the refusal that the caller left to where it waits: a full server still allows that."""
+def _refuse(challenge_id: str, token: str) -> None:
+    """Move the refusals that the callers left to where they wait; a full server still allows that."""
     try:
-        _connection().rename(refusal_key(token), reply_key(token))
+        joined: Any = _connection().smembers(joined_key(challenge_id))
+        for waiting in {token, *(item.decode() for item in joined)}:
+            if _connection().exists(refusal_key(waiting)):
+                _connection().rename(refusal_key(waiting), reply_key(waiting))
+        _connection().delete(claim_key(challenge_id), joined_key(challenge_id))
     except redis.exceptions.RedisError as error:
-        log.error("the caller could not be told: %s", error)
+        log.error("challenge %s: the callers could not be told: %s", challenge_id, error)

@@ -12,7 +12,7 @@ import redis
 
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import get_settings
-from services.wire.reply import claim_key, reply_key
+from services.wire.reply import claim_key, refusal_key, reply_key
 from tasks import reply
 from tasks.reply import Claimed, Lease
 
@@ -102,3 +102,28 @@ def test_every_key_expires(connection: redis.Redis) -> None:
     reply.claim("d", "second")
     reply.publish("c", "first", b"answer", until=time.time(), keep=True)
     assert all(connection.ttl(key) > 0 for key in connection.scan_iter())
+
+
+def test_a_full_server_sends_every_waiting_caller_the_refusal_that_it_left(connection: redis.Redis) -> None:
+    reply.claim("c", "first")
+    connection.sadd("touchline:joined:c", "second")
+    for token in ("first", "second"):
+        connection.rpush(refusal_key(token), "no room")
+    connection.config_set("maxmemory", "1mb")
+    try:
+        reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+    finally:
+        connection.config_set("maxmemory", "0")
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"no room"]
+    assert connection.lrange(reply_key("second"), 0, -1) == [b"no room"]
+    assert reply.claim("c", "third") is Claimed.MINE
+
+
+def test_a_reply_that_is_ready_while_redis_is_away_is_delivered_when_it_is_back(
+    connection: redis.Redis,
+) -> None:
+    reply.claim("c", "first")
+    connection.execute_command("CLIENT", "PAUSE", "300", "WRITE")
+    connection.client_kill_filter(_type="normal", skipme=True)
+    reply.publish("c", "first", b"answer", until=time.time() + 20, keep=True)
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
