@@ -1,4 +1,4 @@
-"""Every way in which a challenge can fail, and how a failure travels.
+"""Every error that a challenge can end in, and how a failure travels.
 
     TouchlineError
     ├── SettingsError                 a setting has a value that is not allowed; stops the start

@@ -58,6 +58,6 @@ def format_task(task: Any) -> Any:
     if task.result:
         task.result = stage_text(str(task.result))
     elif task.exception:
-        # the one column shows what came out, whichever way it ended
+        # the one column shows what came out, however it ended
         task.result = str(task.exception)
     return task
