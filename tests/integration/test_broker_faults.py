@@ -17,7 +17,7 @@ from tasks.client import submit
 from tasks.dead_letters import KEPT, list_dead_letters
 from tasks.worker_process import WorkerProcess
 from tests.support.processes import wait_for
-from tests.support.servers import WORKER_START_S, worker_env
+from tests.support.servers import WORKER_START_S, MakeWorker, worker_env
 from tests.support.tls_front import TlsFront
 from tests.unit.tasks.test_envelope import EMBEDDED, GARBAGE, encoded, message
 from touchline_lab.demo_origin.server import DemoOrigin
@@ -210,3 +210,29 @@ def test_a_worker_serves_a_server_behind_tls(
 def test_a_server_with_an_unknown_certificate_is_not_trusted(server: EmbeddedValkey, clip_url: str) -> None:
     with TlsFront(server.port) as front, pytest.raises(QueueUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
         submit(clip_url, redis_url=f"rediss://127.0.0.1:{front.port}/0")
+
+
+def test_a_message_that_is_delivered_twice_is_worked_on_once(
+    make_worker: MakeWorker, origin: DemoOrigin, clip_url: str
+) -> None:
+    """As happens to a challenge whose work takes longer than Celery waits for an acknowledgement."""
+    worker = make_worker(WORKER_CONCURRENCY="2")
+    slow = f"{clip_url}?delay=3&no_range=1&seen=twice"
+    caller = Caller(worker, slow, "delivered-twice")
+    again = {
+        "challenge_id": "delivered-twice",
+        "deadline": caller.submission.deadline,
+        "submitted_at": caller.submission.deadline - 60,
+        "video_url": slow,
+    }
+    body = [[again, caller.submission.token], {}, EMBEDDED]
+    with redis.Redis.from_url(worker.redis_url) as connection:
+        assert wait_for(lambda: is_worked_on(connection, "delivered-twice"), 20)
+
+        connection.lpush(QUEUE, json.dumps(message(body=encoded(body))))
+
+        assert not caller.outcome().partial
+        assert connection.llen(reply_key(caller.submission.token)) == 0
+    requests = [seen for seen in origin.requests() if "seen=twice" in seen.query and seen.method == "GET"]
+    # each download begins with one request for the whole file
+    assert [seen.range for seen in requests].count(None) == 1
