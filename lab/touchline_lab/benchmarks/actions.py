@@ -1,9 +1,9 @@
-"""How good the `soccer_action` rules are on rendered play of which every pass is known.
+"""Measures the rules of `soccer_action` on rendered play of which every pass is known.
 
     python -m touchline_lab.benchmarks.actions [--seeds 6] [--seconds 20]
 
-Each clip is sampled twice: with the true boxes and keypoints, which is what the rules are worth by
-themselves, and with what PREDICTOR names. About half a minute a clip on two cores.
+The rules are applied to the ground truth, which measures the rules alone, and to the results of the predictor
+that the setting `PREDICTOR` names. A clip takes about half a minute on two cores.
 """
 
 from __future__ import annotations
@@ -16,12 +16,18 @@ from services.wire.private_track import FPS
 from touchline_lab.evaluation.actions import Watched, score, watch
 
 FIRST_SEED = 2000
+"""Seed of the first match; the others follow it. No training uses them."""
 ACTIONS = ("pass", "pass_received", "ball_out_of_play")
+"""The actions that occur in rendered play."""
 
 
 def main() -> None:
-    """Print one table."""
-    parser = argparse.ArgumentParser(prog="python -m touchline_lab.benchmarks.actions", description=__doc__)
+    """Measure, and print one table as Markdown."""
+    parser = argparse.ArgumentParser(
+        prog="python -m touchline_lab.benchmarks.actions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
@@ -32,7 +38,10 @@ def main() -> None:
         watch(FIRST_SEED + i, frames, settings.frame_stride, settings.img_size, predictor)
         for i in range(options.seeds)
     ]
-    print("| source | action | right | given | true | precision | recall |\n|---|---|---|---|---|---|---|")
+    print(
+        "| rules applied to | action | correct | answered | true | precision | recall |\n"
+        "|---|---|---|---|---|---|---|"
+    )
     for source in ("truth", "models"):
         for name in ACTIONS:
             print(f"| {source} | {name} | {_row(clips, source, [name])} |")

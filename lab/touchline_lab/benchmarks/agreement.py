@@ -1,4 +1,4 @@
-"""What two detectors say about the same pictures, where nobody knows the truth: plain functions of boxes."""
+"""Compares the boxes of two detectors on the same pictures, where there is no ground truth."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ Boxes = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 OVERLAP = 0.5
+"""IoU from which two boxes are the same object, as in AP50."""
 FOLLOWS = 0.3
-"""Least overlap of somebody with themselves in the next picture."""
+"""IoU from which boxes in two neighbouring pictures are the same person, who may have moved a little."""
 BANDS = (0.0, 0.06, 0.1, 0.16, 1.0)
-"""Heights of people, in heights of the picture, that are told apart."""
+"""Limits between classes of small and large people, as shares of the height of the picture."""
 OFF_PITCH_M = 3.0
-"""Linesmen and throw-ins are within this of the lines."""
+"""Metres outside the lines up to which people belong to the match: linesmen, throw-ins, errors of the
+camera."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Boxes of a detector against those of a reference, all pictures together.
+    """Boxes of a detector against those of a reference, over all pictures.
 
     Attributes:
-        matched: Boxes that overlap one of the reference by half, one to one.
-        expected: The reference's.
-        given: The detector's.
-        by_height: Matched and expected by the height of the reference's box, for each of `BANDS`.
+        matched: Boxes that overlap a box of the reference by `OVERLAP`, one to one.
+        expected: Boxes of the reference.
+        given: Boxes of the detector.
+        by_height: Matched and expected boxes by the height of the reference's box, for each of `BANDS`.
     """
 
     matched: int
@@ -43,31 +45,33 @@ class Agreement:
 
     @property
     def recall(self) -> float | None:
-        """The share of the reference's boxes that the detector has; None where there are none."""
+        """The share of the reference's boxes that the detector has; None if the reference has none."""
         return self.matched / self.expected if self.expected else None
 
     @property
     def precision(self) -> float | None:
-        """The share of the detector's boxes that the reference has; None where there are none."""
+        """The share of the detector's boxes that the reference has; None if the detector has none."""
         return self.matched / self.given if self.given else None
 
 
-def pairs(boxes: Boxes, others: Boxes, least: float = OVERLAP) -> list[tuple[int, int]]:
-    """Pairs of boxes, one to one, that overlap by ``least`` or more, for the greatest overlap in all."""
+def pairs(boxes: Boxes, others: Boxes, minimum: float = OVERLAP) -> list[tuple[int, int]]:
+    """Pair boxes one to one for the largest total IoU; only pairs with an IoU of `minimum` count."""
     if not len(boxes) or not len(others):
         return []
     overlap = overlaps(boxes, others)
-    chosen = zip(*linear_sum_assignment(np.where(overlap >= least, overlap, 0.0), maximize=True), strict=True)
-    return [(int(row), int(column)) for row, column in chosen if overlap[row, column] >= least]
+    chosen = zip(
+        *linear_sum_assignment(np.where(overlap >= minimum, overlap, 0.0), maximize=True), strict=True
+    )
+    return [(int(row), int(column)) for row, column in chosen if overlap[row, column] >= minimum]
 
 
 def agreement(given: Sequence[Boxes], reference: Sequence[Boxes], height: float) -> Agreement:
-    """Compare picture by picture.
+    """Compare boxes picture by picture.
 
     Args:
-        given: Boxes (n, 4) of the detector in each picture.
-        reference: Boxes (m, 4) of the reference.
-        height: Of the pictures, in pixels.
+        given: Boxes of the detector in each picture, shape (n, 4), in pixels.
+        reference: Boxes of the reference in each picture, shape (m, 4), in pixels.
+        height: Height of the pictures in pixels.
     """
     matched = expected = answered = 0
     bands = np.zeros((len(BANDS) - 1, 2), int)
@@ -82,13 +86,13 @@ def agreement(given: Sequence[Boxes], reference: Sequence[Boxes], height: float)
 
 @dataclass(frozen=True)
 class Steadiness:
-    """How a detector's people come and go; no reference is needed for it.
+    """How steadily a detector finds the same people from picture to picture; it needs no reference.
 
     Attributes:
-        kept: Those of a picture that are in the next but one as well, and in between.
-        bridged: Those of a picture that are in the next but one as well.
-        flashes: Boxes that neither the picture before nor the one after has.
-        boxes: All that have a picture before and after.
+        kept: People who were found in three pictures in a row.
+        bridged: People who were found in a picture and in the next but one.
+        flashes: Boxes without a counterpart in the picture before and in the picture after.
+        boxes: All boxes in pictures that have a picture before and after.
     """
 
     kept: int
@@ -98,17 +102,22 @@ class Steadiness:
 
     @property
     def gaps(self) -> float | None:
-        """How often somebody who is seen before and after is not seen in between."""
+        """The share of people found before and after who are missed in between; None if there are none."""
         return 1 - self.kept / self.bridged if self.bridged else None
 
     @property
     def flashing(self) -> float | None:
-        """The share of boxes that are in one picture only."""
+        """The share of boxes that exist in one picture only; None if there are no boxes."""
         return self.flashes / self.boxes if self.boxes else None
 
 
 def steadiness(given: Sequence[Boxes]) -> Steadiness:
-    """Measure three pictures in a row at a time; people must move by less than their width between two."""
+    """Measure over all triples of pictures in a row.
+
+    Args:
+        given: Boxes of people in each picture, shape (n, 4). Between two pictures people have to move by less
+            than their width.
+    """
     kept = bridged = flashes = boxes = 0
     for before, now, after in zip(given, given[1:], given[2:], strict=False):
         through = pairs(before, after, FOLLOWS)
@@ -124,11 +133,14 @@ def steadiness(given: Sequence[Boxes]) -> Steadiness:
 
 
 def off_pitch(boxes: Boxes, homography: Matrix) -> Bools:
-    """Whose feet stand more than `OFF_PITCH_M` outside the lines, shape (n,).
+    """Tell who stands more than `OFF_PITCH_M` outside the lines, by the middle of the lower edge of the box.
 
     Args:
-        boxes: People (n, 4), in pixels.
-        homography: From the pitch in metres to pixels.
+        boxes: Boxes of people, shape (n, 4), in pixels.
+        homography: The map from the pitch in metres to pixels.
+
+    Returns:
+        Shape (n,).
     """
     feet = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]]).reshape(-1, 2)
     ground = project(inverse(homography), feet)
@@ -138,7 +150,7 @@ def off_pitch(boxes: Boxes, homography: Matrix) -> Bools:
 
 
 def unmatched(boxes: Boxes, reference: Boxes) -> Bools:
-    """Which boxes the reference does not have, shape (n,)."""
+    """Tell which boxes the reference does not have; shape (n,)."""
     alone = np.ones(len(boxes), bool)
     alone[[row for row, _ in pairs(boxes, reference)]] = False
     return alone

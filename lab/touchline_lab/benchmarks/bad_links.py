@@ -1,4 +1,4 @@
-"""What a challenge ends in when its link goes bad in the middle: an answer, a part of one, or a typed error.
+"""How challenges end whose link goes bad: with a complete answer, a partial answer, or a typed error.
 
 python -m touchline_lab.benchmarks.bad_links
 """
@@ -22,10 +22,11 @@ from touchline_lab.benchmarks.process import MethodFailed, MethodProcess
 
 GOOD = LINKS["r40"]
 WORSE_AFTER_S = 0.1
-"""Seconds after the begin, when less than a tenth of the clip is there."""
+"""Seconds after the start of a challenge at which the link changes: less than a tenth of the clip has
+arrived."""
 
 CASES: dict[str, tuple[Link, Link, float | None]] = {
-    # before, after, seconds until it is good again
+    # link before the change, link after it, seconds until it is good again (None: never)
     "good": (GOOD, GOOD, None),
     "1 % of the packets lost": (replace(GOOD, loss=0.01), replace(GOOD, loss=0.01), None),
     "5 % of the packets lost": (replace(GOOD, loss=0.05), replace(GOOD, loss=0.05), None),
@@ -33,13 +34,20 @@ CASES: dict[str, tuple[Link, Link, float | None]] = {
     "1 Mbit/s from the middle on": (GOOD, replace(GOOD, down_mbit=1), None),
     "10 kB/s from the middle on": (GOOD, replace(GOOD, down_mbit=0.08), None),
     "silent for 2 s": (GOOD, replace(GOOD, loss=1.0), 2.0),
-    "silent for good": (GOOD, replace(GOOD, loss=1.0), None),
+    "silent for ever": (GOOD, replace(GOOD, loss=1.0), None),
 }
+"""What happens to the link, by the name of the row."""
 
 
 def main() -> None:
-    """Run all cases in a lab; prints a table."""
-    table = Table("link", "ends in", "after, s", "frames looked at", "bytes as over the good link")
+    """Run all cases in a link lab and print a table."""
+    table = Table(
+        "what happens to the link",
+        "how the challenge ends",
+        "after, s",
+        "sampled frames",
+        "same answer as over the good link",
+    )
     with tempfile.TemporaryDirectory(prefix="touchline-bad-links-") as name:
         folder = Path(name)
         served = folder / "www"
@@ -47,7 +55,7 @@ def main() -> None:
         prepare(served, short=False)
         with Lab(served) as lab:
             place = LabPlace(lab)
-            method = MethodProcess("ours-deadline", place, "cpu", {}, folder / "log")
+            method = MethodProcess("touchline-deadline", place, "cpu", {}, folder / "log")
             try:
                 good = None
                 for case, (before, after, again_s) in CASES.items():
@@ -66,7 +74,7 @@ def _run(
 ) -> dict[str, float | str]:
     timers: list[threading.Timer] = []
 
-    def begun() -> None:
+    def schedule_changes() -> None:
         timers.append(threading.Timer(WORSE_AFTER_S, lab.set_link, [after]))
         if again_s is not None:
             timers.append(threading.Timer(WORSE_AFTER_S + again_s, lab.set_link, [GOOD]))
@@ -75,7 +83,7 @@ def _run(
 
     try:
         method.run(replace(job, idle_s=1.0))
-        begun()
+        schedule_changes()
         return dict(method.run(job))
     except MethodFailed as error:
         return {"error": str(error)}
@@ -88,7 +96,7 @@ def _run(
 def _cells(row: dict[str, float | str], good: float | str | None) -> list[str]:
     if "error" in row:
         return [str(row["error"])[:120], "", "", ""]
-    how = "a partial answer" if row["partial"] else "an answer"
+    how = "partial answer" if row["partial"] else "complete answer"
     same = "yes" if row["answer_digest"] == good else "no"
     return [how, f"{float(row['answer_s']):.2f}", f"{float(row['frames']):.0f}", same]
 

@@ -1,6 +1,7 @@
-"""How others answer a clip: the same models, picture size and stride, one frame at a time through `YOLO()`.
+"""The baselines: how others answer a clip, with the same models, picture size and stride.
 
-All of them stop at raw detections: without tracks, fill and encoding, which is in their favour.
+Each passes one frame at a time through `ultralytics.YOLO` and stops at raw detections. Tracking,
+interpolation and encoding, which Touchline does as well, are not counted against them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from typing import Any
 from touchline_lab.benchmarks.job import Context, Job, Row
 
 Picture = Any
-"""(height, width, 3) uint8, BGR, as cv2 gives it."""
+"""Shape (height, width, 3), uint8, BGR, as cv2 returns it."""
 
 
 class BaselineMethod:
-    """Frames from somewhere, then detector and pitch model on each."""
+    """Reads frames, and runs the detector and the pitch model on each sampled one.
+
+    Args:
+        context: Origin and device.
+    """
 
     def __init__(self, context: Context) -> None:
         from ultralytics import YOLO
@@ -35,33 +40,33 @@ class BaselineMethod:
         self.pitch = YOLO(str(resolve_model(self.settings.pitch_model, "PITCH_MODEL")))
 
     def run(self, job: Job) -> Row:
-        """Answer the clip."""
+        """Run both models on every sampled frame of the clip."""
         begin = time.perf_counter()
         row: Row = {}
         count = 0
         for frame in self.frames(job):
             row.setdefault("first_frame_s", time.perf_counter() - begin)
             row["all_decoded_s"] = time.perf_counter() - begin
-            self.look(self.detector, frame)
-            self.look(self.pitch, frame)
+            self.infer(self.detector, frame)
+            self.infer(self.pitch, frame)
             row.setdefault("first_detections_s", time.perf_counter() - begin)
             count += 1
         row["all_sampled_s"] = row["answer_s"] = time.perf_counter() - begin
         return row | {"frames": count}
 
     def frames(self, job: Job) -> Iterator[Picture]:
-        """The sampled frames."""
+        """Yield the sampled frames in order."""
         raise NotImplementedError
 
-    def look(self, model: Any, frame: Picture) -> None:
-        """One picture through one model."""
+    def infer(self, model: Any, frame: Picture) -> None:
+        """Run one model on one picture; its result is dropped."""
         model.predict(frame, imgsz=self.settings.img_size, device=self.device, verbose=False)
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Nothing has to be released."""
 
-    def captured(self, source: str) -> Iterator[Picture]:
-        """Every n-th picture that cv2 reads."""
+    def frames_of_capture(self, source: str) -> Iterator[Picture]:
+        """Yield every n-th picture that `cv2.VideoCapture` reads from a file or a URL."""
         import cv2
 
         capture = cv2.VideoCapture(source)
@@ -81,29 +86,32 @@ class BaselineMethod:
 
 
 class ReferenceMiner(BaselineMethod):
-    """A fresh httpx GET of the whole body, a temporary file, cv2."""
+    """As the official example miner: a new httpx GET of the whole file, a temporary file, then cv2."""
 
     def frames(self, job: Job) -> Iterator[Picture]:
+        """See `BaselineMethod`."""
         import httpx
 
         context = ssl.create_default_context(cafile=self.context.ca_file)
         with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
             file.write(httpx.get(job.url, verify=context, timeout=60, trust_env=False).content)
             file.flush()
-            yield from self.captured(file.name)
+            yield from self.frames_of_capture(file.name)
 
 
 class Cv2Url(BaselineMethod):
-    """`cv2.VideoCapture(url)`."""
+    """`cv2.VideoCapture(url)`: FFmpeg downloads while cv2 decodes."""
 
     def frames(self, job: Job) -> Iterator[Picture]:
-        yield from self.captured(job.url)
+        """See `BaselineMethod`."""
+        yield from self.frames_of_capture(job.url)
 
 
 class PyavUrl(BaselineMethod):
-    """`av.open(url)`."""
+    """`av.open(url)`: FFmpeg downloads and decodes, without cv2 in between."""
 
     def frames(self, job: Job) -> Iterator[Picture]:
+        """See `BaselineMethod`."""
         import av
 
         with av.open(job.url, options={"ca_file": self.context.ca_file, "tls_verify": "1"}) as container:
@@ -116,16 +124,18 @@ class PyavUrl(BaselineMethod):
 class YoloStream(BaselineMethod):
     """`YOLO.predict(url, stream=True, vid_stride=n)`, which downloads the file first.
 
-    It yields after the detector, so its first frame and its first detections fall together.
+    ultralytics hands out a frame after the detector has seen it, so the time of the first frame includes the
+    detector.
     """
 
     def run(self, job: Job) -> Row:
+        """See `BaselineMethod`."""
         begin = time.perf_counter()
         row: Row = {}
         count = 0
         home = Path.cwd()
         with tempfile.TemporaryDirectory() as folder:
-            # the download lands in the working directory, and is not repeated where the file is there
+            # ultralytics downloads into the working directory, and only if the file is not there yet
             os.chdir(folder)
             try:
                 for result in self.detector.predict(
@@ -138,7 +148,7 @@ class YoloStream(BaselineMethod):
                 ):
                     row.setdefault("first_frame_s", time.perf_counter() - begin)
                     row["all_decoded_s"] = time.perf_counter() - begin
-                    self.look(self.pitch, result.orig_img)
+                    self.infer(self.pitch, result.orig_img)
                     row.setdefault("first_detections_s", time.perf_counter() - begin)
                     count += 1
             finally:

@@ -1,4 +1,4 @@
-"""The benchmark: all ways on the same clip, link, models and cores, round after round.
+"""The benchmark: all methods on the same clip, link, models and cores, round after round.
 
 touchline bench --links seed,r40 --rounds 5
 """
@@ -22,20 +22,21 @@ from touchline_lab.benchmarks.results import Condition, Results, median
 from touchline_lab.benchmarks.run_plan import COMPUTE, NETWORK, Options, Plan, make_plan, method_and_clip
 
 Say = Callable[[str], None]
+"""Receives one line of progress."""
 
 
 def run_bench(options: Options, say: Say) -> Results:
     """Measure everything.
 
     Args:
-        options: What is asked for.
-        say: Told of the progress.
+        options: What is to be measured.
+        say: Receives the progress, line by line.
 
     Raises:
         SettingsError: A link has a name that does not exist.
-        StartFailed: The lab, or a way's process, did not start.
+        StartFailed: The link lab, or the process of a method, did not start.
     """
-    # namespaces outlive a process that is ended without a word: leave as after Ctrl-C
+    # network namespaces outlive a process that is killed: on SIGTERM clean up as after Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = make_plan(options, missing(), congestion_controls())
     for sentence in plan.left_out:
@@ -44,7 +45,7 @@ def run_bench(options: Options, say: Say) -> Results:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-bench-")))
         served = folder / "www"
         served.mkdir()
-        say("the clip (rendered at the first run, about a minute)")
+        say("preparing the clip (rendered at the first run, about a minute)")
         prepare(served, short=options.quick)
         place = stack.enter_context(lab_place(served) if plan.lab else demo_place(served))
         return _Bench(options, plan, place, served, stack, say).results()
@@ -59,14 +60,13 @@ class _Bench:
         self._place = place
         self._served = served
         self._say = say
-        self._failed: dict[str, str] = {}
-        self._log = served.parent / "ways.log"
-        self._ways: dict[str, MethodProcess] = {}
+        self._log = served.parent / "methods.log"
+        self._methods: dict[str, MethodProcess] = {}
         for name in dict.fromkeys([method_and_clip(row)[0] for row in plan.rows] + [NETWORK, COMPUTE]):
             say(f"starting {name}")
             method = MethodProcess(name, place, options.device, options.env, self._log)
             stack.callback(method.close)
-            self._ways[name] = method
+            self._methods[name] = method
 
     def results(self) -> Results:
         conditions = [self._condition(link, control) for link, control in self._plan.conditions]
@@ -82,20 +82,20 @@ class _Bench:
                     continue
                 method, clip = method_and_clip(row)
                 try:
-                    found = self._ways[method].run(self._job(clip, idle_s, rate))
+                    found = self._methods[method].run(self._job(clip, idle_s, rate))
                 except MethodFailed as error:
                     failed[row] = str(error)
                     self._say(f"{link}/{control} {row}: left out: {error}")
                     continue
-                if turn:  # in the first round everybody loads what it needs
+                if turn:  # the first round is not counted: every method loads what it needs
                     rows[row].append(found)
                     answer = found.get("answer_s", found.get("network_s", 0.0))
-                    self._say(f"{link}/{control} round {turn} {row:14} {answer:.2f} s")
+                    self._say(f"{link}/{control} round {turn} {row:26} {answer:.2f} s")
         network, compute = median(rows.pop(NETWORK)), median(rows.pop(COMPUTE))
         floors = combine(network, compute, rate) if network and compute else {}
         return Condition(link, control, {k: v for k, v in rows.items() if v}, floors, failed)
 
     def _job(self, clip: str, idle_s: float, rate: float) -> Job:
-        url, short = self._place.urls(clip)
-        # the floors are those of the clip with its index in front
-        return Job(url, short, str(self._served / FRONT), idle_s, rate)
+        url, short_idle_url = self._place.urls(clip)
+        # the floors are those of the clip whose index stands in front
+        return Job(url, short_idle_url, str(self._served / FRONT), idle_s, rate)

@@ -1,4 +1,4 @@
-"""Ours as a front end has it: submitted to a real worker on a real Valkey, to the bytes at the caller."""
+"""Touchline as a front end uses it: a challenge is submitted to a real worker through a Valkey server."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from touchline_lab.benchmarks.system import System
 from touchline_lab.benchmarks.touchline_methods import row_of
 
 
-class OursCelery:
-    """Valkey and a worker, kept over the rounds; the worker keeps the origin warm by itself."""
+class TouchlineThroughCelery:
+    """A Valkey server and a worker that live through all rounds; the worker keeps the origin warm by itself.
+
+    Args:
+        context: Origin and device.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._system: System | None = None
 
     def run(self, job: Job) -> Row:
-        """Submit and await."""
+        """Submit a challenge and wait for its answer."""
         if self._system is None:
             system = System(job.url, self._context.ca_file, device=self._context.device)
             self._system = system.__enter__()

@@ -1,13 +1,12 @@
-"""What a choice of runtime, keypoint stride or frame profile gains and costs: CPU time beside accuracy.
+"""What a choice of runtime, keypoint stride or frame profile saves in CPU time and costs in accuracy.
 
     python -m touchline_lab.benchmarks.choices --seeds 2031
     python -m touchline_lab.benchmarks.choices --seeds 2031 --only profiles
-
     python -m touchline_lab.benchmarks.choices --seeds 2031 --only profiles --b-frames 3
 
-Each choice decodes its frames, infers them, fills the clip and is compared with the truth. The bytes are
-those of the sampled frames that the plan may refer to, as a share of all. `--b-frames` encodes the clip again
-with so many B-frames after each other; the renderer leaves their number to the encoder, which takes few.
+For each choice the clip is decoded, inferred, interpolated and compared with the ground truth. "bytes" is the
+share of the packets that the sampled frames may refer to. `--b-frames` encodes the clip again with that many
+B-frames in a row; the renderer leaves their number to the encoder, which takes few.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from touchline_lab.renderer.clip_store import stored_clip
 from touchline_lab.renderer.seeds import DEMO_SEED
 
 Choice = dict[str, Any]
-"""Settings that differ from the defaults."""
+"""Settings of a choice that differ from the defaults, by field name."""
 RUNTIMES: tuple[Choice, ...] = (
     {"runtime": "torch"},
     {"runtime": "openvino"},
@@ -55,26 +54,28 @@ PROFILES: tuple[Choice, ...] = tuple(
     for profile in ("every", "snap", "keyframes")
 )
 CHOICES = {"runtimes": RUNTIMES, "profiles": PROFILES}
+"""What `--only` selects from."""
 ROUNDS = 3
+"""Times that decoding and inference are run; the shortest counts."""
 
 
 def decode(data: bytes, settings: Settings) -> tuple[list[Frame], Clip, FramePlan, Letterbox, float]:
-    """Decode what a plan wants; the least CPU seconds of some rounds."""
-    least = float("inf")
+    """Decode the sampled frames; the last value is the minimum of the CPU seconds over `ROUNDS` runs."""
+    minimum = float("inf")
     for _ in range(ROUNDS):
         started = time.process_time()
         clip = open_clip(MemorySource(data), DecodeLimits(10_000, 1 << 23))
         plan, box = plan_from_settings(clip, settings, "gsr")
         frames = list(clip.frames(plan, box))
-        least = min(least, time.process_time() - started)
-    return frames, clip, plan, box, least
+        minimum = min(minimum, time.process_time() - started)
+    return frames, clip, plan, box, minimum
 
 
 def infer(
     frames: Sequence[Frame], box: Letterbox, settings: Settings, models: Models
 ) -> tuple[list[FrameResult], float]:
-    """Infer all frames as the pipeline does; results and the least CPU seconds of some rounds."""
-    least = float("inf")
+    """Infer all frames as the pipeline does; the last value is the minimum of the CPU seconds of the runs."""
+    minimum = float("inf")
     for _ in range(ROUNDS):
         results: list[FrameResult] = []
         slots: OrderedExecutor[Sequence[Frame], FrameResult] = OrderedExecutor(
@@ -88,8 +89,8 @@ def infer(
             at += size
         slots.drain()
         slots.close()
-        least = min(least, time.process_time() - started)
-    return results, least
+        minimum = min(minimum, time.process_time() - started)
+    return results, minimum
 
 
 def answer(
@@ -100,7 +101,7 @@ def answer(
     models: Models,
     truth: GroundTruth,
 ) -> str:
-    """Look for the ball, fill, encode and compare with the truth; one line."""
+    """Run the second ball pass, interpolate and encode; returns time and accuracy as a line of text."""
     tracks = gsr.tracks(clip, plan, settings)
     for result in map(second_ball_pass(models, clip.width), results):
         tracks.add(result)
@@ -117,7 +118,7 @@ def answer(
 
 
 def encoded_again(data: bytes, b_frames: int) -> bytes:
-    """The same pictures with a fixed number of B-frames between two others, in groups of 50 frames."""
+    """Encode the same pictures with a fixed number of B-frames in a row, in groups of 50 frames."""
     file = io.BytesIO()
     with av.open(io.BytesIO(data), "r") as clip, av.open(file, "w", format="mp4") as out:
         source = clip.streams.video[0]
@@ -135,14 +136,14 @@ def encoded_again(data: bytes, b_frames: int) -> bytes:
 
 
 def needed_share(clip: Clip, plan: FramePlan) -> float:
-    """Bytes of the sampled frames that a plan may refer to, as a share of all sampled frames'."""
+    """The share of the clip's bytes that are packets which the sampled frames may refer to."""
     if clip.index is None:
         return 1.0
     return sum(size for _, size in needed_packets(clip.index, plan)) / int(clip.index.sizes.sum())
 
 
 def main() -> None:
-    """Print the table."""
+    """Print one table per seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, nargs="+", default=[DEMO_SEED])
     parser.add_argument("--b-frames", type=int, choices=range(17), metavar="0..16")
@@ -154,11 +155,13 @@ def main() -> None:
         data = stored.path.read_bytes()
         if chosen.b_frames is not None:
             data = encoded_again(data, chosen.b_frames)
-        print(f"seed {seed}: {len(stored.truth.frames)} frames; CPU ms: decoding per frame of the clip,")
-        print("inference per inferred frame")
+        print(f"seed {seed}: {len(stored.truth.frames)} frames; CPU time: decoding per frame of the clip,")
         print(
-            f"{'choice':34} {'frames':>6}  bytes  decode  infer  fill ms  people R/P   ball R/P   "
-            "  keypoint px 50 %, 90 %, found"
+            "inference per sampled frame, interpolation (fill) of the whole clip; R/P: recall and precision"
+        )
+        print(
+            f"{'choice':34} {'sampled':>7}  bytes decode ms infer ms fill ms  people R/P   ball R/P   "
+            "  keypoint error px 50 %, 90 %, recall"
         )
         loaded: dict[str, Models] = {}
         for choice in choices:
@@ -172,8 +175,8 @@ def main() -> None:
             name = ", ".join(f"{key.partition('_')[2] or key} {value}" for key, value in choice.items())
             decode_ms = decoding / clip.stats.count * 1000
             print(
-                f"{name:34} {len(frames):6} {needed_share(clip, plan):6.2f} {decode_ms:7.2f}"
-                f" {spent / len(frames) * 1000:6.1f} {line}",
+                f"{name:34} {len(frames):7} {needed_share(clip, plan):6.2f} {decode_ms:9.2f}"
+                f" {spent / len(frames) * 1000:8.1f}{line}",
                 flush=True,
             )
 

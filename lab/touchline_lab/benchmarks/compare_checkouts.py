@@ -1,4 +1,4 @@
-"""Paired comparison of two checkouts of this project: the warm answer of the demonstration, in turn.
+"""Paired comparison of two checkouts of this project: the warm answer of the demonstration clip, in turn.
 
     python -m touchline_lab.benchmarks.compare_checkouts ../other-checkout . --rounds 5
 

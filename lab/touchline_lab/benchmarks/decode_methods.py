@@ -1,10 +1,10 @@
-"""Ways from a clip's bytes to the sampled pictures: CPU and wall time, the first picture, what is the same.
+"""Compares methods of decoding the sampled frames of a clip: CPU time, wall time, time to the first frame.
 
     python -m touchline_lab.benchmarks.decode_methods --rounds 5
 
-All ways run in turn in one process, on the clip of the other benchmarks. Medians are printed, and the CPU
-time as a share of OpenCV's, which decodes every frame. Ways with the same letters at the end give the same
-bytes.
+All methods run in turn in one process, on the clip of the other benchmarks. Printed are medians, and the CPU
+time as a share of that of OpenCV, which decodes every frame. Methods whose fingerprints are equal gave the
+same pictures, byte for byte.
 """
 
 from __future__ import annotations
@@ -34,12 +34,24 @@ from services.video.source import MemorySource
 from touchline_lab.benchmarks.clips import FRONT, prepare
 
 SIDE = 384
+"""Longer side of the letterboxed pictures in pixels, as the bundled models take them."""
+SHRINK_PICTURES = 25
+"""Pictures that are shrunk with each method: a second of video."""
 Pictures = Iterator[tuple[int, Any]]
+"""Frame numbers with their pictures."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A file, its bytes, and which frames are wanted of it: by the stride, and its key frames alone."""
+    """A video file and what is decoded of it.
+
+    Attributes:
+        path: The file.
+        data: Its bytes.
+        plan: The frame plan at the wanted stride.
+        keys: The frame plan that holds the key frames only.
+        box: The letterboxing.
+    """
 
     path: str
     data: bytes
@@ -49,7 +61,7 @@ class Clip:
 
 
 def opencv(clip: Clip) -> Pictures:
-    """Every frame at full size, as `cv2.VideoCapture` gives it; the wanted ones resized."""
+    """Decode every frame at full size with `cv2.VideoCapture`; resize the sampled ones."""
     capture, number = cv2.VideoCapture(clip.path), 0
     while True:
         there, picture = capture.read()
@@ -61,7 +73,7 @@ def opencv(clip: Clip) -> Pictures:
 
 
 def pyav(clip: Clip) -> Pictures:
-    """Every frame decoded by FFmpeg's threads, the wanted ones converted at full size and resized."""
+    """Decode every frame in FFmpeg's threads; convert the sampled ones at full size and resize them."""
     with av.open(clip.path) as container:
         container.streams.video[0].thread_type = "AUTO"
         for number, picture in enumerate(container.decode(video=0)):
@@ -73,8 +85,8 @@ def pyav(clip: Clip) -> Pictures:
                 )
 
 
-def dropping(clip: Clip, threads: int = 0) -> Pictures:
-    """One decoder with FFmpeg's threads; it is spared what nothing refers to."""
+def without_unreferenced(clip: Clip, threads: int = 0) -> Pictures:
+    """Decode with one decoder in FFmpeg's threads, without unreferenced frames that are not sampled."""
     index = read_index(MemorySource(clip.data))
     assert index is not None
     codec = av.CodecContext.create(index.codec, "r")
@@ -83,7 +95,7 @@ def dropping(clip: Clip, threads: int = 0) -> Pictures:
     codec.thread_count = threads or DecodeLimits(1, 1).thread_count
     nals = NalReader(index.codec, index.extradata)
 
-    def given(packet: av.Packet[Any] | None) -> Pictures:
+    def decoded(packet: av.Packet[Any] | None) -> Pictures:
         for picture in codec.decode(packet):
             number = int(index.display[picture.pts])
             if clip.plan.is_sampled(number):
@@ -91,17 +103,17 @@ def dropping(clip: Clip, threads: int = 0) -> Pictures:
 
     for position in range(index.count):
         start = int(index.offsets[position])
-        sample = clip.data[start : start + int(index.sizes[position])]
-        if clip.plan.is_sampled(int(index.display[position])) or not nals.read(sample).unreferenced:
-            packet: av.Packet[Any] = av.Packet(len(sample))
-            packet.update(sample)
+        data = clip.data[start : start + int(index.sizes[position])]
+        if clip.plan.is_sampled(int(index.display[position])) or not nals.read(data).unreferenced:
+            packet: av.Packet[Any] = av.Packet(len(data))
+            packet.update(data)
             packet.pts = packet.dts = position
-            yield from given(packet)
-    yield from given(None)
+            yield from decoded(packet)
+    yield from decoded(None)
 
 
-def ours(clip: Clip, threads: int = 0, plan: Any = None) -> Pictures:
-    """As the worker does it: closed groups side by side, nothing behind a group's last wanted frame."""
+def touchline(clip: Clip, threads: int = 0, plan: Any = None) -> Pictures:
+    """Decode as a worker does: groups side by side, and of each nothing behind its last sampled frame."""
     source = MemorySource(clip.data)
     index = read_index(source)
     assert index is not None
@@ -114,17 +126,25 @@ def ours(clip: Clip, threads: int = 0, plan: Any = None) -> Pictures:
 METHODS: dict[str, Callable[[Clip], Pictures]] = {
     "OpenCV, every frame": opencv,
     "PyAV, every frame": pyav,
-    "one decoder, its threads, unreferenced dropped": dropping,
-    "the same, one thread": lambda clip: dropping(clip, 1),
-    "ours": ours,
-    "ours, one thread": lambda clip: ours(clip, 1),
-    "ours, key frames only": lambda clip: ours(clip, plan=clip.keys),
+    "one decoder, no unreferenced frames": without_unreferenced,
+    "one decoder, no unreferenced frames, one thread": lambda clip: without_unreferenced(clip, 1),
+    "Touchline": touchline,
+    "Touchline, one thread": lambda clip: touchline(clip, 1),
+    "Touchline, key frames only": lambda clip: touchline(clip, plan=clip.keys),
 }
+"""The methods by the names of their rows."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a way took, in ms, and a digest of what it gave."""
+    """One run of a method.
+
+    Attributes:
+        cpu: CPU time in ms.
+        wall: Wall time in ms.
+        first: Wall time until the first picture in ms.
+        digest: Beginning of the SHA-256 of all pictures.
+    """
 
     cpu: float
     wall: float
@@ -133,7 +153,7 @@ class Run:
 
 
 def measure(method: Callable[[Clip], Pictures], clip: Clip) -> Run:
-    """Run a way; pictures are kept and hashed behind the clock."""
+    """Run a method once; the pictures are hashed after the clock has stopped."""
     cpu, begun, first, kept = time.process_time(), time.perf_counter(), 0.0, []
     for number, picture in method(clip):
         first = first or time.perf_counter() - begun
@@ -145,10 +165,12 @@ def measure(method: Callable[[Clip], Pictures], clip: Clip) -> Run:
     return Run(cpu * 1000, wall * 1000, first * 1000, digest.hexdigest()[:8])
 
 
-def shrinks(clip: Clip, rounds: int) -> dict[str, float]:
-    """CPU ms to bring one picture to the network's size, by way."""
+def shrink_times(clip: Clip, rounds: int) -> dict[str, float]:
+    """CPU time in ms for shrinking one decoded picture to the input size of the models, by method."""
     with av.open(clip.path) as container:
-        pictures = [picture for picture, _ in zip(container.decode(video=0), range(25), strict=False)]
+        pictures = [
+            picture for picture, _ in zip(container.decode(video=0), range(SHRINK_PICTURES), strict=False)
+        ]
     box = clip.box
 
     def at_full_size(picture: av.VideoFrame) -> Any:
@@ -172,9 +194,9 @@ def shrinks(clip: Clip, rounds: int) -> dict[str, float]:
         return cv2.cvtColor(packed, cv2.COLOR_YUV2RGB_I420)
 
     methods: dict[str, Callable[[av.VideoFrame], Any]] = {
-        "planes shrunk, then RGB (used)": lambda picture: letterboxed(picture, box),
-        "the same with exact means": exact_means,
-        "RGB, then shrunk": at_full_size,
+        "planes shrunk, then RGB (what workers do)": lambda picture: letterboxed(picture, box),
+        "planes shrunk by exact means, then RGB": exact_means,
+        "RGB at full size, then shrunk": at_full_size,
         "FFmpeg's scaler": lambda picture: picture.reformat(
             width=box.width, height=box.height, format="rgb24"
         ),
@@ -190,7 +212,11 @@ def shrinks(clip: Clip, rounds: int) -> dict[str, float]:
 
 
 def load(path: Path, stride: int) -> Clip:
-    """Read a clip's index."""
+    """Read the index of a clip and plan its frames.
+
+    Raises:
+        SystemExit: The file is not an MP4 file with an index.
+    """
     data = path.read_bytes()
     index = read_index(MemorySource(data))
     if index is None:
@@ -202,33 +228,33 @@ def load(path: Path, stride: int) -> Clip:
 
 
 def report(clip: Clip, rounds: int) -> None:
-    """Run all ways and print the tables."""
+    """Run all methods in turn and print the tables."""
     runs: dict[str, list[Run]] = {name: [] for name in METHODS}
     for _ in range(rounds):
         for name, method in METHODS.items():
             runs[name].append(measure(method, clip))
     base = [run.cpu for run in runs["OpenCV, every frame"]]
     print(
-        f"{clip.plan.sampled_count} of {clip.plan.count} frames, {os.cpu_count()} cores, "
-        f"medians of {rounds}; ms"
+        f"{clip.plan.sampled_count} of {clip.plan.count} frames sampled, {os.cpu_count()} cores, "
+        f"medians of {rounds} rounds, ms"
     )
-    print(f"{'method':48} {'CPU':>6} {'/ OpenCV':>9} {'wall':>6} {'first':>6}  pictures")
+    print(f"{'method':50} {'CPU':>6} {'/ OpenCV':>9} {'wall':>6} {'first frame':>12}  fingerprint")
     for name, found in runs.items():
         share = statistics.median(run.cpu / whole for run, whole in zip(found, base, strict=True))
         cpu, wall, first = (
             statistics.median(getattr(run, key) for run in found) for key in ("cpu", "wall", "first")
         )
         digests = ",".join(sorted({run.digest for run in found}))
-        print(f"{name:48} {cpu:6.0f} {share:9.2f} {wall:6.0f} {first:6.1f}  {digests}")
-    print("\nto the network's size, CPU ms a picture")
-    for name, spent in shrinks(clip, rounds).items():
-        print(f"{name:48} {spent:6.2f}")
+        print(f"{name:50} {cpu:6.0f} {share:9.2f} {wall:6.0f} {first:12.1f}  {digests}")
+    print("\nshrinking to the input size of the models, CPU ms per picture")
+    for name, spent in shrink_times(clip, rounds).items():
+        print(f"{name:50} {spent:6.2f}")
 
 
 def main() -> None:
-    """Print the tables for the demonstration's clip, or another."""
+    """Print the tables for the demonstration clip or another one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--clip", type=Path, help="an MP4 file; the demonstration's clip when left out")
+    parser.add_argument("--clip", type=Path, help="an MP4 file; by default the demonstration clip")
     parser.add_argument("--stride", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()

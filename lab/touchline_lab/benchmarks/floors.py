@@ -1,4 +1,4 @@
-"""What no way can be faster than, measured beside the ways: network, decoding, inference, the first frame."""
+"""Measures the floors, the shortest times that link and processor allow, in the rounds of the methods."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from touchline_lab.benchmarks.raw_h2 import RawH2
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class NetworkFloor:
-    """The clip's bytes over an open raw connection that was idle, and one round trip on it."""
+    """Downloads the clip over an open, idle raw HTTP/2 connection, and measures one round trip on it.
+
+    Args:
+        context: Origin and device.
+    """
 
     def __init__(self, context: Context) -> None:
         self._ca_file = context.ca_file
 
     def run(self, job: Job) -> Row:
-        """Measure."""
+        """Download once."""
         with RawH2(job.url, self._ca_file) as connection:
             connection.fetch("HEAD")
             round_trip = connection.fetch("HEAD")[1]
@@ -34,11 +38,15 @@ class NetworkFloor:
         return {"network_s": total, "first_byte_s": first_byte, "round_trip_s": round_trip, "bytes": size}
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Nothing has to be released."""
 
 
 class ComputeFloor:
-    """Only the needed frames decoded, the batches alone, and cv2's decoding to compare with."""
+    """Decodes only the sampled frames, infers their batches, and decodes with cv2 for comparison.
+
+    Args:
+        context: Origin and device.
+    """
 
     def __init__(self, context: Context) -> None:
         from services.challenges.kinds import serve
@@ -49,7 +57,7 @@ class ComputeFloor:
         warm(self._kinds, self._settings)
 
     def run(self, job: Job) -> Row:
-        """Measure."""
+        """Measure CPU seconds on the clip as a file."""
         data = Path(job.path).read_bytes()
         row: Row = {"cores": cores()}
         before = own_cpu_seconds()
@@ -62,18 +70,18 @@ class ComputeFloor:
         return row | self._first(data)
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Nothing has to be released."""
 
     def _decode(self, data: bytes) -> tuple[list[Any], Any]:
         from services.video.decode import DecodeLimits, open_clip
         from services.video.source import MemorySource
 
         settings = self._settings
-        # in one thread: what several cost on top is no part of a floor
+        # one thread: the overhead of several threads does not belong to a floor
         limits = DecodeLimits(settings.max_frames, settings.max_pixels, threads=1)
         clip = open_clip(MemorySource(data), limits)
         plan, box = self._kinds.get("gsr").kind.plan(clip, settings)
-        # what the second ball pass at the ball takes is no part of a floor either
+        # nor do the luma pictures of the second ball pass
         return list(clip.frames(replace(plan, second_ball_pass=False), box)), box
 
     def _infer(self, frames: list[Any], box: Any) -> Row:
@@ -89,7 +97,7 @@ class ComputeFloor:
         }
 
     def _first(self, data: bytes) -> Row:
-        """The first picture: bytes of the index and of its packet, and the time to decode it in one shot."""
+        """Measure the first picture: bytes of index and packet, and seconds of decoding in one thread."""
         import av
 
         from services.video.mp4_index import read_index
@@ -106,7 +114,7 @@ class ComputeFloor:
         codec.thread_count = 1
         pictures = codec.decode(av.Packet(data[offset : offset + size])) or codec.decode(None)
         seconds = time.perf_counter() - begin
-        # everything of the file that holds no frame is taken for the index
+        # all bytes of the file outside of packets count as the index
         head = len(data) - int(index.sizes.sum()) + size
         return {"first_decode_s": seconds, "head_bytes": head} if pictures else {}
 
@@ -121,7 +129,17 @@ def _read_all(path: str) -> None:
 
 
 def combine(network: Row, compute: Row, down_mbit: float) -> Row:
-    """The floors that follow from both: network, decoding, inference, all of it, and the first frame."""
+    """Compute the floors from the measurements of `NetworkFloor` and `ComputeFloor`.
+
+    Args:
+        network: A row of `NetworkFloor`.
+        compute: A row of `ComputeFloor`.
+        down_mbit: Bandwidth of the link in Mbit/s; 0 takes the measured one.
+
+    Returns:
+        Seconds of network, decoding, inference, all of them combined, the round trip and the first frame; and
+        CPU seconds of decoding and inference.
+    """
     count = compute["cores"]
     rate = down_mbit * 1e6 / 8 or network["bytes"] / max(network["network_s"], 1e-6)
     decode, inference = compute["decode_cpu_s"] / count, compute["inference_cpu_s"] / count

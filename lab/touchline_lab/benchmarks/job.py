@@ -1,4 +1,4 @@
-"""What travels between the benchmark and the processes that run its ways: JSON lines."""
+"""What the benchmark and the processes of its methods exchange: lines of JSON."""
 
 from __future__ import annotations
 
@@ -7,52 +7,51 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 Row = dict[str, float]
-METRICS = ("first_frame_s", "first_detections_s", "all_decoded_s", "all_sampled_s", "answer_s")
-"""Times of a row, from its beginning; a way leaves out those that it does not have."""
+"""Measured numbers of one run by name; names that end in `_s` are seconds from its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of one way.
+    """One run of one method.
 
     Attributes:
-        url: The clip on the ordinary port.
-        short_url: The clip on the port with a short idle time-out, or empty.
+        url: URL of the clip on the ordinary port of the origin.
+        short_idle_url: URL of the clip on the port with a short idle time-out, or empty.
         path: The same clip as a file, for floors that need no network.
-        idle_s: How long an open connection is left alone before it is used.
-        down_mbit: The link's rate, 0 where it is not known.
+        idle_s: Seconds that an open connection is left idle before it is used.
+        down_mbit: Bandwidth of the link in Mbit/s, 0 where it is not known.
     """
 
     url: str
-    short_url: str
+    short_idle_url: str
     path: str
     idle_s: float
     down_mbit: float
 
     def to_line(self) -> str:
-        """As one line of JSON."""
+        """Encode as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_line(cls, line: str) -> Job:
-        """Back from `to_line`."""
+        """Decode what `to_line` returned."""
         return cls(**json.loads(line))
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a way is made with; the other settings come from the environment.
+    """What a method is made with; all other settings come from the environment.
 
     Attributes:
-        ca_file: The authority of the origin.
-        device: As the setting.
+        ca_file: File of the certificate authority of the origin.
+        device: The setting `DEVICE`.
     """
 
     ca_file: str
     device: str
 
     def settings(self, **more: Any) -> Any:
-        """The settings of the ways."""
+        """Load the settings that all methods share; `more` are further settings by field name."""
         from services.settings import load_settings
 
         return load_settings(

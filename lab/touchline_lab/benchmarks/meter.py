@@ -1,4 +1,4 @@
-"""CPU seconds and peak memory of a way, with its child processes where it has any."""
+"""CPU seconds and peak memory of processes and of the processes below them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 CLOCK = os.sysconf("SC_CLK_TCK")
+"""Ticks per second, the unit of CPU time in `/proc`."""
 
 
 def own_cpu_seconds() -> float:
@@ -17,11 +18,11 @@ def own_cpu_seconds() -> float:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one (Linux; none elsewhere)."""
+    """All processes below one, at any depth (Linux; an empty list elsewhere)."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # the name in brackets may hold spaces
+            # the name of the program, in brackets, may contain spaces
             fields = entry.read_text().rpartition(")")[2].split()
         except OSError:
             continue
@@ -36,7 +37,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system seconds of processes, all threads; a process that has ended counts nothing."""
+    """User and system seconds of all threads of processes; a process that has ended adds nothing."""
     total = 0
     for pid in pids:
         try:
@@ -48,15 +49,15 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def child_cpu_seconds() -> float:
-    """The same of everything below this process."""
+    """User and system seconds of all processes below this one."""
     return cpu_seconds(descendants(os.getpid()))
 
 
 def reset_peak(pids: Iterable[int] | None = None) -> None:
-    """Have the peak counted from now (Linux; elsewhere it does nothing).
+    """Start counting the peak of resident memory anew (Linux; no effect elsewhere).
 
     Args:
-        pids: In these processes; in this one and those below when not given.
+        pids: The processes; by default this one and all below it.
     """
     for pid in _these(pids):
         try:
@@ -66,7 +67,7 @@ def reset_peak(pids: Iterable[int] | None = None) -> None:
 
 
 def peak_mb(pids: Iterable[int] | None = None) -> float:
-    """Most resident memory since `reset_peak`, summed over the same processes."""
+    """Peak of resident memory in MB since `reset_peak`, summed over the same processes."""
     total = sum(_status_mb(p, "VmHWM:") for p in _these(pids))
     if total or pids is not None:
         return total
@@ -74,7 +75,7 @@ def peak_mb(pids: Iterable[int] | None = None) -> float:
 
 
 def resident_mb(pid: int) -> float:
-    """Resident memory of a process now; 0 where it is gone, or cannot be told."""
+    """Resident memory of a process in MB; 0 if it has ended or `/proc` does not exist."""
     return _status_mb(pid, "VmRSS:")
 
 

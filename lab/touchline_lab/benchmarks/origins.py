@@ -1,4 +1,4 @@
-"""Where the clip is served from: the link lab, or the demo's origin where a lab cannot be had."""
+"""Where the clip is served from: the link lab, or the demo origin where the link lab cannot run."""
 
 from __future__ import annotations
 
@@ -14,27 +14,35 @@ from touchline_lab.benchmarks.linklab.links import LINKS
 from touchline_lab.demo_origin.setup_delay import SEED_DELAYS, SetupDelays
 
 DEMO_LINK = "demo"
-"""The loopback, whose new connections take 2.4 s to set up."""
+"""Name of the loopback with the demo origin, whose new connections take 2.4 s to set up."""
 MIN_IDLE_S = 1.0
+"""Seconds without traffic after which a connection counts as idle: more than any retransmission time-out
+here."""
 
 
 class Place(Protocol):
-    """A running origin."""
+    """A running origin, and the link to it."""
 
     ca_file: str
+    """File of the certificate authority of the origin."""
 
     def urls(self, name: str) -> tuple[str, str]:
-        """The ordinary URL of a file, and that with the short idle time-out or an empty text."""
+        """URLs of a file: on the ordinary port, and on the port with the short idle time-out (or empty)."""
 
     def inside(self, argv: Sequence[str]) -> list[str]:
-        """A command as it has to be run to reach the origin."""
+        """Extend a command so that it runs where it reaches the origin."""
 
     def choose(self, link: str, congestion: str) -> tuple[float, float]:
-        """Change the link; how long a connection has to be idle to be cold, and the rate in Mbit/s or 0."""
+        """Change the link.
+
+        Returns:
+            Seconds after which the server regards a connection as idle, and the bandwidth in Mbit/s, 0 if it
+            is not known.
+        """
 
 
 class LabPlace:
-    """The lab as a `Place`."""
+    """The link lab as a `Place`."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -42,7 +50,7 @@ class LabPlace:
 
     def urls(self, name: str) -> tuple[str, str]:
         """See `Place`."""
-        return self._lab.url(name), self._lab.short_url(name)
+        return self._lab.url(name), self._lab.short_idle_url(name)
 
     def inside(self, argv: Sequence[str]) -> list[str]:
         """See `Place`."""
@@ -53,12 +61,12 @@ class LabPlace:
         chosen = LINKS[link]
         self._lab.set_congestion_control(congestion)
         self._lab.set_link(chosen)
-        # the server forgets its window after one retransmission time-out without traffic
+        # the server resets its congestion window after one retransmission time-out without traffic
         return max(MIN_IDLE_S, 4 * chosen.rtt_ms / 1000), chosen.down_mbit
 
 
 class DemoPlace:
-    """The demo's origin as a `Place`."""
+    """The demo origin as a `Place`."""
 
     def __init__(self, base_url: str, ca_file: str) -> None:
         self._base_url = base_url
@@ -79,14 +87,14 @@ class DemoPlace:
 
 @contextmanager
 def lab_place(folder: Path) -> Iterator[Place]:
-    """A folder behind the lab's link."""
+    """Serve a folder behind the link of a lab."""
     with Lab(folder) as lab:
         yield LabPlace(lab)
 
 
 @contextmanager
 def demo_place(folder: Path, delays: SetupDelays = SEED_DELAYS) -> Iterator[Place]:
-    """A folder served by the demo's origin, in a process of its own so that its work is not ours."""
+    """Serve a folder from the demo origin, in a process of its own so that its CPU time is not counted."""
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(folder), delays, there))
     server.start()

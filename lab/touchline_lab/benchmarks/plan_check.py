@@ -1,9 +1,9 @@
-"""What the simulation behind `touchline plan` predicts, beside what two real workers do.
+"""Compares what `touchline plan` predicts with what two real workers do.
 
     touchline bench --check-plan
 
-Each worker has a core of its own, as workers on GPUs of their own would: two that share their cores slow each
-other down, which a simulation with one set of service times does not know.
+Each worker has a processor core of its own, like workers with a GPU of their own. Workers that share cores
+slow each other down, which a simulation with one set of service times does not model.
 """
 
 from __future__ import annotations
@@ -27,57 +27,64 @@ from touchline_lab.renderer.clip_store import stored_clip
 from touchline_lab.renderer.seeds import TEST_SEED
 
 WORKERS = 2
+"""Number of workers."""
 BUSY = 0.7
-"""Share of the workers' time that the challenges take: enough for queues, not enough to drown in them."""
+"""Share of the time that the workers are busy: challenges have to queue, but the queue must not keep
+growing."""
 SEED = 11
+"""Seed of the arrival times and of the simulations."""
 REPEATS = 400
+"""Number of simulated runs."""
 BAND = (5, 95)
-ONE_CORE = {"INFERENCE_LANES": "1", "DECODE_THREADS": "1", "TORCH_THREADS": "1"}
+"""Percentiles of the simulated runs between which the measured value is expected."""
+ONE_CORE = {"INFERENCE_SLOTS": "1", "DECODE_THREADS": "1", "TORCH_THREADS": "1"}
+"""Settings with which a worker uses one core."""
 
 Say = Callable[[str], None]
+"""Receives one line of progress."""
 Seconds = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """One percentile.
+    """One percentile of waiting or answering times: measured and predicted, in seconds.
 
     Attributes:
         what: `wait` or `answer`.
-        percentile: Which.
-        measured_s: In the real run.
-        replayed_s: Simulated once, each challenge with the service time that it had in the real run.
-        least_s: 5th percentile of the simulated runs.
-        median_s: Their median.
-        most_s: Their 95th percentile.
+        percentile: Which percentile of the challenges.
+        measured_s: Its value in the real run.
+        replayed_s: Its value when the run is simulated with the service time that each challenge really had.
+        minimum_s: 5th percentile of its values in the simulated runs.
+        median_s: Median of its values in the simulated runs.
+        maximum_s: 95th percentile of its values in the simulated runs.
     """
 
     what: str
     percentile: int
     measured_s: float
     replayed_s: float
-    least_s: float
+    minimum_s: float
     median_s: float
-    most_s: float
+    maximum_s: float
 
     @property
     def inside(self) -> bool:
-        """Whether the real run is one that the simulation expects."""
-        return self.least_s <= self.measured_s <= self.most_s
+        """Whether the measured value lies within the band of the simulated runs."""
+        return self.minimum_s <= self.measured_s <= self.maximum_s
 
 
 @dataclass(frozen=True, slots=True)
 class PlanCheck:
-    """A whole run.
+    """The results of a whole run.
 
     Attributes:
-        per_hour: The rate of the challenges.
-        count: How many there were.
-        service_s: Service times measured before and after the run, with both workers busy.
-        run_service_s: Those of the run itself.
-        predicted: Percentiles, simulated from the former and from the latter.
-        replay_error_s: Median difference between a challenge's wait and the simulated one, when the
-            simulation is given the run's own service times: what the real queue does otherwise.
+        per_hour: Challenges per hour.
+        count: Number of challenges.
+        service_s: Service times in seconds, measured before and after the run with both workers busy.
+        run_service_s: Service times in seconds during the run.
+        predicted: The percentiles of waiting and answering times.
+        replay_error_s: Median difference in seconds between the real waiting time of a challenge and that of
+            the replay, which uses the service times of the run: the error of the simulated queue alone.
     """
 
     per_hour: float
@@ -89,11 +96,17 @@ class PlanCheck:
 
 
 def run_check(device: str, env: Mapping[str, str], say: Say, *, quick: bool = False) -> PlanCheck:
-    """Measure service times, send challenges by chance, and compare.
+    """Measure service times, submit challenges at random times, and compare with simulations.
+
+    Args:
+        device: The setting `DEVICE`.
+        env: Settings of the workers, by the names of their variables.
+        say: Receives the progress, line by line.
+        quick: Whether a fourth of the challenges is enough.
 
     Raises:
         StartFailed: A worker did not start.
-        ChallengeError: A challenge had no answer.
+        ChallengeError: A challenge was not answered.
     """
     warm, count = (6, 30) if quick else (20, 120)
     cores = sorted(os.sched_getaffinity(0))
@@ -118,13 +131,20 @@ def run_check(device: str, env: Mapping[str, str], say: Say, *, quick: bool = Fa
                 arrivals = poisson(rate, count, np.random.default_rng(SEED))
                 say(f"{count} challenges at {rate:.0f} an hour: {arrivals[-1]:.0f} s")
                 found = system.answer_at(url, arrivals.tolist())
-                # a machine that others use, too, is not as fast at all times
+                # measured again after the run: a shared machine changes its speed
                 service += [one.service_s for one in system.answer_at(url, [0.0] * warm)]
     return compare(rate, arrivals, service, found)
 
 
 def compare(rate: float, arrivals: Seconds, service: Sequence[float], found: Sequence[Answered]) -> PlanCheck:
-    """Simulate the same arrivals many times, with service times drawn from those measured apart."""
+    """Simulate the same arrivals many times with the measured service times, and compare with the real run.
+
+    Args:
+        rate: Challenges per hour.
+        arrivals: Arrival times in seconds, shape (n,), rising.
+        service: Service times in seconds, measured before and after the run; each simulation draws from them.
+        found: The answers of the real run, in order of arrival.
+    """
     rng = np.random.default_rng(SEED + 1)
     waits, tooks = [], []
     for _ in range(REPEATS):

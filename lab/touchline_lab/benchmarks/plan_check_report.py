@@ -1,4 +1,4 @@
-"""The comparison for readers: a table on the terminal, and JSON in a folder."""
+"""The comparison of simulation and real workers for readers: a table on the terminal, JSON in a folder."""
 
 from __future__ import annotations
 
@@ -12,17 +12,25 @@ from rich.table import Table
 from touchline_lab.benchmarks.plan_check import WORKERS, PlanCheck
 
 TABLE_WIDTH = 120
+"""Characters that the table needs in a line; narrower terminals wrap lines instead of cutting cells."""
 
 
 def report(check: PlanCheck, out: Path) -> None:
-    """Print, and write `plan-check.json`."""
+    """Print the table, and write `plan-check.json` into the folder `out`."""
     console = Console(highlight=False)
     console.width = max(console.width, TABLE_WIDTH)
     table = Table(
-        title=f"{check.count} challenges by chance, {check.per_hour:.0f} an hour, {WORKERS} workers: seconds",
+        title=f"{check.count} challenges at random times, {check.per_hour:.0f} per hour, {WORKERS} workers",
         title_justify="left",
     )
-    for name in ("", "measured", "replayed", "foretold", "90 % of the runs foretold", ""):
+    for name in (
+        "percentile",
+        "measured, s",
+        "replayed, s",
+        "predicted, s",
+        "90 % of the predicted runs, s",
+        "measured is",
+    ):
         table.add_column(name, justify="right")
     for row in check.predicted:
         table.add_row(
@@ -30,7 +38,7 @@ def report(check: PlanCheck, out: Path) -> None:
             f"{row.measured_s:.2f}",
             f"{row.replayed_s:.2f}",
             f"{row.median_s:.2f}",
-            f"{row.least_s:.2f} to {row.most_s:.2f}",
+            f"{row.minimum_s:.2f} to {row.maximum_s:.2f}",
             "inside" if row.inside else "OUTSIDE",
         )
     console.print(table)
@@ -42,11 +50,11 @@ def report(check: PlanCheck, out: Path) -> None:
 
 
 def notes(check: PlanCheck) -> list[str]:
-    """What else there is to know."""
+    """Service times and the error of the replay, as lines of text."""
     apart = sum(check.service_s) / len(check.service_s)
     during = sum(check.run_service_s) / len(check.run_service_s)
     return [
-        f"service times: mean {apart:.3f} s before and after, {during:.3f} s in the run",
-        "replayed (each challenge with the service time that it had) waits differ from the real ones by "
-        f"{check.replay_error_s * 1000:.0f} ms in the median",
+        f"service times: mean {apart:.3f} s before and after the run, {during:.3f} s during it",
+        "waiting times of the replay (each challenge with the service time that it really had) differ from "
+        f"the real ones by {check.replay_error_s * 1000:.0f} ms in the median",
     ]

@@ -1,4 +1,4 @@
-"""The plot: for each link a bar for each row, cut where its stages end; an SVG file without libraries."""
+"""The plot of the benchmark as an SVG file: one bar per link and method, divided where its stages end."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from touchline_lab.benchmarks.results import Condition
 STAGES = {
     "first_frame_s": ("first frame", "#9aa5b1"),
     "first_detections_s": ("first detections", "#f0b429"),
-    "all_sampled_s": ("all sampled", "#2f80c2"),
+    "all_sampled_s": ("frames inferred", "#2f80c2"),
     "answer_s": ("answer", "#27ab83"),
 }
-LEFT, WIDTH, BAR, GAP, HEAD = 150, 620, 16, 6, 34
-RIGHT = 70
+"""Text and colour of the stages, by the metric that tells their end."""
+LEFT, WIDTH, RIGHT = 190, 620, 70
+"""Pixels for the names of the methods, for the longest bar, and for the time behind it."""
+BAR, GAP, HEAD = 16, 6, 34
+"""Pixels: height of a bar, distance to the next, height of a link's heading."""
 
 
 def svg(conditions: Sequence[Condition]) -> str:
-    """All conditions below each other, each with its own scale; a line marks the combined floor."""
+    """Draw all conditions below each other, each with its own scale; a line marks the combined floor."""
     parts = [_legend()]
     top = 30
     for condition in conditions:

@@ -1,4 +1,4 @@
-"""The benchmark's end of a way's process (`touchline_lab.benchmarks.worker`)."""
+"""Starts and talks to the process of one method (`touchline_lab.benchmarks.worker`)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from touchline_lab.benchmarks.job import Job, Row
 from touchline_lab.benchmarks.origins import Place
 
 ENDING_S = 60.0
+"""Seconds that a process has to end after its input has ended: stopping a Celery worker takes some."""
 
 
 class MethodFailed(Exception):
-    """A way could not answer; the text says why."""
+    """A method could not answer; the text says why."""
 
 
 class MethodProcess:
-    """A way, running.
+    """The running process of one method; ready when the constructor returns.
 
     Args:
-        name: Which one.
-        place: Where the origin is.
-        device: As the setting.
-        env: Settings for it, by the names of their variables.
-        log: Gets what it prints.
+        name: Name of the method.
+        place: The origin, and how to reach it.
+        device: The setting `DEVICE`.
+        env: Settings for the method, by the names of their variables.
+        log: File that receives what the process prints.
+
+    Raises:
+        StartFailed: The process ended instead of becoming ready.
     """
 
     def __init__(self, name: str, place: Place, device: str, env: Mapping[str, str], log: Path) -> None:
@@ -40,7 +44,7 @@ class MethodProcess:
                 place.inside(
                     [sys.executable, "-m", "touchline_lab.benchmarks.worker", name, place.ca_file, device]
                 ),
-                # others' clients find the origin's authority by these
+                # HTTP clients of other libraries find the origin's certificate authority through these
                 env=child_environment(
                     {
                         **env,
@@ -62,10 +66,11 @@ class MethodProcess:
             raise
 
     def run(self, job: Job) -> Row:
-        """One run.
+        """Run the method once.
 
         Raises:
             MethodFailed: It could not answer.
+            StartFailed: The process has ended.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(job.to_line() + "\n")

@@ -1,16 +1,17 @@
-"""The detector on a clip of your own, without labels: compared with a reference that sees more.
+"""Compares the detector with a larger reference detector on a clip of your own, without labels.
 
     python -m touchline_lab.benchmarks.real_pictures CLIP --reference COCO_MODEL.pt --reference-size 1280
     DETECTOR_MODEL=mine.pt python -m touchline_lab.benchmarks.real_pictures CLIP --reference COCO.pt --json
 
-The detector is the one that the settings name, at their size and confidence; its goalkeepers, players and
-referees are people here. The reference is any detection model with people in it (classes are mapped by name,
-as the detector's are), usually a larger one at a larger size. It is not the truth: agreement with it is
-worth what the reference is worth on these pictures, so look at a few of them (`--draw FOLDER`).
+The detector is the one that the settings name, with their input size and confidence; goalkeepers, players and
+referees count as people. The reference is any detection model that knows people (its classes are mapped by
+name, like those of the detector), usually a larger one with a larger input. The reference is not the truth.
+How much the agreement means depends on how good the reference is on these pictures, so look at a few (`--draw
+FOLDER`).
 
-Printed: recall and precision of people and ball at an overlap of one half, recall by the height of people,
-how steady both are from picture to picture, and, where the pitch model finds a pitch, how many people stand
-outside it, with and without the reference's consent.
+Printed are recall and precision of people and ball against the reference at an IoU of 0.5, recall by the
+height of people, how steady both detectors are from picture to picture, and, in pictures in which the pitch
+model finds the pitch, how many people stand outside it and how many of those the reference does not have.
 """
 
 from __future__ import annotations
@@ -39,21 +40,27 @@ from touchline_lab.benchmarks.agreement import BANDS, Boxes, agreement, off_pitc
 from touchline_lab.evaluation.inferred_clip import batches
 
 DRAWN = 8
+"""Number of pictures that `--draw` writes, evenly spread over the clip."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A clip and what a detector says about its sampled pictures."""
+class DetectedClip:
+    """The results of one detector on the sampled frames of a clip.
+
+    Attributes:
+        size: Width and height of the source pictures.
+        results: One result per sampled frame, in order.
+    """
 
     size: PictureSize
     results: list[FrameResult]
 
     def people(self) -> list[Boxes]:
-        """Everybody's boxes, picture by picture."""
+        """The boxes of all people, picture by picture."""
         return [_boxes(result, result.detections.classes != BALL) for result in self.results]
 
     def balls(self) -> list[Boxes]:
-        """The balls' boxes, picture by picture."""
+        """The boxes of all balls, picture by picture."""
         return [_boxes(result, result.detections.classes == BALL) for result in self.results]
 
 
@@ -61,8 +68,14 @@ def _boxes(result: FrameResult, chosen: Any) -> Boxes:
     return np.asarray(result.detections.boxes[chosen], np.float64).reshape(-1, 4)
 
 
-def see(data: bytes, settings: Settings, most: int | None = None) -> Seen:
-    """Run the detector, and the pitch model unless it is left out, on every sampled picture."""
+def detect(data: bytes, settings: Settings, maximum: int | None = None) -> DetectedClip:
+    """Run the detector, and the pitch model unless the settings skip it, on the sampled frames of a clip.
+
+    Args:
+        data: The video file.
+        settings: Which models, and which frames are sampled.
+        maximum: Number of sampled frames after which to stop; None for all of them.
+    """
     limits = DecodeLimits(settings.max_frames, settings.max_pixels, settings.decode_threads)
     clip: Clip = open_clip(MemorySource(data), limits)
     plan, box = GsrKind().plan(clip, settings)
@@ -70,44 +83,44 @@ def see(data: bytes, settings: Settings, most: int | None = None) -> Seen:
     results: list[FrameResult] = []
     for batch in batches(clip.frames(plan, box), settings.batch_size):
         results += models.predict(batch, box)
-        if most is not None and len(results) >= most:
+        if maximum is not None and len(results) >= maximum:
             break
-    return Seen(PictureSize(clip.width, clip.height), results[:most])
+    return DetectedClip(PictureSize(clip.width, clip.height), results[:maximum])
 
 
-def compare(ours: Seen, theirs: Seen) -> dict[str, Any]:
-    """Everything that is told, as JSON data."""
+def compare(ours: DetectedClip, theirs: DetectedClip) -> dict[str, Any]:
+    """Compare the detector (`ours`) with the reference (`theirs`); the result is JSON data."""
     height = float(ours.size.height)
     people, ball = (
         agreement(mine, other, height)
         for mine, other in ((ours.people(), theirs.people()), (ours.balls(), theirs.balls()))
     )
     found: dict[str, Any] = {"pictures": len(ours.results)}
-    for name, said in (("people", people), ("ball", ball)):
+    for name, counts in (("people", people), ("ball", ball)):
         found[name] = {
-            "recall": said.recall,
-            "precision": said.precision,
-            "given": said.given,
-            "reference": said.expected,
+            "recall": counts.recall,
+            "precision": counts.precision,
+            "given": counts.given,
+            "reference": counts.expected,
         }
     found["people"]["recall_by_height"] = [
         {"from": low, "to": high, "recall": hits / of if of else None, "reference": of}
         for low, high, (hits, of) in zip(BANDS, BANDS[1:], people.by_height, strict=False)
     ]
-    for name, seen in (("detector", ours), ("reference", theirs)):
-        steady = steadiness(seen.people())
-        counts = [len(boxes) for boxes in seen.people()]
+    for name, detected in (("detector", ours), ("reference", theirs)):
+        steady = steadiness(detected.people())
+        people_counts = [len(boxes) for boxes in detected.people()]
         found[f"steadiness_{name}"] = {
             "gaps": steady.gaps,
             "flashes": steady.flashing,
-            "people_a_picture": float(np.mean(counts)) if counts else None,
+            "people_a_picture": float(np.mean(people_counts)) if people_counts else None,
         }
     found["pitch"] = _outside(ours, theirs.people())
     return found
 
 
-def _outside(ours: Seen, reference: Sequence[Boxes]) -> dict[str, Any]:
-    """People outside the pitch, in the pictures whose pitch is found."""
+def _outside(ours: DetectedClip, reference: Sequence[Boxes]) -> dict[str, Any]:
+    """Count people outside the pitch, in the pictures in which it is found."""
     located = outside = alone = people = 0
     for result, boxes, theirs in zip(ours.results, ours.people(), reference, strict=True):
         homography = fit_frame(result, ours.size)
@@ -121,8 +134,8 @@ def _outside(ours: Seen, reference: Sequence[Boxes]) -> dict[str, Any]:
     return {"located": located, "people": people, "outside": outside, "outside_and_not_in_reference": alone}
 
 
-def draw(data: bytes, ours: Seen, theirs: Seen, folder: Path) -> None:
-    """Write a few pictures: the reference's people thin and white, the detector's red, its balls yellow."""
+def draw(data: bytes, ours: DetectedClip, theirs: DetectedClip, folder: Path) -> None:
+    """Write a few pictures with boxes: the reference white, people of the detector red, its balls yellow."""
     folder.mkdir(parents=True, exist_ok=True)
     step = max(1, len(ours.results) // DRAWN)
     wanted = {result.index: number for number, result in enumerate(ours.results) if number % step == 0}
@@ -144,31 +157,31 @@ def draw(data: bytes, ours: Seen, theirs: Seen, folder: Path) -> None:
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """The comparison as text."""
-    said = [f"{found['pictures']} pictures"]
+    """The comparison as lines of text."""
+    text = [f"{found['pictures']} pictures"]
     for name in ("people", "ball"):
         one = found[name]
-        said.append(
+        text.append(
             f"{name:9} recall {_share(one['recall'])}  precision {_share(one['precision'])}  "
-            f"({one['given']} given, {one['reference']} in the reference)"
+            f"({one['given']} detected, {one['reference']} in the reference)"
         )
     for band in found["people"]["recall_by_height"]:
-        said.append(
+        text.append(
             f"  {100 * band['from']:3.0f} to {100 * band['to']:3.0f} % of the height: "
             f"recall {_share(band['recall'])} of {band['reference']}"
         )
     for name in ("detector", "reference"):
         one = found[f"steadiness_{name}"]
-        said.append(
+        text.append(
             f"{name:9} gaps {_share(one['gaps'])}  flashes {_share(one['flashes'])}  "
             f"{one['people_a_picture']:.1f} people a picture"
         )
     pitch = found["pitch"]
-    said.append(
+    text.append(
         f"pitch found in {pitch['located']} pictures; of {pitch['people']} people there {pitch['outside']} "
         f"stand outside it, {pitch['outside_and_not_in_reference']} of them not in the reference"
     )
-    return said
+    return text
 
 
 def _share(value: float | None) -> str:
@@ -184,10 +197,12 @@ def main() -> None:
     parser.add_argument("--reference", required=True, help="a detection model, named like DETECTOR_MODEL")
     parser.add_argument("--reference-size", type=int, default=1280, help="its IMG_SIZE")
     parser.add_argument("--reference-confidence", type=float, default=0.35)
-    parser.add_argument("--reference-classes", default="", help="its CLASS_MAP, if its names do not say it")
+    parser.add_argument(
+        "--reference-classes", default="", help="its CLASS_MAP, if its class names are unknown"
+    )
     parser.add_argument("--every", type=int, default=1, help="compare every Nth picture")
-    parser.add_argument("--pictures", type=int, help="no more than these")
-    parser.add_argument("--draw", type=Path, help="folder for a few pictures with both's boxes")
+    parser.add_argument("--pictures", type=int, help="maximum number of pictures")
+    parser.add_argument("--draw", type=Path, help="folder for a few pictures with the boxes of both")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     own = load_settings().model_copy(
@@ -204,7 +219,7 @@ def main() -> None:
         }
     )
     data = options.clip.read_bytes()
-    ours, theirs = see(data, own, options.pictures), see(data, other, options.pictures)
+    ours, theirs = detect(data, own, options.pictures), detect(data, other, options.pictures)
     found = compare(ours, theirs)
     print(json.dumps(found, indent=1) if options.json else "\n".join(lines(found)))
     if options.draw is not None:

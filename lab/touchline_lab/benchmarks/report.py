@@ -1,4 +1,4 @@
-"""A run's results for readers: a table on the terminal, JSON, a Markdown table and a plot in a folder."""
+"""The results of a run for readers: a table on the terminal; JSON, Markdown and a plot in a folder."""
 
 from __future__ import annotations
 
@@ -13,29 +13,33 @@ from touchline_lab.benchmarks.results import Condition, Results, spread
 from touchline_lab.benchmarks.targets import answers_agree, check
 
 COLUMNS = {
-    "first_frame_s": "first frame",
-    "first_detections_s": "first detections",
-    "all_decoded_s": "all decoded",
-    "all_sampled_s": "all sampled",
-    "answer_s": "answer",
-    "cpu_s": "CPU s",
-    "peak_mb": "peak MB",
+    "first_frame_s": "first frame decoded, s",
+    "first_detections_s": "first detections, s",
+    "all_decoded_s": "all sampled frames decoded, s",
+    "all_sampled_s": "all sampled frames inferred, s",
+    "answer_s": "complete answer, s",
+    "cpu_s": "CPU time, s",
+    "peak_mb": "peak memory, MB",
 }
-TABLE_WIDTH = 190
+"""Headings of the metrics of a row."""
+SPEED_UP, OVER_FLOOR = "times as fast as the reference miner", "answer / combined floor"
+TABLE_WIDTH = 200
+"""Characters that the table needs in a line; narrower terminals wrap lines instead of cutting cells."""
 FLOORS = {
     "round_trip_s": "round trip",
     "first_frame_s": "first frame",
     "network_s": "network",
-    "decode_s": "decode",
+    "decode_s": "decoding",
     "inference_s": "inference",
-    "combined_s": "max(network, decode + inference)",
+    "combined_s": "combined = max(network, decoding + inference)",
 }
+"""Names of the floors."""
 
 
 def report(results: Results, out: Path) -> None:
-    """Print, and write `bench.json`, `bench.md` and `bench.svg`."""
+    """Print the tables, and write `bench.json`, `bench.md` and `bench.svg` into the folder `out`."""
     console = Console(highlight=False)
-    # a table that is cut to a narrow window says nothing: let the terminal wrap it
+    # rich would cut cells to the width of the terminal: let the terminal wrap the lines instead
     console.width = max(console.width, TABLE_WIDTH)
     for condition in results.conditions:
         console.print(_rich(condition))
@@ -49,9 +53,9 @@ def report(results: Results, out: Path) -> None:
 
 
 def cells(condition: Condition) -> list[list[str]]:
-    """One list of texts for each row: its name, its metrics, its answer's ratios."""
+    """The table as text, one list per method: its name, its metrics, the two ratios of its answer."""
     medians = condition.medians()
-    official = medians.get("official", {}).get("answer_s")
+    reference = medians.get("reference-miner", {}).get("answer_s")
     floor = condition.floors.get("combined_s")
     table = []
     for name, rows in condition.rows.items():
@@ -61,28 +65,28 @@ def cells(condition: Condition) -> list[list[str]]:
             form = "{:.0f}" if metric == "peak_mb" else "{:.3f}"
             line.append("" if found is None else "{} ({}-{})".format(*(form.format(v) for v in found)))
         answer = medians[name].get("answer_s")
-        # rows without inference have no answer to compare
-        whole = answer is not None and name != "ours-frames"
-        line.append(f"{official / answer:.2f}" if whole and official and answer else "")
-        line.append(f"{answer / floor:.2f}" if whole and floor and answer else "")
+        # without models there is no answer to compare
+        comparable = answer is not None and name != "touchline-no-models"
+        line.append(f"{reference / answer:.2f}" if comparable and reference and answer else "")
+        line.append(f"{answer / floor:.2f}" if comparable and floor and answer else "")
         table.append(line)
     return table
 
 
 def headings() -> list[str]:
-    """Of `cells`."""
-    return ["", *COLUMNS.values(), "official / it", "it / floor"]
+    """The headings of `cells`."""
+    return ["method", *COLUMNS.values(), SPEED_UP, OVER_FLOOR]
 
 
 def notes(condition: Condition) -> list[str]:
-    """Floors, targets and what failed, as lines."""
+    """Floors, targets, and methods that failed, as lines of text."""
     floors = [
         f"{text} {condition.floors[key]:.3f}" for key, text in FLOORS.items() if key in condition.floors
     ]
     lines = [f"floors, s: {', '.join(floors)}"] if floors else []
     lines += [target.sentence() for target in check(condition)]
     if not answers_agree(condition):
-        lines.append("MISSED our rows did not all give the same answer")
+        lines.append("MISSED the methods of Touchline did not all give the same answer")
     return lines + [f"left out: {name}: {why}" for name, why in condition.failed.items()]
 
 
@@ -91,7 +95,7 @@ def markdown(results: Results) -> str:
     lines = [
         "# Benchmark",
         "",
-        f"Medians of {results.rounds} rounds (least-most), seconds; {results.cores} cores, "
+        f"Medians (minimum-maximum) of {results.rounds} rounds on {results.cores} cores, "
         f"device {results.device}.",
         *(f"\nLeft out: {sentence}" for sentence in results.left_out),
     ]
@@ -105,9 +109,11 @@ def markdown(results: Results) -> str:
 
 
 def _rich(condition: Condition) -> Table:
-    table = Table(title=f"{condition.name}: medians (least-most), s", title_justify="left")
+    table = Table(
+        title=f"Link and congestion control {condition.name}: medians (minimum-maximum)", title_justify="left"
+    )
     for name in headings():
-        table.add_column(name, justify="left" if not name else "right")
+        table.add_column(name, justify="left" if name == "method" else "right")
     for line in cells(condition):
         table.add_row(*line)
     return table

@@ -1,4 +1,4 @@
-"""What a run of the benchmark found."""
+"""The results of a run of the benchmark, and statistics over its rounds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from touchline_lab.benchmarks.job import Row
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One link with one congestion control.
+    """The results on one link with one congestion control.
 
     Attributes:
-        link: Its name.
+        link: Name of the link.
         congestion: The server's congestion control.
-        rows: All rounds of each row.
-        floors: What nothing can be faster than.
-        failed: Rows that could not be measured, and why.
+        rows: All counted rounds of each method, by name.
+        floors: The shortest times that link and processor allow, in seconds, by name.
+        failed: Methods that could not be measured, and why.
     """
 
     link: str
@@ -30,17 +30,25 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """How it is called in tables."""
+        """Link and congestion control, as tables show them."""
         return f"{self.link}/{self.congestion}"
 
     def medians(self) -> dict[str, Row]:
-        """The median of every metric of every row."""
+        """The median of every metric, by method."""
         return {name: median(found) for name, found in self.rows.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A whole run."""
+    """The results of a whole run.
+
+    Attributes:
+        conditions: One entry per link and congestion control.
+        left_out: What was not measured and why, in sentences.
+        device: The setting `DEVICE`.
+        cores: Processor cores that the run could use.
+        rounds: Counted rounds.
+    """
 
     conditions: list[Condition]
     left_out: Sequence[str]
@@ -63,6 +71,6 @@ def median(rows: Sequence[Row]) -> Row:
 
 
 def spread(rows: Sequence[Row], metric: str) -> tuple[float, float, float] | None:
-    """Median, least and most of one metric; None where no round has it."""
+    """Median, minimum and maximum of one metric; None if no round has it."""
     values = [row[metric] for row in rows if metric in row]
     return (statistics.median(values), min(values), max(values)) if values else None

@@ -1,4 +1,4 @@
-"""What one run of the benchmark measures, decided before it begins."""
+"""Decides what one run of the benchmark measures, before it begins."""
 
 from __future__ import annotations
 
@@ -12,34 +12,44 @@ from touchline_lab.benchmarks.linklab.links import LINKS
 from touchline_lab.benchmarks.origins import DEMO_LINK
 
 NETWORK, COMPUTE = "floor-network", "floor-compute"
-FEW = ("official", "ours-cold", "ours-warm")
-ALL = (
-    "official",
+"""Names of the processes that measure the floors."""
+QUICK_ROWS = ("reference-miner", "touchline-cold", "touchline-warm")
+"""What `--quick` measures."""
+ROWS = (
+    "reference-miner",
     "cv2-url",
     "yolo-stream",
     "pyav-url",
-    "ours-cold",
-    "ours-warm",
-    "ours-frames",
-    "ours-idle",
-    "ours-celery",
+    "touchline-cold",
+    "touchline-warm",
+    "touchline-no-models",
+    "touchline-idle",
+    "touchline-celery",
 )
-INDEX_LAST = ("official-last", "cv2-url-last", "pyav-url-last", "ours-warm-last")
+"""All methods on the clip whose index stands at the front of the file."""
+INDEX_LAST_SUFFIX = "-index-last"
+INDEX_LAST_ROWS = (
+    "reference-miner-index-last",
+    "cv2-url-index-last",
+    "pyav-url-index-last",
+    "touchline-warm-index-last",
+)
+"""Methods that are also measured on the clip whose index stands at the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked for.
+    """What the caller wants to be measured.
 
     Attributes:
         links: Names of links.
         congestion: The server's congestion controls.
-        rounds: Rounds that count.
-        device: As the setting.
-        env: Settings by the names of their variables.
-        quick: Four seconds of video, one round, the few rows that matter.
-        index_last: Also the clip whose index is at its end.
-        methods: Rows to measure, by name; empty: all of them.
+        rounds: Rounds that are counted; one more comes first.
+        device: The setting `DEVICE`.
+        env: Further settings of the methods, by the names of their variables.
+        quick: A clip of four seconds, one round, and only `QUICK_ROWS`.
+        index_last: Whether the clip whose index stands at its end is measured as well.
+        methods: Names of the rows to measure; all of them if empty.
         out: Folder of the results.
     """
 
@@ -55,17 +65,17 @@ class Options:
 
     def rows(self) -> tuple[str, ...]:
         """The rows, in the order of the table."""
-        rows = FEW if self.quick else ALL + (INDEX_LAST if self.index_last else ())
+        rows = QUICK_ROWS if self.quick else ROWS + (INDEX_LAST_ROWS if self.index_last else ())
         return tuple(row for row in rows if not self.methods or row in self.methods)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What can be measured here.
+    """What can be measured on this machine.
 
     Attributes:
-        conditions: (link, congestion control), in order.
-        rows: Names of the rows; `-last` is the clip whose index is at its end.
+        conditions: Pairs of link and congestion control, in order.
+        rows: Names of the rows; those that end in `-index-last` use the clip whose index stands at its end.
         left_out: What is not measured and why, in sentences.
         lab: Whether the link lab is used.
     """
@@ -77,19 +87,19 @@ class Plan:
 
 
 def make_plan(options: Options, lacks: Sequence[str], known: Sequence[str]) -> Plan:
-    """Fit what is asked for to the machine.
+    """Leave out what this machine cannot measure.
 
     Args:
-        options: What is asked for.
-        lacks: What the machine lacks for a lab.
+        options: What is to be measured.
+        lacks: What the machine lacks for the link lab.
         known: Congestion controls of its kernel.
 
     Raises:
-        SettingsError: A link, congestion control or way has a name that does not exist.
+        SettingsError: There is no link, congestion control or method of that name.
     """
     for name in options.methods:
-        if name not in ALL + INDEX_LAST:
-            raise SettingsError(f"no way {name!r}; ways: {', '.join(ALL + INDEX_LAST)}")
+        if name not in ROWS + INDEX_LAST_ROWS:
+            raise SettingsError(f"no method {name!r}; methods: {', '.join(ROWS + INDEX_LAST_ROWS)}")
     for name, allowed in ((n, tuple(LINKS)) for n in options.links):
         if name not in allowed:
             raise SettingsError(f"no link {name!r}; links: {', '.join(allowed)}")
@@ -100,10 +110,10 @@ def make_plan(options: Options, lacks: Sequence[str], known: Sequence[str]) -> P
     if lacks:
         left_out: tuple[str, ...] = (
             f"Links {', '.join(options.links)}: this machine lacks {', '.join(lacks)}. "
-            "Instead: the demo's origin on the loopback, whose new connections take 2.4 s.",
-            "ours-idle: its short idle time-out is the lab's.",
+            "Instead: the demo origin on the loopback, whose new connections take 2.4 s.",
+            "touchline-idle: only the link lab has the port with the short idle time-out that it needs.",
         )
-        fitting = tuple(row for row in rows if row != "ours-idle")
+        fitting = tuple(row for row in rows if row != "touchline-idle")
         return Plan(((DEMO_LINK, "default"),), fitting, left_out, lab=False)
     left_out = tuple(
         f"Congestion control {name}: this kernel does not have it."
@@ -116,7 +126,7 @@ def make_plan(options: Options, lacks: Sequence[str], known: Sequence[str]) -> P
 
 
 def method_and_clip(row: str) -> tuple[str, str]:
-    """The way that a row takes, and the clip that it is given."""
-    if row.endswith("-last"):
-        return row.removesuffix("-last"), LAST
+    """The method of a row, and the file name of the clip that it is measured on."""
+    if row.endswith(INDEX_LAST_SUFFIX):
+        return row.removesuffix(INDEX_LAST_SUFFIX), LAST
     return row, FRONT

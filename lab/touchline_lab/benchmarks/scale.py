@@ -1,9 +1,9 @@
-"""How the cost of an answer grows: with the clip's length and size, the stride, the workers and the queue.
+"""Measures how the cost of an answer grows: with the clip's length and size, the stride, and the load.
 
     touchline bench --scale            (or `make scale`)
     touchline bench --scale --quick
 
-The workers and the Valkey are real, the origin is on the loopback: what is measured is the work, not a link.
+Workers and Valkey are real, and the origin is on the loopback: the work is measured, not a link.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ from touchline_lab.renderer.clip_store import stored_clip
 from touchline_lab.renderer.seeds import DEMO_SEED, TEST_SEED
 
 Say = Callable[[str], None]
+"""Receives one line of progress."""
 SERIES = ("length", "size", "stride", "load")
+"""What can grow."""
+DEADLINE_S = 900.0
+"""Seconds until the deadline of a challenge: ten minutes of video at stride 1 take minutes on a small
+machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +40,15 @@ class ScaleOptions:
 
     Attributes:
         series: Which of `SERIES`.
-        lengths: Seconds of video.
-        heights: Heights of the picture.
-        strides: Sampling strides.
-        workers: Most workers.
-        loads: Challenges that are submitted at once.
+        lengths: Lengths of the clip in seconds, for the series `length`.
+        heights: Heights of the picture in pixels, for the series `size`.
+        strides: Strides, for the series `stride`.
+        workers: Maximum number of workers, for the series `load`.
+        loads: Numbers of challenges that are submitted at once, for the series `load`.
         rounds: Runs of each point.
-        usual_s: Seconds of video in all series but the first.
-        seed: Of the rendered clip, with its seconds.
-        device: As the setting.
+        usual_s: Length of the clip in seconds, in all series but `length`.
+        seed: Seed and length in seconds of the rendered clip that all others are made from.
+        device: The setting `DEVICE`.
         env: Settings of the workers, by the names of their variables.
     """
 
@@ -61,7 +66,7 @@ class ScaleOptions:
 
     @classmethod
     def quick(cls, device: str, env: Mapping[str, str], series: Sequence[str] = SERIES) -> ScaleOptions:
-        """Little of everything, in under two minutes."""
+        """Options of a run that takes less than two minutes."""
         return cls(
             series=series,
             lengths=(4, 16, 64),
@@ -77,19 +82,19 @@ class ScaleOptions:
 
 
 def run_scale(options: ScaleOptions, say: Say) -> ScaleResults:
-    """Measure.
+    """Measure all points of all series.
 
     Args:
-        options: What is asked for.
-        say: Told of the progress.
+        options: What is to be measured.
+        say: Receives the progress, line by line.
 
     Raises:
-        StartFailed: A worker or the Valkey did not start.
-        ChallengeError: A challenge had no answer.
+        StartFailed: A worker or the Valkey server did not start.
+        ChallengeError: A challenge was not answered.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-scale-")))
-        say("the clip (rendered at the first run, about a minute)")
+        say("preparing the clip (rendered at the first run, about a minute)")
         cache = Path(".cache") / "clips"
         clip = stored_clip(cache, *options.seed).path
         place = stack.enter_context(demo_place(folder, NO_DELAYS))
@@ -126,23 +131,22 @@ class _Scale:
     @contextmanager
     def _system(self, workers: int = 1, env: Mapping[str, str] | None = None) -> Iterator[System]:
         self._say(f"starting {workers} worker{'s' if workers > 1 else ''}")
-        # ten minutes of video at stride 1 take minutes on a small machine
         with System(
             self._urls("")[0],
             self._ca_file,
             workers=workers,
             device=self._options.device,
             env={**self._options.env, **(env or {})},
-            deadline_s=900.0,
+            deadline_s=DEADLINE_S,
         ) as system:
-            # what an allocator and the libraries keep after their first clip is not the next one's
+            # memory that allocator and libraries keep after their first clip must not count for the next one
             system.answer_at(self._usual(), [0.0] * workers)
             yield system
 
     def _usual(self) -> str:
-        return self._long(self._options.usual_s)
+        return self._clip_url(self._options.usual_s)
 
-    def _long(self, seconds: float) -> str:
+    def _clip_url(self, seconds: float) -> str:
         target = self._folder / f"long-{seconds:g}.mp4"
         if not target.is_file():
             lengthened(self._clip, target, seconds)
@@ -150,9 +154,10 @@ class _Scale:
 
     def _lengths(self) -> Iterator[Point]:
         with self._system() as system:
-            # rising, so that what an allocator keeps of a long clip does not hide what a short one takes
+            # rising, so that memory that the allocator keeps of a long clip does not hide what a short one
+            # takes
             for seconds in sorted(self._options.lengths):
-                yield self._point("length", f"{seconds:g} s", seconds, system, self._long(seconds))
+                yield self._point("length", f"{seconds:g} s", seconds, system, self._clip_url(seconds))
 
     def _sizes(self) -> Iterator[Point]:
         with self._system() as system:

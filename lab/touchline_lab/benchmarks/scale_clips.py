@@ -1,4 +1,4 @@
-"""Clips of other lengths and sizes, made from one rendered clip."""
+"""Makes clips of other lengths and sizes from one rendered clip."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 
 import av
 
-PRESET = {"preset": "veryfast", "crf": "23"}
+ENCODER_OPTIONS = {"preset": "veryfast", "crf": "23"}
+"""Options of x264 for resized clips: its default quality, at a speed that small machines manage."""
 
 
 def lengthened(source: Path, target: Path, seconds: float) -> None:
-    """The packets of a clip over and over, up to the first key frame at or after `seconds`.
+    """Repeat the packets of a clip, up to the first key frame at or after `seconds`.
 
-    Nothing is encoded, so ten minutes cost a second. What follows a key frame refers to nothing before it
-    (closed groups of pictures), so every place where the clip begins again decodes as the first one does.
+    Nothing is encoded, so a clip of ten minutes is made in a second. Its groups of pictures are closed, so
+    each repetition decodes like the first one.
     """
     limit = Fraction(seconds).limit_denominator(10_000)
     with av.open(str(source)) as old, av.open(str(target), "w", options={"movflags": "+faststart"}) as new:
@@ -38,7 +39,7 @@ def lengthened(source: Path, target: Path, seconds: float) -> None:
 
 
 def resized(source: Path, target: Path, height: int, seconds: float) -> None:
-    """The beginning of a clip in another size, encoded once and kept where `target` lies."""
+    """Encode the beginning of a clip in another size, unless the file `target` exists."""
     if target.is_file():
         return
     fresh = target.with_name(f".{os.getpid()}-{target.name}")
@@ -46,7 +47,7 @@ def resized(source: Path, target: Path, height: int, seconds: float) -> None:
         track = old.streams.video[0]
         rate = track.average_rate or Fraction(25)
         width = round(track.codec_context.width * height / track.codec_context.height / 2) * 2
-        stream: Any = new.add_stream("libx264", rate=rate, options=PRESET)
+        stream: Any = new.add_stream("libx264", rate=rate, options=ENCODER_OPTIONS)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.gop_size = 50
         for number, picture in enumerate(old.decode(track)):

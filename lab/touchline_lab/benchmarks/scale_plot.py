@@ -1,4 +1,4 @@
-"""The plot of the scale benchmark, an SVG file: bars of time, CPU and memory for each point."""
+"""The plot of the scale benchmark as an SVG file: bars of time, CPU time and memory for each point."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from touchline_lab.benchmarks.scale_results import Point, ScaleResults
 
 METRICS = {
     "wall_s": ("answer, s", "#2f80c2"),
-    "cpu_s": ("CPU s each", "#f0b429"),
-    "peak_mb": ("peak MB", "#27ab83"),
+    "cpu_s": ("CPU time per challenge, s", "#f0b429"),
+    "peak_mb": ("peak memory, MB", "#27ab83"),
 }
-LEFT, WIDTH, BAR, GAP, HEAD = 110, 220, 14, 6, 34
+"""Text and colour of each metric."""
+LEFT, WIDTH = 110, 220
+"""Pixels for the names of the points, and for the longest bar."""
+BAR, GAP, HEAD = 14, 6, 34
+"""Pixels: height of a bar, distance to the next, height of the heading of a series."""
 PANEL = WIDTH + 60
+"""Pixels of one metric: the longest bar and the number behind it."""
 
 
 def svg(results: ScaleResults) -> str:
-    """The series below each other; in each a panel for each metric, with a scale of its own."""
+    """Draw the series below each other; each has a panel per metric, with a scale of its own."""
     parts: list[str] = []
     top = 8
     for name in dict.fromkeys(point.series for point in results.points):
@@ -37,11 +42,11 @@ def _series(name: str, points: Sequence[Point], top: int) -> tuple[list[str], in
     parts = [f'<text x="8" y="{top + 20}" font-weight="bold">{escape(name)}</text>']
     for column, (metric, (text, colour)) in enumerate(METRICS.items()):
         left = LEFT + column * PANEL
-        most = max(row[metric] for row in medians) or 1.0
+        longest = max(row[metric] for row in medians) or 1.0
         parts.append(f'<text x="{left}" y="{top + 20}">{escape(text)}</text>')
         for number, row in enumerate(medians):
             y = top + HEAD + number * (BAR + GAP)
-            width = row[metric] / most * WIDTH
+            width = row[metric] / longest * WIDTH
             parts.append(f'<rect x="{left}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>')
             parts.append(f'<text x="{left + width + 4:.1f}" y="{y + 11}">{row[metric]:.4g}</text>')
     for number, point in enumerate(points):

@@ -1,4 +1,4 @@
-"""The scale benchmark's results: tables on the terminal; JSON, Markdown and a plot in a folder."""
+"""The results of the scale benchmark: tables on the terminal; JSON, Markdown and a plot in a folder."""
 
 from __future__ import annotations
 
@@ -18,27 +18,30 @@ TITLES = {
     "stride": "Stride",
     "load": "Workers x challenges at once",
 }
+"""Heading of the first column, by series."""
 COLUMNS = {
-    "wall_s": ("answer, s", "{:.2f}"),
-    "last_s": ("last one, s", "{:.2f}"),
-    "queue_s": ("longest queued, s", "{:.2f}"),
-    "cpu_s": ("CPU s each", "{:.2f}"),
+    "wall_s": ("answer, median, s", "{:.2f}"),
+    "last_s": ("last answer, s", "{:.2f}"),
+    "queue_s": ("longest wait in the queue, s", "{:.2f}"),
+    "cpu_s": ("CPU time per challenge, s", "{:.2f}"),
     "sampled": ("sampled frames", "{:.0f}"),
-    "body_mb": ("clip MB", "{:.1f}"),
-    "answer_mb": ("answer MB", "{:.1f}"),
+    "body_mb": ("clip, MB", "{:.1f}"),
+    "answer_mb": ("answer, MB", "{:.1f}"),
     "before_mb": ("memory before, MB", "{:.0f}"),
-    "peak_mb": ("peak MB", "{:.0f}"),
+    "peak_mb": ("peak memory, MB", "{:.0f}"),
 }
+"""Heading and number format of each metric."""
 TABLE_WIDTH = 150
+"""Characters that a table needs in a line; narrower terminals wrap lines instead of cutting cells."""
 
 
 def report(results: ScaleResults, out: Path) -> None:
-    """Print, and write `scale.json`, `scale.md` and `scale.svg`."""
+    """Print the tables, and write `scale.json`, `scale.md` and `scale.svg` into the folder `out`."""
     console = Console(highlight=False)
     console.width = max(console.width, TABLE_WIDTH)
     for name in _series(results):
-        table = Table(title=TITLES[name], title_justify="left")
-        for heading in headings():
+        table = Table(title=f"Cost by: {TITLES[name].lower()}", title_justify="left")
+        for heading in headings(name):
             table.add_column(heading, justify="right")
         for row in cells(results, name):
             table.add_row(*row)
@@ -52,13 +55,13 @@ def report(results: ScaleResults, out: Path) -> None:
     console.print(f"written: {out}/scale.json, scale.md, scale.svg", markup=False)
 
 
-def headings() -> list[str]:
-    """Of `cells`."""
-    return ["", *(text for text, _ in COLUMNS.values())]
+def headings(series: str) -> list[str]:
+    """The headings of `cells`."""
+    return [TITLES[series], *(text for text, _ in COLUMNS.values())]
 
 
 def cells(results: ScaleResults, series: str) -> list[list[str]]:
-    """One list of texts for each point: its name and the medians of its metrics."""
+    """The table of a series as text, one list per point: its name and the medians of its metrics."""
     table = []
     for point in results.series(series):
         row = median(point.rows)
@@ -67,7 +70,7 @@ def cells(results: ScaleResults, series: str) -> list[list[str]]:
 
 
 def notes(results: ScaleResults, series: str) -> list[str]:
-    """What a minute of video adds, where the length grows."""
+    """What a minute of video adds to each metric, as lines of text; only for the series `length`."""
     points = results.series(series)
     found = {
         metric: per_minute(points, metric)
@@ -91,7 +94,7 @@ def markdown(results: ScaleResults) -> str:
     ]
     for name in _series(results):
         lines += ["", f"## {TITLES[name]}", ""]
-        lines += [f"| {' | '.join(headings())} |", "|" + "---|" * len(headings())]
+        lines += [f"| {' | '.join(headings(name))} |", "|" + "---|" * len(headings(name))]
         lines += [f"| {' | '.join(line)} |" for line in cells(results, name)]
         lines += ["", *(f"- {line}" for line in notes(results, name))]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""What a run of the scale benchmark found."""
+"""The results of a run of the scale benchmark."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from touchline_lab.benchmarks.results import median
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One clip, setting and load.
+    """The measurements of one clip with one setting and load.
 
     Attributes:
         series: What grows.
-        name: How it is called in tables.
-        seconds: Length of the video.
-        load: Challenges submitted at once.
-        workers: Workers that share them.
-        rows: One for each round.
-        service_s: What each challenge cost without waiting for a worker, in seconds.
+        name: Name of the point in tables.
+        seconds: Length of the clip in seconds.
+        load: Challenges that are submitted at once.
+        workers: Workers that answer them.
+        rows: The numbers of each round.
+        service_s: Service time of each challenge in seconds: without the waiting for a worker.
     """
 
     series: str
@@ -37,7 +37,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ScaleResults:
-    """A whole run."""
+    """The results of a whole run.
+
+    Attributes:
+        points: All points of all series.
+        device: The setting `DEVICE`.
+        cores: Processor cores that the run could use.
+        rounds: Rounds of each point.
+    """
 
     points: Sequence[Point]
     device: str
@@ -57,7 +64,11 @@ class ScaleResults:
 
 
 def per_minute(points: Sequence[Point], metric: str) -> float | None:
-    """How much of a metric a minute of video adds: the slope of a line through the medians."""
+    """How much a minute of video adds to a metric: the slope of a line through the medians.
+
+    Returns:
+        None if there are not two points of different length.
+    """
     lengths = [point.seconds / 60 for point in points]
     values = [median(point.rows)[metric] for point in points]
     if len(set(lengths)) < 2:

@@ -1,4 +1,4 @@
-"""A Valkey and some workers, as an operator has them, with challenges submitted as a front end does."""
+"""A Valkey server and workers, as an operator runs them, and challenges submitted as a front end does."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tasks.worker_process import WorkerProcess
 from touchline_lab.benchmarks.meter import descendants, resident_mb
 
 START_TIMEOUT_S = 180.0
+"""Seconds that a worker may take to start and to warm its models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,10 @@ class Answered:
     """One challenge as its caller saw it.
 
     Attributes:
-        wall_s: From submission to the answer's bytes.
-        queue_s: Of that, until a worker took it.
-        body: The answer.
-        timeline: The worker's.
+        wall_s: Seconds from the submission until the caller had the bytes of the answer.
+        queue_s: The part of these seconds before a worker took the challenge.
+        body: The encoded answer.
+        timeline: The timeline of the worker.
     """
 
     wall_s: float
@@ -39,21 +40,22 @@ class Answered:
 
     @property
     def service_s(self) -> float:
-        """What it cost without the waiting for a worker."""
+        """The service time: seconds without the waiting for a worker."""
         return self.wall_s - self.queue_s
 
 
 class System:
-    """Running workers on one Valkey; a context manager.
+    """Running workers on one Valkey server; a context manager.
 
     Args:
         origin: Any URL of the origin, which the workers keep warm.
-        ca_file: Its authority.
-        workers: How many.
-        device: As the setting.
-        env: Settings for them, by the names of their variables.
-        deadline_s: The deadline of every challenge.
-        cores: Core of each worker, to keep them apart as devices of their own would; None leaves them free.
+        ca_file: File of the certificate authority of the origin.
+        workers: Number of workers.
+        device: The setting `DEVICE`.
+        env: Settings of the workers, by the names of their variables.
+        deadline_s: Seconds from each submission to the deadline.
+        cores: The processor core of each worker, so that workers do not slow each other down, as if each had
+            a device of its own; None lets them use all cores.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class System:
             "ORIGINS": f"{parts.scheme}://{parts.netloc}/",
             "CONNECT_TIMEOUT_S": "15",
             "STALL_TIMEOUT_S": "15",
-            # a message that is being worked on must not come back to another worker
+            # Celery must not deliver a message again to another worker while it is being worked on
             "DEFAULT_DEADLINE_S": f"{max(30.0, deadline_s):g}",
             **(env or {}),
         }
@@ -83,15 +85,15 @@ class System:
         self._deadline_s = deadline_s
         self._cores = cores
         self._stack = ExitStack()
-        self._parts: list[WorkerProcess] = []
+        self._worker_processes: list[WorkerProcess] = []
 
     def __enter__(self) -> Self:
         try:
             self._valkey = self._stack.enter_context(EmbeddedValkey())
             for number in range(self._workers):
                 self._start(number)
-            for part in self._parts:
-                part.wait_until_ready(START_TIMEOUT_S)
+            for worker in self._worker_processes:
+                worker.wait_until_ready(START_TIMEOUT_S)
         except BaseException:
             self._stack.close()
             raise
@@ -104,18 +106,18 @@ class System:
 
     def _start(self, number: int) -> None:
         state = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-bench-"))
-        part = WorkerProcess(
+        worker = WorkerProcess(
             self._valkey.url, {**self._env, "STATE_DIR": state}, name=f"bench-{os.getpid()}-{number}"
         )
-        self._parts.append(part)
+        self._worker_processes.append(worker)
         if self._cores is None:
-            self._stack.enter_context(part)
+            self._stack.enter_context(worker)
             return
-        # processes inherit the cores of the thread that starts them
+        # a process inherits the cores of the thread that starts it
         before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {self._cores[number % len(self._cores)]})
         try:
-            self._stack.enter_context(part)
+            self._stack.enter_context(worker)
         finally:
             os.sched_setaffinity(0, before)
 
@@ -123,7 +125,7 @@ class System:
         """Submit one challenge and wait for its answer.
 
         Raises:
-            ChallengeError: It has none.
+            ChallengeError: The challenge was not answered.
         """
         from tasks.client import submit
 
@@ -131,12 +133,12 @@ class System:
         name = f"bench-{uuid.uuid4().hex[:12]}"
         found = submit(url, challenge_id=name, deadline_s=self._deadline_s, redis_url=self._valkey.url).wait()
         wall = time.perf_counter() - begin
-        # the worker's clock starts when it takes the challenge
+        # the timeline of the worker begins when it takes the challenge; the queue lies before that
         queued = -float(found.timeline["stages"].get("queue", {}).get("start", 0.0))
         return Answered(wall, queued, found.body, found.timeline)
 
     def answer_at(self, url: str, times: Sequence[float]) -> list[Answered]:
-        """Submit challenges at given times (seconds from now, rising) and wait for all of them."""
+        """Submit a challenge at each of the times (seconds from now, rising) and wait for all answers."""
         begin = time.perf_counter()
         with ThreadPoolExecutor(max(1, len(times)), "caller") as callers:
             waiting = []
@@ -146,9 +148,9 @@ class System:
             return [caller.result() for caller in waiting]
 
     def processes(self) -> list[int]:
-        """The workers' processes."""
-        return [pid for part in self._parts for pid in descendants(part.pid)]
+        """Ids of all processes below the workers."""
+        return [pid for worker in self._worker_processes for pid in descendants(worker.pid)]
 
     def children(self) -> list[int]:
-        """Of each worker the process with the models: the one that holds most memory."""
-        return [max(descendants(part.pid), key=resident_mb) for part in self._parts]
+        """Id of the process of each worker that holds the models: the one with the most memory."""
+        return [max(descendants(worker.pid), key=resident_mb) for worker in self._worker_processes]

@@ -1,4 +1,4 @@
-"""Ours, from the URL to the answer's bytes."""
+"""Touchline's pipeline as the benchmark runs it: from the URL to the bytes of the answer, without a queue."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from typing import Any
 from touchline_lab.benchmarks.job import Context, Job, Row
 
 SHORT_INTERVAL_S = 1.5
-"""Touches of the origin when an hour's idle is played in seconds: below the port's time-out of 5 s."""
+"""Seconds between two touches of the keep-warm thread when an hour without challenges is simulated.
+
+It is below the idle time-out of the origin's second port, 5 s, as the real interval is below that of real
+origins."""
 SHORT_IDLE_S = 7.0
-"""More than that time-out: a connection that nobody keeps warm is gone by then."""
+"""Seconds without a challenge: longer than that time-out, so that a connection that is not kept warm is
+closed."""
 
 
-class Ours:
-    """`run_challenge` with a pool of its own for every run.
+class Touchline:
+    """`run_challenge` with a new connection pool for every run.
 
     Attributes:
-        deadline_s: Of each challenge.
+        deadline_s: Seconds from the submission of each challenge to its deadline.
 
     Args:
         context: Origin and device.
-        warm: Whether the connection is opened, and left alone for a while, before the clock starts.
+        warm: Whether the connection is opened, and then left idle for a while, before the clock starts.
     """
 
     deadline_s = 120.0
@@ -55,7 +59,7 @@ class Ours:
             pool.close()
 
     def answer(self, pool: Any, url: str) -> Row:
-        """One challenge on this pool, with the clock running."""
+        """Answer one challenge over this pool, with the clock running."""
         from services.pipeline.runner import Runtime, run_challenge
         from services.timeline import Timeline
         from services.wire.challenge import Challenge
@@ -71,11 +75,11 @@ class Ours:
         return row_of(timeline.to_dict(), total, answer.body) | {"partial": float(answer.partial)}
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Nothing has to be released."""
 
 
-class OursFrames(Ours):
-    """Ours, warm, with models that find nothing at once: what downloading and decoding take by themselves."""
+class TouchlineWithoutModels(Touchline):
+    """Warm, with models that find nothing and take no time: downloading and decoding alone."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, warm=True)
@@ -84,35 +88,36 @@ class OursFrames(Ours):
         from services.challenges.kinds import serve
         from services.inference.models import Models
 
-        return serve(self.settings, lambda name, settings: Models(_Blind(), None, "cpu"))
+        return serve(self.settings, lambda name, settings: Models(_NoDetections(), None, "cpu"))
 
 
-class OursIdle(Ours):
-    """Ours after an hour's idle, in seconds: the origin gives up after 5, which keep-warm prevents."""
+class TouchlineAfterIdle(Touchline):
+    """After an hour without challenges, in seconds: the keep-warm thread has to keep the connection open."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, warm=True)
 
     def run(self, job: Job) -> Row:
+        """Answer the clip after the idle time."""
         from services.download.keep_warm import KeepWarm
         from services.download.pool import ConnectionPool
 
         pool = ConnectionPool(self.settings)
-        keep = KeepWarm(pool, (job.short_url,), SHORT_INTERVAL_S, lambda: False)
+        keep = KeepWarm(pool, (job.short_idle_url,), SHORT_INTERVAL_S, lambda: False)
         keep.start()
         try:
-            # on a long way it takes seconds until all that is kept warm is open
+            # on a link with a long round trip it takes seconds until all connections are open
             time.sleep(SHORT_IDLE_S + 3 * job.idle_s)
             keep.stop()
-            # the last touch must not lie right before the challenge
+            # the last touch must not come immediately before the challenge
             time.sleep(job.idle_s)
-            return self.answer(pool, job.short_url)
+            return self.answer(pool, job.short_idle_url)
         finally:
             pool.close()
 
 
-class OursDeadline(Ours):
-    """Ours with a deadline, on one pool that is kept, for links that go bad."""
+class TouchlineWithDeadline(Touchline):
+    """With a short deadline, and with one pool for all runs: for links that go bad."""
 
     deadline_s = 12.0
 
@@ -124,16 +129,20 @@ class OursDeadline(Ours):
         self._pool = ConnectionPool(self.settings)
 
     def run(self, job: Job) -> Row:
-        # as keep-warm does between challenges; what went bad before may have closed connections
+        """Answer the clip, over connections that are opened again where they were lost."""
+        # as the keep-warm thread does between challenges: the run before may have lost connections
         for _ in range(2 if job.idle_s else 0):
             self._pool.warmup(job.url)
         return self.answer(self._pool, job.url)
 
     def close(self) -> None:
+        """Close the pool."""
         self._pool.close()
 
 
-class _Blind:
+class _NoDetections:
+    """A detector that finds nothing."""
+
     def predict(self, images: list[Any], box: Any) -> list[Any]:
         from services.results import Detections
 
@@ -141,7 +150,13 @@ class _Blind:
 
 
 def row_of(timeline: dict[str, Any], total: float, body: bytes) -> Row:
-    """A row from a challenge's timeline, and a number that is the same for equal answers."""
+    """The times of a challenge's timeline, and a number that is the same for equal answers.
+
+    Args:
+        timeline: As in an answer.
+        total: Seconds from the start to the encoded answer.
+        body: The encoded answer.
+    """
     stages, facts = timeline["stages"], timeline["facts"]
     ends = {
         "first_frame_s": "first_frame",
@@ -150,7 +165,7 @@ def row_of(timeline: dict[str, Any], total: float, body: bytes) -> Row:
         "all_sampled_s": "inference",
     }
     row = {metric: stages[stage]["end"] for metric, stage in ends.items() if stage in stages}
-    # ids of challenges and the time that an answer took differ, what was seen must not
-    same = re.sub(rb'"(challenge_id|processing_time)":("[^"]*"|[0-9.e-]+)', b"", body)
-    digest = int(hashlib.sha256(same).hexdigest()[:12], 16)
+    # the id of the challenge and its processing time differ between runs, the rest must not
+    comparable = re.sub(rb'"(challenge_id|processing_time)":("[^"]*"|[0-9.e-]+)', b"", body)
+    digest = int(hashlib.sha256(comparable).hexdigest()[:12], 16)
     return row | {"answer_s": total, "frames": facts.get("sampled", 0), "answer_digest": digest}

@@ -1,4 +1,4 @@
-"""Ways of getting a video's bytes over a warm connection, beside each other, without decoding anything.
+"""Compares methods of downloading a video over warm connections, without decoding anything.
 
 python -m touchline_lab.benchmarks.transfer --links r40,r200 --rounds 5
 """
@@ -22,20 +22,41 @@ from touchline_lab.benchmarks.linklab.links import LINKS
 from touchline_lab.benchmarks.raw_h2 import RawH2
 
 HEAD_BYTES = 100_000
-"""About an index and a first key frame."""
-METHODS = {"raw": -1, "one connection": 0, "10 lines": 10, "24 lines": 24}
+"""Bytes that an index and a first key frame have, about."""
+RAW = -1
+"""Stands for the raw HTTP/2 client where a number of range connections is expected."""
+METHODS = {
+    "raw HTTP/2 client": RAW,
+    "pool, one connection": 0,
+    "10 range connections": 10,
+    "24 range connections": 24,
+}
+"""Number of range connections of each method."""
 
 
 def run_methods(url: str, ca_file: str, idle_s: float, rounds: int) -> dict[str, list[list[float]]]:
-    """Seconds to the first byte, to `HEAD_BYTES`, to half and to all of the body, for each way and round."""
+    """Download the clip with every method, in turn.
+
+    Args:
+        url: URL of the clip.
+        ca_file: File of the certificate authority of the origin.
+        idle_s: Seconds that a connection is left idle before it is used.
+        rounds: Counted rounds; one more comes first.
+
+    Returns:
+        For each method and round the seconds until the first byte, `HEAD_BYTES`, half and all of the body
+        have arrived; NaN where the method cannot tell.
+    """
     methods: dict[str, Callable[[], list[float]]] = {}
-    for name, lines in METHODS.items():
-        methods[name] = _raw(url, ca_file, idle_s) if lines < 0 else _ours(url, ca_file, idle_s, lines)
+    for name, connections in METHODS.items():
+        methods[name] = (
+            _raw(url, ca_file, idle_s) if connections == RAW else _pool(url, ca_file, idle_s, connections)
+        )
     found: dict[str, list[list[float]]] = {name: [] for name in methods}
     for turn in range(rounds + 1):
         for name, method in methods.items():
             seconds = method()
-            if turn:
+            if turn:  # the first round is not counted
                 found[name].append(seconds)
     return found
 
@@ -51,7 +72,7 @@ def _raw(url: str, ca_file: str, idle_s: float) -> Callable[[], list[float]]:
     return run
 
 
-def _ours(url: str, ca_file: str, idle_s: float, lines: int) -> Callable[[], list[float]]:
+def _pool(url: str, ca_file: str, idle_s: float, connections: int) -> Callable[[], list[float]]:
     from services.cancellation import CancelScope
     from services.deadline import Deadline
     from services.download.download import Download
@@ -60,7 +81,7 @@ def _ours(url: str, ca_file: str, idle_s: float, lines: int) -> Callable[[], lis
     from services.timeline import Timeline
 
     settings = load_settings(
-        ca_file=ca_file, allow_private_addresses=True, connect_timeout_s=15, range_connections=lines
+        ca_file=ca_file, allow_private_addresses=True, connect_timeout_s=15, range_connections=connections
     )
     pool = ConnectionPool(settings)
 
@@ -85,8 +106,10 @@ def _ours(url: str, ca_file: str, idle_s: float, lines: int) -> Callable[[], lis
 
 
 def main() -> None:
-    """Run in a lab; prints medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure in a link lab and print medians."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--links", default="r40,r200,r600")
     parser.add_argument("--congestion", default="cubic")
     parser.add_argument("--rounds", type=int, default=3)
@@ -115,10 +138,10 @@ def _measure(lab: Lab, link: str, rounds: int) -> dict[str, list[list[float]]]:
 
 
 def _print(condition: str, found: dict[str, list[list[float]]]) -> None:
-    print(f"{condition}, s      first byte  {HEAD_BYTES // 1000} KB   half    all")
+    print(f"{condition + ', s until arrived:':30} 1 byte {HEAD_BYTES // 1000} KB   half    all")
     for name, rounds in found.items():
         medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
-        print(f"  {name:26}" + "  ".join(f"{value:6.3f}" for value in medians))
+        print(f"  {name:28} " + " ".join(f"{value:6.3f}" for value in medians))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""One way in a process of its own, alive over the rounds: models are loaded once, CPU and memory are its own.
+"""One method in a process of its own, which lives through all rounds.
 
-    python -m touchline_lab.benchmarks.worker WAY CA_FILE DEVICE
+    python -m touchline_lab.benchmarks.worker METHOD CA_FILE DEVICE
 
-Reads a `Job` a line, writes a row a line (`{"error": ...}` where the way failed); ends when its input does.
+Models are loaded once, and CPU time and memory are those of the method alone. The process reads one `Job` per
+line and writes one row per line, or `{"error": ...}` if the method failed. It ends when its input ends.
 """
 
 from __future__ import annotations
@@ -19,33 +20,34 @@ from touchline_lab.benchmarks.meter import child_cpu_seconds, own_cpu_seconds, p
 
 
 class Method(Protocol):
-    """What is measured."""
+    """A method of answering, or a floor, that is measured."""
 
     def run(self, job: Job) -> Row:
-        """Once."""
+        """Run once; returns times in seconds and other numbers by name."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
 
 
 METHODS: dict[str, Callable[[Context], Method]] = {
-    "official": baselines.ReferenceMiner,
+    "reference-miner": baselines.ReferenceMiner,
     "cv2-url": baselines.Cv2Url,
     "yolo-stream": baselines.YoloStream,
     "pyav-url": baselines.PyavUrl,
-    "ours-cold": lambda context: touchline_methods.Ours(context, warm=False),
-    "ours-warm": lambda context: touchline_methods.Ours(context, warm=True),
-    "ours-frames": touchline_methods.OursFrames,
-    "ours-idle": touchline_methods.OursIdle,
-    "ours-deadline": touchline_methods.OursDeadline,
-    "ours-celery": celery_method.OursCelery,
+    "touchline-cold": lambda context: touchline_methods.Touchline(context, warm=False),
+    "touchline-warm": lambda context: touchline_methods.Touchline(context, warm=True),
+    "touchline-no-models": touchline_methods.TouchlineWithoutModels,
+    "touchline-idle": touchline_methods.TouchlineAfterIdle,
+    "touchline-deadline": touchline_methods.TouchlineWithDeadline,
+    "touchline-celery": celery_method.TouchlineThroughCelery,
     "floor-network": floors.NetworkFloor,
     "floor-compute": floors.ComputeFloor,
 }
+"""How each method is made, by the name of its row."""
 
 
 def measured(method: Method, job: Job) -> Row:
-    """One run with the CPU seconds and the memory that it took."""
+    """Run once, and add the CPU seconds and the peak memory (MB) of the process and its children."""
     reset_peak()
     before = own_cpu_seconds() + child_cpu_seconds()
     row = method.run(job)
@@ -54,9 +56,9 @@ def measured(method: Method, job: Job) -> Row:
 
 
 def main() -> None:
-    """Serve one way until the input ends."""
+    """Run one method for every line of the input."""
     name, ca_file, device = sys.argv[1:]
-    # libraries print to standard output as they like
+    # libraries print to standard output, too: rows get a copy of it, prints go to standard error
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     method = METHODS[name](Context(ca_file, device))
@@ -66,7 +68,7 @@ def main() -> None:
             found: dict[str, Any]
             try:
                 found = dict(measured(method, Job.from_line(line)))
-            except Exception as error:  # noqa: BLE001 - one way's failure is a finding, not the run's end
+            except Exception as error:  # noqa: BLE001 - a method that fails is a result, not the end of the run
                 found = {"error": f"{type(error).__name__}: {error}"}
             answers.write(json.dumps(found) + "\n")
     finally:

@@ -1,1 +1,1 @@
-"""How many workers a rate of challenges needs: a simulation. Pure; the command is `touchline plan`."""
+"""A simulation of how many workers a rate of challenges needs; the command is `touchline plan`."""

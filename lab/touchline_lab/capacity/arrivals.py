@@ -1,4 +1,4 @@
-"""When challenges come."""
+"""Arrival times of challenges."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Seconds = npt.NDArray[np.float64]
 
 
 def poisson(per_hour: float, count: int, rng: np.random.Generator) -> Seconds:
-    """Challenges that know nothing of each other.
+    """Arrival times of independent challenges (a Poisson process).
 
     Args:
-        per_hour: Mean rate.
-        count: How many.
-        rng: Source of chance.
+        per_hour: Challenges per hour, on average.
+        count: Number of challenges.
+        rng: Source of random numbers.
 
     Returns:
-        (count,) rising, seconds.
+        Seconds, rising, shape (count,).
     """
     return np.cumsum(rng.exponential(HOUR_S / per_hour, count))
 
@@ -26,17 +26,17 @@ def poisson(per_hour: float, count: int, rng: np.random.Generator) -> Seconds:
 def bursts(
     per_hour: float, size: int, count: int, rng: np.random.Generator, spread_s: float = 0.0
 ) -> Seconds:
-    """Several challenges at once in even distances, as from validators that all send on the hour.
+    """Arrival times of bursts at regular intervals, as from several validators that all send on the hour.
 
     Args:
-        per_hour: Mean rate of challenges; there are `per_hour / size` bursts in an hour.
+        per_hour: Challenges per hour, on average; there are `per_hour / size` bursts per hour.
         size: Challenges in a burst.
-        count: Challenges in all, rounded up to whole bursts.
-        rng: Source of chance.
-        spread_s: Clocks differ: each challenge comes up to that much after its burst begins, evenly.
+        count: Number of challenges, rounded up to whole bursts.
+        rng: Source of random numbers.
+        spread_s: Seconds after the begin of its burst within which a challenge arrives, evenly distributed.
 
     Returns:
-        (about count,) rising, seconds.
+        Seconds, rising, shape (at least count,).
     """
     number = -(-count // size)
     begins = np.repeat(np.arange(number) * (HOUR_S * size / per_hour), size)

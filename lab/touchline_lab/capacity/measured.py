@@ -1,4 +1,4 @@
-"""Service times out of what a benchmark wrote, or as numbers in a text."""
+"""Reads service times: from a file that a benchmark wrote, or from text."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from services.errors import SettingsError
 
 
 def read_times(text: str) -> tuple[float, ...]:
-    """Comma-separated seconds.
+    """Read comma-separated seconds.
 
     Raises:
-        SettingsError: One is no positive number.
+        SettingsError: One of them is not a positive number.
     """
     try:
         return _checked([float(word) for word in text.split(",") if word.strip()], text)
     except ValueError as error:
-        raise SettingsError(f"service times: {error}; comma-separated seconds, as 2.1,2.4,2.2") from error
+        raise SettingsError(
+            f"service times: {error}; use comma-separated seconds, such as 2.1,2.4,2.2"
+        ) from error
 
 
 def read_file(path: Path, point: str | None = None) -> tuple[float, ...]:
-    """The service times in `scale.json` or `bench.json`.
+    """Read the service times in `scale.json` or `bench.json`.
 
     Args:
         path: The file.
         point: A point of `scale.json` (`30 s`, `1080p`, `2 x 4`) or a condition of `bench.json`
-            (`seed/cubic`); without it the first that has any.
+            (`seed/cubic`); by default the first one that has service times.
 
     Raises:
-        SettingsError: It cannot be read or has none; the text says what there is.
+        SettingsError: The file cannot be read or has no such point; the message names those that it has.
     """
     try:
         data = json.loads(path.read_text())
@@ -43,7 +45,7 @@ def read_file(path: Path, point: str | None = None) -> tuple[float, ...]:
     if point is None:
         return next(iter(found.values()))
     if point not in found:
-        raise SettingsError(f"{path}: no {point!r}; there is {', '.join(found)}")
+        raise SettingsError(f"{path}: no {point!r}; it has {', '.join(found)}")
     return found[point]
 
 
@@ -52,8 +54,8 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[str, tuple[float, ...]]]:
         if point["service_s"]:
             yield point["name"], _checked(point["service_s"], point["name"])
     for condition in data.get("conditions", ()):
-        # one challenge at a time through the queue: its whole time is the worker's
-        rows = condition["rows"].get("ours-celery", ())
+        # these challenges come one at a time, so none waits and the whole time is service time
+        rows = condition["rows"].get("touchline-celery", ())
         if rows:
             name = f"{condition['link']}/{condition['congestion']}"
             yield name, _checked([row["answer_s"] for row in rows], name)
@@ -61,5 +63,5 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[str, tuple[float, ...]]]:
 
 def _checked(times: list[float], what: str) -> tuple[float, ...]:
     if not times or not all(0 < time < 1e6 for time in times):
-        raise SettingsError(f"service times {what!r}: numbers above 0 are wanted, in seconds")
+        raise SettingsError(f"service times {what!r}: they have to be seconds greater than 0")
     return tuple(float(time) for time in times)

@@ -1,4 +1,4 @@
-"""One queue in front of some workers, event by event."""
+"""Simulates one queue in front of several workers, challenge by challenge."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Seconds = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to each challenge, in the order of their arrival.
+    """What happened to each challenge, in order of arrival.
 
     Attributes:
-        waited: (n,) seconds until a worker took it, or until it was given up.
-        took: (n,) seconds from its arrival to its answer or to its end without one.
-        missed: (n,) whether it had no answer by its deadline.
-        busy: Share of the workers' time that was worked in, from the first arrival to the last end.
+        waited: Seconds until a worker took the challenge or its deadline passed, shape (n,).
+        took: Seconds from arrival to the answer, or to the end without one, shape (n,).
+        missed: Whether there was no answer by the deadline, shape (n,).
+        busy: Share of the time that the workers were busy, from the first arrival to the last end.
     """
 
     waited: Seconds
@@ -32,15 +32,15 @@ class Outcome:
 def simulate(arrivals: Seconds, services: Seconds, workers: int, deadline_s: float = math.inf) -> Outcome:
     """Run challenges through a queue.
 
-    First come, first served; a free worker takes the next one at once. As with real workers, a challenge
-    whose deadline passed while it waited is refused without work, and one that reaches it during its work is
-    ended there.
+    Challenges are taken in order of arrival; a free worker takes the next one at once. As with real workers,
+    a challenge whose deadline passed while it waited is refused without work, and one whose deadline passes
+    while it is worked on ends there.
 
     Args:
-        arrivals: (n,) rising, seconds.
-        services: (n,) seconds of work of each.
-        workers: How many there are.
-        deadline_s: Seconds from arrival until an answer is wanted no more.
+        arrivals: Arrival times in seconds, rising, shape (n,).
+        services: Service time of each challenge in seconds, shape (n,).
+        workers: Number of workers.
+        deadline_s: Seconds from the arrival of a challenge to its deadline.
     """
     free = [float(arrivals[0]) if len(arrivals) else 0.0] * workers
     waited, took = np.empty(len(arrivals)), np.empty(len(arrivals))

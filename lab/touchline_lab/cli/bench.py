@@ -1,4 +1,4 @@
-"""`touchline bench`: the speed claims, measured again."""
+"""`touchline bench`: measures the claims about speed again."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from services.cli.console import say
 
 def bench(
     links: Annotated[
-        str, typer.Option(help="Comma-separated: seed, r40, r200, r600, lo.")
+        str, typer.Option(help="Emulated links, comma-separated: seed, r40, r200, r600, lo.")
     ] = "seed,r40,r200,r600",
     cc: Annotated[
-        str, typer.Option(help="The server's congestion controls, comma-separated: cubic, bbr.")
+        str, typer.Option(help="Congestion controls of the server, comma-separated: cubic, bbr.")
     ] = "cubic",
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds that count; one more comes before.")] = 3,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N, for all ways.")] = "cpu",
+    rounds: Annotated[int, typer.Option(min=1, help="Counted rounds; one more comes first.")] = 3,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N, for all methods.")] = "cpu",
     profile: Annotated[str | None, typer.Option(help="A profile, where the settings have them.")] = None,
     change: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting for our ways, NAME=VALUE; repeatable.")
+        list[str] | None,
+        typer.Option("--set", help="A setting for all methods that read it, NAME=VALUE; repeatable."),
     ] = None,
-    quick: Annotated[bool, typer.Option(help="A short clip, one round, one link, few rows.")] = False,
+    quick: Annotated[bool, typer.Option(help="A short clip, one round, one link, few methods.")] = False,
     scale: Annotated[
-        bool, typer.Option(help="Instead: how cost grows with length, size, stride, workers and queue.")
+        bool, typer.Option(help="Instead: measure how the cost grows with length, size, stride and load.")
     ] = False,
     series: Annotated[
-        str, typer.Option(help="What grows under --scale, comma-separated.")
+        str, typer.Option(help="What grows with --scale, comma-separated.")
     ] = "length,size,stride,load",
-    index_last: Annotated[bool, typer.Option(help="Also the clip whose index is at its end.")] = True,
+    index_last: Annotated[
+        bool, typer.Option(help="Also measure the clip whose index stands at its end.")
+    ] = True,
     check_plan: Annotated[
-        bool, typer.Option(help="Instead: what `touchline plan` foretells beside what two workers do.")
+        bool, typer.Option(help="Instead: compare what `touchline plan` predicts with two real workers.")
     ] = False,
-    methods: Annotated[str, typer.Option(help="Rows to measure, comma-separated; all when not given.")] = "",
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("bench-out"),
+    methods: Annotated[str, typer.Option(help="Methods to measure, comma-separated; all by default.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("bench-out"),
 ) -> None:
-    """Ours beside the usual ways and the floors, on emulated links; leaves table, JSON and plot."""
-    # a console script has its own folder in front of the path, not the one that it is called in
+    """Compare Touchline with baselines and floors on emulated links; leaves a table, JSON and a plot."""
     if check_plan:
         found = importlib.import_module("touchline_lab.benchmarks.plan_check").run_check(
             device, _environment(change or [], profile), say, quick=quick
@@ -88,10 +90,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _environment(changes: list[str], profile: str | None) -> dict[str, str]:
-    """Settings for the ways, by the names of their variables.
+    """Settings for the methods, by the names of their variables.
 
     Raises:
-        SettingsError: A name is no setting's, or there is no value.
+        SettingsError: There is no setting of that name, or no value.
     """
     from services.errors import SettingsError
     from services.settings import Settings
@@ -104,7 +106,7 @@ def _environment(changes: list[str], profile: str | None) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or name not in known:
             raise SettingsError(
-                f"{pair!r} is no setting; NAME=VALUE with a name of docs/reference/settings.md"
+                f"{pair!r} is not a setting: use NAME=VALUE with a name of docs/reference/settings.md"
             )
         env[name] = value
     return env

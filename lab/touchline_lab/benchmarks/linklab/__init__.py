@@ -1,1 +1,5 @@
-"""A CDN behind a slow link, on one machine: namespaces, a link emulator, nginx and a late DNS server."""
+"""The link lab: a CDN behind an emulated link, on one machine.
+
+It consists of two network namespaces, a link emulator in user space, nginx and a DNS server that answers
+late.
+"""

@@ -1,4 +1,4 @@
-"""A DNS server that answers late: every name is at one address.
+"""A DNS server that answers late, and gives the same address for every name.
 
 python dns.py ADDRESS DELAY_S
 """
@@ -12,12 +12,20 @@ import threading
 import time
 
 TYPE_A = 1
+"""Record type of an IPv4 address (RFC 1035)."""
 HEADER = 12
+"""Bytes of the header of a DNS message (RFC 1035)."""
 TTL_S = 60
+"""Seconds that a resolver may keep an answer."""
 
 
 def reply(query: bytes, address: bytes) -> bytes:
-    """The answer to a query of one question: an A record, or nothing for any other type."""
+    """Answer a query that has one question: with an A record, or with no record for any other type.
+
+    Args:
+        query: The message.
+        address: The four bytes of the address.
+    """
     at = HEADER
     while query[at]:
         at += query[at] + 1
@@ -32,7 +40,7 @@ def reply(query: bytes, address: bytes) -> bytes:
 
 
 def serve(host: str, delay_s: float) -> None:
-    """Answer for ever."""
+    """Answer queries at port 53 of `host`, each after `delay_s` seconds, for ever."""
     address = socket.inet_aton(host)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((host, 53))

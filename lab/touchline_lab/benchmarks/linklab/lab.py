@@ -1,7 +1,8 @@
-"""The lab: namespaces of a client and a server joined by an emulated link; nginx and DNS on the far side.
+"""The link lab: namespaces of a client and a server, joined by an emulated link; nginx and DNS at the server.
 
-Everything is in one temporary folder and in namespaces of its own, so two labs can run at once: names carry
-the process id, and equal addresses in different namespaces do not meet. Leaving the context removes it all.
+Everything lies in one temporary folder and in namespaces whose names contain the process id, so several labs
+can run at once; equal addresses in different namespaces do not conflict. Leaving the context removes
+everything.
 """
 
 from __future__ import annotations
@@ -27,12 +28,19 @@ from touchline_lab.benchmarks.linklab.links import DNS_DELAY_S, LINKS, Link
 
 HERE = Path(__file__).parent
 NETWORK, CLIENT, SERVER = "10.77.0.0/30", "10.77.0.1", "10.77.0.2"
+"""The network between both namespaces, and the address of each."""
 HOST = "cdn.test"
+"""Name of the origin, which only the lab's DNS server knows."""
 CONGESTION_FILE = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
 NAMESPACES = Path("/var/run/netns")
 PREFIXES = ("tl-client-", "tl-server-")
+"""Names of the namespaces, up to the process id."""
 IDLE_TIMEOUT_S = 5
-"""Of the second port, on which an hour's idle is played in seconds."""
+"""Seconds after which nginx closes an idle connection on its second port.
+
+That port is for simulating an hour without challenges within seconds."""
+START_TIMEOUT_S = 10.0
+"""Seconds that each part of the lab may take to start."""
 NGINX = """\
 worker_processes 1; pid {state}/nginx.pid; error_log {state}/error.log warn; daemon off; user root;
 events {{ worker_connections 512; }}
@@ -51,7 +59,7 @@ http {{
 
 
 def missing() -> list[str]:
-    """What this machine lacks for a lab, each in words; empty when nothing."""
+    """What this machine lacks for a link lab, in words; empty if it lacks nothing."""
     lacks = []
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         lacks.append("root (network namespaces)")
@@ -68,16 +76,16 @@ def missing() -> list[str]:
 
 
 def congestion_controls() -> tuple[str, ...]:
-    """Those of `cubic` and `bbr` that the kernel has."""
+    """Which of `cubic` and `bbr` the kernel has."""
     known = CONGESTION_FILE.read_text().split() if CONGESTION_FILE.exists() else []
     return tuple(name for name in ("cubic", "bbr") if name in known)
 
 
 class Lab:
-    """A running lab; a context manager.
+    """A running link lab; a context manager.
 
     Args:
-        folder: What nginx serves.
+        folder: Folder of the files that nginx serves.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -105,37 +113,33 @@ class Lab:
 
     @property
     def ca_file(self) -> Path:
-        """The authority that signed the server's certificate."""
+        """File of the certificate authority that signed the server's certificate."""
         return self._state / "ca.pem"
 
     def url(self, name: str) -> str:
-        """A file on the ordinary port, whose idle time-out is 75 s."""
+        """URL of a file on the ordinary port, whose idle time-out is 75 s."""
         return f"https://{HOST}/{name}"
 
-    def short_url(self, name: str) -> str:
-        """The same file on the port with the short idle time-out."""
+    def short_idle_url(self, name: str) -> str:
+        """URL of the same file on the port whose idle time-out is `IDLE_TIMEOUT_S`."""
         return f"https://{HOST}:444/{name}"
 
     def inside(self, argv: Sequence[str]) -> list[str]:
-        """A command as it runs in the client's namespace."""
+        """Extend a command so that it runs in the client's namespace."""
         return ["ip", "netns", "exec", self.client, *argv]
 
     def set_link(self, link: Link) -> None:
-        """Change the link while it runs."""
+        """Change the link; takes effect at once, also for open connections."""
         self.link = link
         (self._state / "link.conf").write_text(link.configuration())
         os.kill(int((self._state / "linkem.pid").read_text()), signal.SIGUSR1)
         time.sleep(0.05)
 
     def set_congestion_control(self, name: str) -> None:
-        """The server's congestion control, for new connections."""
-        # by the route: a namespace may not choose one that the machine does not allow to every user
+        """Change the server's congestion control; takes effect for new connections."""
+        # by the route: the sysctl of a namespace accepts only those that the machine allows to every user
         words = ("dev", "tl1", "scope", "link", "src", SERVER, "congctl", name)
         _run("ip", "-n", self.server, "route", "replace", NETWORK, *words)
-
-    def set_slow_start_after_idle(self, on: bool) -> None:
-        """Whether the server forgets its window while a connection is idle, as kernels do by default."""
-        self._sysctl(self.server, f"net.ipv4.tcp_slow_start_after_idle={int(on)}")
 
     def _start(self) -> None:
         self._state = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-lab-")))
@@ -153,39 +157,39 @@ class Lab:
         settings.write_text(
             NGINX.format(state=self._state, folder=self._folder, host=HOST, idle=IDLE_TIMEOUT_S)
         )
-        self._part("nginx", "nginx", "-c", str(settings), "-e", str(self._state / "error.log"))
-        self._part("dns", sys.executable, str(HERE / "dns.py"), SERVER, str(DNS_DELAY_S))
+        self._start_process("nginx", "nginx", "-c", str(settings), "-e", str(self._state / "error.log"))
+        self._start_process("dns", sys.executable, str(HERE / "dns.py"), SERVER, str(DNS_DELAY_S))
         self._wait_for((self._state / "nginx.pid").exists, "nginx")
         time.sleep(0.3)
-        for part in self._parts:
-            part.check()
+        for process in self._processes:
+            process.check()
 
     def _start_link(self, binary: Path) -> None:
-        self._parts: list[SupervisedProcess] = []
+        self._processes: list[SupervisedProcess] = []
         configuration = self._state / "link.conf"
         configuration.write_text(self.link.configuration())
         pid_file = self._state / "linkem.pid"
         words = (self.client, "tl0", self.server, "tl1", str(configuration), str(pid_file))
-        self._part("link", str(binary), *words, inside=False)
+        self._start_process("link", str(binary), *words, inside=False)
         self._wait_for(pid_file.exists, "the link emulator")
         for name, device, address in ((self.client, "tl0", CLIENT), (self.server, "tl1", SERVER)):
             _run("ip", "-n", name, "addr", "add", f"{address}/30", "dev", device)
             _run("ip", "-n", name, "link", "set", device, "up", "mtu", "1500", "txqueuelen", "20000")
             _run("ip", "-n", name, "link", "set", "lo", "up")
-            # a path that is remembered would make the second round faster than the first
+            # the kernel would remember metrics of the path and make the second round faster than the first
             self._sysctl(name, "net.ipv4.tcp_no_metrics_save=1")
 
-    def _part(self, name: str, *argv: str, inside: bool = True) -> None:
+    def _start_process(self, name: str, *argv: str, inside: bool = True) -> None:
         words = ["ip", "netns", "exec", self.server, *argv] if inside else list(argv)
-        self._parts.append(self._stack.enter_context(SupervisedProcess(name, words, grace_s=2.0)))
+        self._processes.append(self._stack.enter_context(SupervisedProcess(name, words, grace_s=2.0)))
 
     def _wait_for(self, there: Callable[[], bool], what: str) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + START_TIMEOUT_S
         while not there():
-            for part in self._parts:
-                part.check()
+            for process in self._processes:
+                process.check()
             if time.monotonic() > end:
-                raise StartFailed(f"{what} did not start within 10 s")
+                raise StartFailed(f"{what} did not start within {START_TIMEOUT_S:g} s")
             time.sleep(0.02)
 
     def _write_certificates(self) -> None:
@@ -199,7 +203,7 @@ class Lab:
 
 
 def remove_stale() -> None:
-    """Remove namespaces of labs whose process is gone."""
+    """Remove the namespaces of labs whose process has ended."""
     for prefix in PREFIXES:
         for path in NAMESPACES.glob(f"{prefix}*"):
             owner = path.name.removeprefix(prefix)
@@ -208,7 +212,7 @@ def remove_stale() -> None:
 
 
 def remove_namespaces(*names: str) -> None:
-    """Remove namespaces and their resolver settings, as far as they are there."""
+    """Remove namespaces and their resolver settings, as far as they exist."""
     for name in names:
         subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
         shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The links that are measured on."""
+"""The links that the benchmark measures on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ class Link:
     """One link, seen from the client.
 
     Attributes:
-        rtt_ms: Round trip.
-        up_mbit: Rate towards the server.
-        down_mbit: Rate from it.
-        queue_bytes: What waits before it is dropped, about one bandwidth-delay product.
-        loss: Share of lost packets.
-        hold_hello_ms: Added to the first flight of a TLS handshake.
-        hold_second_ms: Added to the second one, which carries the first request.
+        rtt_ms: Round-trip time in ms.
+        up_mbit: Bandwidth towards the server in Mbit/s.
+        down_mbit: Bandwidth from the server in Mbit/s.
+        queue_bytes: Bytes that may wait for the link before packets are dropped: about one bandwidth-delay
+            product.
+        loss: Share of lost packets, 0 to 1.
+        hold_hello_ms: Additional delay in ms of the client's first flight of a TLS handshake.
+        hold_second_ms: Additional delay in ms of its second flight, which carries the first request.
     """
 
     rtt_ms: float
@@ -28,9 +29,9 @@ class Link:
     hold_second_ms: float = 0.0
 
     def configuration(self) -> str:
-        """The line that the emulator reads."""
+        """The line of text that the emulator reads."""
         rates = f"{self.rtt_ms:g} {self.up_mbit:g} {self.down_mbit:g}"
-        # the queue is read as a whole number
+        # the emulator reads the queue as a whole number
         return f"{rates} {self.queue_bytes:d} {self.loss:g} {self.hold_hello_ms:g} {self.hold_second_ms:g}\n"
 
 
@@ -42,4 +43,6 @@ LINKS = {
     # DNS 0.2 s (0.16 and a round trip), TCP 0.04, TLS 1.04, the first request 1.14: as operators reported
     "seed": Link(40, 50, 300, 1_500_000, 0.0, 1000, 1100),
 }
+"""The links by name; `lo` is the loopback."""
 DNS_DELAY_S = 0.16
+"""Seconds that the DNS server of the lab waits before it answers."""

@@ -25,9 +25,9 @@ def test_pairs_are_one_to_one_and_overlap_enough() -> None:
 
 
 def test_recall_and_precision_are_against_the_reference() -> None:
-    said = agreement([np.concatenate([ONE, FAR]), EMPTY, ONE], [ONE, ONE, ONE], 400)
-    assert (said.matched, said.expected, said.given) == (2, 3, 3)
-    assert said.recall == said.precision == pytest.approx(2 / 3)
+    found = agreement([np.concatenate([ONE, FAR]), EMPTY, ONE], [ONE, ONE, ONE], 400)
+    assert (found.matched, found.expected, found.given) == (2, 3, 3)
+    assert found.recall == found.precision == pytest.approx(2 / 3)
     nothing = agreement([EMPTY], [EMPTY], 400)
     assert nothing.recall is None
     assert nothing.precision is None
@@ -35,9 +35,9 @@ def test_recall_and_precision_are_against_the_reference() -> None:
 
 def test_recall_by_height_sorts_the_reference_s_boxes() -> None:
     small, large = np.array([[0.0, 0, 10, 20]]), np.array([[100.0, 0, 200, 300]])
-    said = agreement([small], [np.concatenate([small, large])], 400)
-    assert said.by_height == ((1, 1), (0, 0), (0, 0), (0, 1))
-    assert len(said.by_height) == len(BANDS) - 1
+    found = agreement([small], [np.concatenate([small, large])], 400)
+    assert found.by_height == ((1, 1), (0, 0), (0, 0), (0, 1))
+    assert len(found.by_height) == len(BANDS) - 1
 
 
 def test_a_gap_is_somebody_who_is_there_before_and_after() -> None:
@@ -66,7 +66,7 @@ def test_boxes_that_the_reference_lacks() -> None:
     assert unmatched(np.concatenate([FAR, ONE]), ONE).tolist() == [True, False]
 
 
-def test_a_model_agrees_with_itself_and_sees_nobody_off_the_pitch(
+def test_a_model_agrees_with_itself_and_finds_nobody_off_the_pitch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny(tmp_path)

@@ -24,7 +24,7 @@ def query(kind: int) -> bytes:
     return b"\xab\xcd\x01\x00" + struct.pack(">HHHH", 1, 0, 0, 0) + name + struct.pack(">HH", kind, 1)
 
 
-def test_dns_answers_addresses_only() -> None:
+def test_the_late_dns_server_answers_only_questions_for_addresses() -> None:
     found = reply(query(1), b"\x0a\x4d\x00\x02")
     assert found[:2] == b"\xab\xcd"
     assert struct.unpack(">HHHH", found[4:12]) == (1, 1, 0, 0)
@@ -39,12 +39,12 @@ def test_the_emulator_can_read_every_link(name: str) -> None:
     assert int(words[3]) == LINKS[name].queue_bytes
 
 
-def test_a_job_survives_its_line() -> None:
+def test_a_job_survives_its_encoding() -> None:
     job = Job("https://cdn.test/a.mp4", "", "/x/a.mp4", 1.5, 300.0)
     assert Job.from_line(job.to_line()) == job
 
 
-def test_combined_floor() -> None:
+def test_the_combined_floor_is_the_slower_of_network_and_computing() -> None:
     network = {"network_s": 0.4, "round_trip_s": 0.04, "bytes": 6e6}
     compute = {
         "cores": 2.0,
@@ -69,7 +69,7 @@ def test_equal_answers_have_equal_digests() -> None:
     assert first["all_decoded_s"] == 0.5
 
 
-def test_remux_puts_the_index_where_it_is_wanted(tmp_path: Path) -> None:
+def test_remuxing_moves_the_index_to_the_front_or_the_end(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(make_video(frames=5))
     for name, options, last in (("a", {"movflags": "+faststart"}, False), ("b", {}, True)):
         target = tmp_path / f"{name}.mp4"
@@ -80,6 +80,6 @@ def test_remux_puts_the_index_where_it_is_wanted(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_meter_sees_this_process() -> None:
+def test_the_meter_measures_this_process() -> None:
     assert peak_mb() > 1
     assert 1 not in descendants(2**22 + 1)

@@ -18,8 +18,8 @@ from touchline_lab.capacity.queue import simulate
 TIMES = [0.5, 0.6, 0.9]
 
 
-def as_if_real(workers: int) -> PlanCheck:
-    """A run that a queue with this many workers would have had."""
+def check_of_simulated_run(workers: int) -> PlanCheck:
+    """The check of a run that was itself simulated, with this many workers."""
     rng = np.random.default_rng(5)
     arrivals = poisson(0.7 * 2 / 0.667 * 3600, 200, rng)
     own = rng.choice(TIMES, 200)
@@ -30,34 +30,34 @@ def as_if_real(workers: int) -> PlanCheck:
     return compare(7500.0, arrivals, TIMES, found)
 
 
-def test_a_run_of_such_a_queue_is_inside() -> None:
-    check = as_if_real(2)
+def test_a_run_with_as_many_workers_as_planned_lies_inside_the_predicted_band() -> None:
+    check = check_of_simulated_run(2)
     assert check.replay_error_s == pytest.approx(0.0, abs=1e-9)
     assert sum(row.inside for row in check.predicted) >= len(check.predicted) - 1
     assert all(row.replayed_s == pytest.approx(row.measured_s) for row in check.predicted)
 
 
-def test_a_run_of_another_queue_is_not() -> None:
-    check = as_if_real(1)
+def test_a_run_with_fewer_workers_lies_outside() -> None:
+    check = check_of_simulated_run(1)
     assert check.replay_error_s > 1
     assert not any(row.inside for row in check.predicted)
     assert all(row.replayed_s < row.measured_s / 2 for row in check.predicted)
 
 
-def test_the_report_says_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check = as_if_real(1)
+def test_the_report_marks_what_lies_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check = check_of_simulated_run(1)
     report(check, tmp_path)
     assert "OUTSIDE" in capsys.readouterr().out
     assert json.loads((tmp_path / "plan-check.json").read_text())["count"] == 200
     assert "0.667 s before" in notes(check)[0]
 
 
-def test_the_option_reaches_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_options_reach_the_plan_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[Any] = []
 
     def run(device: str, env: dict[str, str], say: Any, *, quick: bool) -> PlanCheck:
         seen.append((device, env, quick))
-        return as_if_real(2)
+        return check_of_simulated_run(2)
 
     monkeypatch.setattr("touchline_lab.benchmarks.plan_check.run_check", run)
     words = ["bench", "--check-plan", "--device", "cuda:1", "--set", "IMG_SIZE=640", "--quick"]

@@ -8,13 +8,13 @@ from touchline_lab.benchmarks.run_plan import Options, make_plan, method_and_cli
 from touchline_lab.benchmarks.worker import METHODS
 
 
-def test_every_row_has_a_way() -> None:
+def test_every_row_has_a_method() -> None:
     assert {method_and_clip(row)[0] for row in Options().rows()} <= set(METHODS)
 
 
-def test_rows_of_the_clip_with_its_index_last() -> None:
-    assert method_and_clip("official-last") == ("official", LAST)
-    assert method_and_clip("official") == ("official", FRONT)
+def test_the_suffix_of_a_row_chooses_the_clip() -> None:
+    assert method_and_clip("reference-miner-index-last") == ("reference-miner", LAST)
+    assert method_and_clip("reference-miner") == ("reference-miner", FRONT)
 
 
 def test_a_lab_measures_every_link_with_every_congestion_control() -> None:
@@ -24,19 +24,19 @@ def test_a_lab_measures_every_link_with_every_congestion_control() -> None:
     assert plan.left_out == ()
 
 
-def test_without_bbr_it_is_left_out_and_said() -> None:
+def test_a_congestion_control_that_the_kernel_lacks_is_left_out_with_a_note() -> None:
     plan = make_plan(Options(links=("r40",), congestion=("cubic", "bbr")), [], ("cubic",))
     assert plan.conditions == (("r40", "cubic"),)
     assert "bbr" in plan.left_out[0]
 
 
-def test_without_a_lab_the_demo_origin_is_measured_and_the_reason_said() -> None:
+def test_without_the_link_lab_the_demo_origin_is_used_and_the_reason_given() -> None:
     plan = make_plan(Options(), ["root (network namespaces)"], ())
     assert not plan.lab
     assert plan.conditions == (("demo", "default"),)
     assert "root" in plan.left_out[0]
-    assert "ours-idle" not in plan.rows
-    assert "ours-warm" in plan.rows
+    assert "touchline-idle" not in plan.rows
+    assert "touchline-warm" in plan.rows
 
 
 @pytest.mark.parametrize("options", [Options(links=("moon",)), Options(congestion=("reno",))])

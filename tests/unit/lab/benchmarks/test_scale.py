@@ -92,7 +92,7 @@ def test_a_resized_clip_keeps_its_shape_and_is_encoded_once(clip: Path, tmp_path
     assert target.stat().st_mtime_ns == made
 
 
-def test_what_a_minute_adds() -> None:
+def test_the_slope_over_the_length_is_what_a_minute_adds() -> None:
     assert per_minute(RESULTS.series("length"), "peak_mb") == pytest.approx(100.0)
     assert per_minute(RESULTS.series("load"), "peak_mb") is None
     assert "100.0 MB of memory" in notes(RESULTS, "length")[0]
@@ -110,11 +110,11 @@ def test_the_report_has_every_point(tmp_path: Path, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     for point in RESULTS.points:
         assert all(point.name in text for text in (page, drawn, printed))
-    assert all(len(line) == len(headings()) for line in cells(RESULTS, "length"))
+    assert all(len(line) == len(headings("length")) for line in cells(RESULTS, "length"))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_the_meter_sees_other_processes() -> None:
+def test_the_meter_measures_other_processes_until_they_end() -> None:
     code = "x = sum(range(10**7)); print(1, flush=True); input()"
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as child:

@@ -19,7 +19,7 @@ SCALE = {
 }
 
 
-def test_eight_at_once_need_as_many_workers_as_the_deadline_has_service_times_too_few() -> None:
+def test_a_burst_of_eight_needs_four_workers_if_each_manages_two_before_the_deadline() -> None:
     demand = Demand(per_hour=8, deadline_s=5.0, percentile=100, burst=8)
     found = outlooks(demand, [2.0], 6, 80, 0)
     # 8 challenges of 2 s: in 5 s a worker ends two, so four are needed
@@ -37,7 +37,7 @@ def test_a_few_misses_are_allowed_below_100_per_cent() -> None:
     assert needed.workers == 3
 
 
-def test_too_few_workers_is_no_answer() -> None:
+def test_no_number_of_workers_is_enough_if_all_miss_the_deadline() -> None:
     demand = Demand(per_hour=7200, deadline_s=3.0)
     assert enough(outlooks(demand, [2.0], 2, 1000, 0), demand) is None
 
@@ -52,7 +52,7 @@ def test_more_workers_are_never_worse_and_a_seed_repeats_itself() -> None:
         assert more.took_s[99] <= fewer.took_s[99]
 
 
-def test_service_times_of_a_scale_run(tmp_path: Path) -> None:
+def test_service_times_are_read_from_a_scale_run(tmp_path: Path) -> None:
     path = tmp_path / "scale.json"
     path.write_text(json.dumps(SCALE))
     assert read_file(path) == (1.0, 1.2)
@@ -61,8 +61,11 @@ def test_service_times_of_a_scale_run(tmp_path: Path) -> None:
         read_file(path, "60 s")
 
 
-def test_service_times_of_a_bench_run(tmp_path: Path) -> None:
-    rows = {"ours-celery": [{"answer_s": 2.5}, {"answer_s": 2.6}], "official": [{"answer_s": 11.0}]}
+def test_service_times_are_read_from_a_bench_run(tmp_path: Path) -> None:
+    rows = {
+        "touchline-celery": [{"answer_s": 2.5}, {"answer_s": 2.6}],
+        "reference-miner": [{"answer_s": 11.0}],
+    }
     condition = {"link": "seed", "congestion": "cubic", "rows": rows}
     path = tmp_path / "bench.json"
     path.write_text(json.dumps({"conditions": [condition]}))
@@ -70,13 +73,13 @@ def test_service_times_of_a_bench_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "2,x", "0", "-1,2", "nan", "inf"])
-def test_no_service_times(text: str) -> None:
+def test_text_without_positive_seconds_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="service times"):
         read_times(text)
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", "{}"])
-def test_no_file_of_service_times(tmp_path: Path, text: str | None) -> None:
+def test_a_file_without_service_times_is_refused(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "scale.json"
     if text is not None:
         path.write_text(text)
@@ -84,7 +87,7 @@ def test_no_file_of_service_times(tmp_path: Path, text: str | None) -> None:
         read_file(path)
 
 
-def test_the_command_says_how_many() -> None:
+def test_the_command_prints_the_number_of_workers() -> None:
     words = [
         "plan",
         "--per-hour",
@@ -108,12 +111,12 @@ def test_the_command_says_how_many() -> None:
     assert [found["workers"] for found in data["workers"]] == list(range(1, 9))
 
 
-def test_the_command_fails_when_all_are_too_few() -> None:
+def test_the_command_fails_if_no_number_of_workers_is_enough() -> None:
     words = ["plan", "--per-hour", "7200", "--service", "2", "--workers", "2", "--count", "500"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 1
     assert "too few" in result.stderr
 
 
-def test_the_command_wants_one_source_of_service_times() -> None:
+def test_the_command_requires_one_source_of_service_times() -> None:
     assert isinstance(CliRunner().invoke(app, ["plan", "--per-hour", "8"]).exception, SettingsError)

@@ -1,4 +1,4 @@
-"""The simulated queue against queues whose answers are known."""
+"""The simulated queue compared with queues whose behaviour is known from theory or by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def erlang_c(workers: int, load: float) -> float:
 
 
 @pytest.mark.parametrize("busy", [0.3, 0.6, 0.8])
-def test_m_m_1(busy: float) -> None:
+def test_waiting_times_of_m_m_1(busy: float) -> None:
     """Waiting is 0 with chance 1 - rho, else exponential with rate mu - lambda."""
     chance = rng()
     arrivals = poisson(3600 * busy, MANY, chance)
@@ -44,14 +44,14 @@ def test_m_m_1(busy: float) -> None:
 
 
 @pytest.mark.parametrize("busy", [0.3, 0.6, 0.8])
-def test_m_d_1(busy: float) -> None:
+def test_waiting_times_of_m_d_1(busy: float) -> None:
     """Pollaczek and Khinchine: the mean wait of a constant service time is half of M/M/1's."""
     found = simulate(poisson(3600 * busy, MANY, rng()), np.ones(MANY), 1)
     assert found.waited.mean() == pytest.approx(busy / (2 * (1 - busy)), rel=0.04)
 
 
 @pytest.mark.parametrize(("workers", "busy"), [(2, 0.5), (2, 0.8), (4, 0.7), (8, 0.85)])
-def test_m_m_c(workers: int, busy: float) -> None:
+def test_waiting_times_of_m_m_c(workers: int, busy: float) -> None:
     """Erlang C gives the share that waits; those wait exponentially with rate c mu - lambda."""
     chance = rng()
     found = simulate(poisson(3600 * busy * workers, MANY, chance), chance.exponential(1.0, MANY), workers)
@@ -61,7 +61,7 @@ def test_m_m_c(workers: int, busy: float) -> None:
     assert found.busy == pytest.approx(busy, rel=0.02)
 
 
-def test_by_hand_two_workers_four_at_once() -> None:
+def test_two_workers_take_four_challenges_in_order() -> None:
     found = simulate(np.zeros(4), np.array([2.0, 3.0, 2.0, 2.0]), 2)
     assert found.waited.tolist() == [0, 0, 2, 3]
     assert found.took.tolist() == [2, 3, 4, 5]
@@ -69,7 +69,7 @@ def test_by_hand_two_workers_four_at_once() -> None:
     assert not found.missed.any()
 
 
-def test_by_hand_a_deadline_ends_work_and_refuses_what_waited_too_long() -> None:
+def test_a_deadline_ends_work_and_refuses_challenges_that_waited_too_long() -> None:
     # the 1st is answered at 3, the 2nd is ended at its deadline 4, the 3rd is refused when it is taken at 4
     found = simulate(np.array([0.0, 0.0, 0.0, 3.0]), np.array([3.0, 3.0, 3.0, 1.0]), 1, deadline_s=4.0)
     assert found.missed.tolist() == [False, True, True, False]
@@ -77,7 +77,7 @@ def test_by_hand_a_deadline_ends_work_and_refuses_what_waited_too_long() -> None
     assert found.waited.tolist() == [0, 3, 4, 1]
 
 
-def test_bursts_come_together_in_even_distances() -> None:
+def test_bursts_arrive_at_regular_intervals() -> None:
     assert bursts(60.0, 3, 6, rng()).tolist() == [0, 0, 0, 180, 180, 180]
     spread = bursts(60.0, 3, 6, rng(), spread_s=10.0)
     assert ((spread[:3] >= 0) & (spread[:3] < 10)).all()
@@ -87,5 +87,5 @@ def test_bursts_come_together_in_even_distances() -> None:
     assert found.took.max() == 3
 
 
-def test_nothing_comes() -> None:
+def test_a_queue_without_challenges_is_not_busy() -> None:
     assert simulate(np.empty(0), np.empty(0), 2).busy == 0

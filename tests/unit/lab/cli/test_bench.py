@@ -27,7 +27,7 @@ def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen[0].env == {"FRAME_STRIDE": "3"}
 
 
-def test_the_device_reaches_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_reaches_the_process_of_every_method(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr("touchline_lab.benchmarks.bench.run_bench", lambda options, say: seen.append(options))
     monkeypatch.setattr("touchline_lab.benchmarks.report.report", lambda results, out: None)
