@@ -13,7 +13,7 @@ import argparse
 from services.inference.predictors import load_predictor
 from services.settings import get_settings
 from services.wire.private_track import FPS
-from touchline_lab.evaluation.actions import Watched, score, watch
+from touchline_lab.evaluation.actions import InferredMatch, infer_match, score
 
 FIRST_SEED = 2000
 """Seed of the first match; the others follow it. No training uses them."""
@@ -35,7 +35,7 @@ def main() -> None:
     predictor = load_predictor(settings.predictor_for("soccer_action"), settings)
     frames = round(options.seconds * FPS)
     clips = [
-        watch(FIRST_SEED + i, frames, settings.frame_stride, settings.img_size, predictor)
+        infer_match(FIRST_SEED + i, frames, settings.frame_stride, settings.img_size, predictor)
         for i in range(options.seeds)
     ]
     print(
@@ -49,7 +49,7 @@ def main() -> None:
         print(f"| {source} | all | {_row(clips, source, ACTIONS)} |\n\nscore with {source}: {total:.2f}\n")
 
 
-def _row(clips: list[Watched], source: str, names: list[str] | tuple[str, ...]) -> str:
+def _row(clips: list[InferredMatch], source: str, names: list[str] | tuple[str, ...]) -> str:
     found = [score(clip, source, names) for clip in clips]
     right, given = sum(s.matched for s in found), sum(s.given for s in found)
     true = sum(s.expected for s in found)

@@ -10,7 +10,6 @@ checkouts give the same answer.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from services.wire.gsr import frames_part
+from touchline_lab.evaluation.fingerprint import frames_fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class DemoRun:
 
     Attributes:
         total_s: Seconds from the start of the warm challenge in the worker to its encoded answer.
-        fingerprint: SHA-256 of the frames of the answer.
+        fingerprint: See `frames_fingerprint`.
     """
 
     total_s: float
@@ -52,9 +51,7 @@ def run_demo(checkout: Path) -> DemoRun:
         )
         timeline = json.loads((Path(folder) / "timeline.json").read_text())
         body = (Path(folder) / "answer.json").read_bytes()
-    return DemoRun(
-        float(timeline["warm"]["timeline"]["total"]), hashlib.sha256(frames_part(body)).hexdigest()
-    )
+    return DemoRun(float(timeline["warm"]["timeline"]["total"]), frames_fingerprint(body))
 
 
 def compare(checkouts: tuple[Path, Path], rounds: int) -> tuple[list[DemoRun], list[DemoRun]]:
@@ -67,13 +64,13 @@ def compare(checkouts: tuple[Path, Path], rounds: int) -> tuple[list[DemoRun], l
 
 
 def main() -> None:
-    """Compare and print."""
+    """Compare two checkouts and print medians, ratio and whether the answers agree."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("first", type=Path, help="root of a checkout")
+    parser.add_argument("second", type=Path, help="root of the checkout that is compared with it")
+    parser.add_argument("--rounds", type=int, default=5, help="counted rounds; one more comes first")
     options = parser.parse_args()
     checkouts = options.first.resolve(), options.second.resolve()
     found = compare(checkouts, options.rounds)

@@ -1,4 +1,4 @@
-"""`touchline demo`: a football clip answered by the whole system, cold and warm, and checked."""
+"""`touchline demo`: the whole system answers a rendered clip, first cold, then warm, and is checked."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from touchline_lab.renderer.clip_store import StoredClip
 
 OVERLAY_FRAMES = 200
+"""Frames of the clip that are drawn with their answer: eight seconds."""
 
 
 def demo(
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the answer, the timelines and the pictures.")
+        Path | None, typer.Option(help="Folder for the answer, the timelines and pictures.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, max=120, help="Length of the clip.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=1, max=120, help="Length of the clip in seconds.")] = 30.0,
     cache: Annotated[Path, typer.Option(help="Folder where the rendered clip is kept.")] = Path(
         ".cache/clips"
     ),
     deadline: Annotated[
-        float, typer.Option(min=5, max=3600, help="Deadline of each challenge, in seconds.")
+        float,
+        typer.Option(min=5, max=3600, help="Seconds from the submission of each challenge to its deadline."),
     ] = 120.0,
-    strict: Annotated[
-        bool, typer.Option(help="Count an accuracy goal that is not reached as a failure.")
-    ] = False,
+    strict: Annotated[bool, typer.Option(help="Fail if an accuracy goal is not reached.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Render a clip, serve it over TLS and HTTP/2, and answer it twice: cold and warm."""
@@ -42,7 +42,7 @@ def demo(
     from touchline_lab.demo.checks import checks, goals, score
     from touchline_lab.demo.run import run_demo, save
 
-    # like Ctrl-C, so that all parts are stopped on the way out
+    # as after Ctrl-C: leave through the contexts, which stop all processes
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     settings = get_settings()
     result = run_demo(_clip(cache, seconds), settings.worker_start_timeout_s + 10.0, deadline)
@@ -83,6 +83,7 @@ def _summary(
         "seconds": {name: run.seconds for name, run in runs.items()},
         "handshakes": {name: run.handshakes for name, run in runs.items()},
         "set_up_delay": result.delays.total,
+        "fingerprint": result.warm.fingerprint(),
         "checks": [check.as_dict() for check in held],
         "goals": [check.as_dict() for check in reached],
         "score": found.to_dict(),
@@ -100,5 +101,6 @@ def _print(
     for table in (times_table(result), accuracy_table(found), checks_table(held, reached)):
         console.print()
         console.print(table)
+    console.print(f"fingerprint of the answer's frames (SHA-256): {result.warm.fingerprint()}")
     if files:
         say("written: " + ", ".join(str(file) for file in files))

@@ -1,4 +1,4 @@
-"""What the demo claims about its two answers, checked."""
+"""Checks what the demo claims about its two answers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from touchline_lab.demo.run import DemoResult, Run
 from touchline_lab.evaluation.scoring import Score, score_answer
 
 CLOCK_NOISE_S = 0.1
-"""What a busy machine may add to the warm challenge's waiting for its first byte."""
+"""Seconds that a busy machine may add until the first byte of the warm challenge."""
 PEOPLE_GOAL = 0.80
+"""Recall and precision of people that the bundled models are meant to reach, at an IoU of 0.5."""
 KEYPOINT_GOAL_PX = 15.0
+"""Median error of keypoints, in source pixels, that the bundled models are meant to stay below."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One claim.
+    """One claim, and whether it holds.
 
     Attributes:
-        name: What is claimed.
+        name: The claim.
         ok: Whether it holds.
-        detail: The numbers.
+        detail: The numbers that decide it.
     """
 
     name: str
@@ -33,33 +35,37 @@ class Check:
     detail: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for `--json`."""
+        """As JSON data."""
         return asdict(self)
 
 
 def connection_seconds(run: Run) -> float:
-    """From the start of the work to the first byte of the clip: set-up of the connection and waiting."""
+    """Seconds of `connect` and `first_byte`: from the start of the work to the first byte of the clip."""
     stages = (stage_seconds(run.answer.timeline, name) for name in ("connect", "first_byte"))
     return sum(seconds or 0.0 for seconds in stages)
 
 
 def checks(result: DemoResult) -> list[Check]:
-    """The claims that a working system always fulfils."""
+    """Check the claims that hold in every working system, whatever the models find."""
     cold, warm = result.cold.response(), result.warm.response()
-    wanted = len(result.clip.truth.frames)
+    frame_count = len(result.clip.truth.frames)
     numbers = [frame.frame_number for frame in warm.frames]
     counts = {len(frame.keypoints) for frame in warm.frames}
     saved = connection_seconds(result.cold) - connection_seconds(result.warm)
     return [
-        Check("every frame is answered", numbers == list(range(wanted)), f"{len(numbers)} of {wanted}"),
+        Check(
+            "every frame is answered", numbers == list(range(frame_count)), f"{len(numbers)} of {frame_count}"
+        ),
         Check(
             "32 keypoints in every frame",
             counts == {KEYPOINTS_PER_FRAME},
             ", ".join(str(count) for count in sorted(counts)),
         ),
-        Check("nothing was cut short", not result.warm.answer.partial, ""),
+        Check("the answer is complete", not result.warm.answer.partial, ""),
         Check(
-            "both answers are the same", cold.frames == warm.frames, f"{len(result.warm.answer.body)} bytes"
+            "cold and warm answer are the same",
+            cold.frames == warm.frames,
+            f"{len(result.warm.answer.body)} bytes",
         ),
         Check(
             "the warm challenge reused its connection",
@@ -67,21 +73,21 @@ def checks(result: DemoResult) -> list[Check]:
             f"handshakes: cold {result.cold.handshakes}, warm {result.warm.handshakes}",
         ),
         Check(
-            "cold minus warm is the origin's set-up delay",
+            "the warm challenge saved the set-up delay of the origin",
             saved >= result.delays.total - CLOCK_NOISE_S,
-            f"{saved:.2f} s to the first byte; the delay is {result.delays.total:.1f} s",
+            f"first byte {saved:.2f} s sooner; the delay is {result.delays.total:.1f} s",
         ),
     ]
 
 
 def score(result: DemoResult) -> Score:
-    """The warm answer against the truth."""
+    """Compare the warm answer with the ground truth."""
     frames = msgspec.json.decode(result.warm.answer.body)["frames"]
     return score_answer(frames, result.clip.truth)
 
 
 def goals(found: Score) -> list[Check]:
-    """The accuracy that the bundled models are meant to reach."""
+    """Check the accuracy that the bundled models are meant to reach."""
     people = found.objects["people"]
     error = found.keypoints.median_error
     return [

@@ -1,4 +1,4 @@
-"""What `touchline demo` does: one clip, one worker, the same challenge cold and warm."""
+"""Runs the demo: one clip, one worker, the same challenge twice, first cold, then warm."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from services.wire.gsr import GsrResponse, decode_response
 from services.wire.reply import Answer
 from tasks.worker_process import WorkerProcess
 from touchline_lab.demo_origin.server import SEED_DELAYS, DemoOrigin, SetupDelays
+from touchline_lab.evaluation.fingerprint import frames_fingerprint
 from touchline_lab.renderer.clip_store import StoredClip
 
 DELAYS = SEED_DELAYS
+"""What every new connection to the demo origin costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,10 @@ class Run:
     """One challenge of the demo.
 
     Attributes:
-        answer: What came back.
-        seconds: From submission to answer, as the front end sees it.
+        answer: The answer, as the front end received it.
+        seconds: Seconds from submission to answer, as the front end sees them.
         handshakes: TLS handshakes that the origin counted meanwhile.
-        connections: TCP connections that it counted meanwhile.
+        connections: TCP connections that the origin accepted meanwhile.
     """
 
     answer: Answer
@@ -37,13 +39,17 @@ class Run:
     connections: int
 
     def response(self) -> GsrResponse:
-        """The answer, decoded."""
+        """Decode the answer."""
         return decode_response(self.answer.body)
+
+    def fingerprint(self) -> str:
+        """The fingerprint of the frames of the answer: see `frames_fingerprint`."""
+        return frames_fingerprint(self.answer.body)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Both challenges and what they were about."""
+    """Both challenges, the clip that they asked for, and the set-up delays of its origin."""
 
     clip: StoredClip
     cold: Run
@@ -52,12 +58,12 @@ class DemoResult:
 
 
 def worker_settings(origin: DemoOrigin, state_dir: str) -> dict[str, str]:
-    """The worker's settings: only the demo origin, nothing kept warm, nothing that cuts an answer short."""
+    """Settings of the worker: only the demo origin is allowed, nothing is kept warm, no time budget."""
     return {
         "CA_FILE": str(origin.ca_file),
         "ALLOW_PRIVATE_ADDRESSES": "1",
         "ALLOWED_HOSTS": "127.0.0.1",
-        # nothing but commas: the first challenge has to open its connection itself
+        # an empty list, but not an empty value, which counts as unset: no origin is kept warm
         "ORIGINS": ",",
         "USE_CONNECTION_POOL": "1",
         "CHUNKED_STREAMING": "1",
@@ -74,12 +80,12 @@ def run_demo(clip: StoredClip, start_timeout_s: float, deadline_s: float) -> Dem
     """Start everything, answer the clip cold and warm, and stop everything.
 
     Args:
-        clip: What is answered.
-        start_timeout_s: The worker's longest start.
-        deadline_s: Deadline of each challenge.
+        clip: The clip that both challenges ask for.
+        start_timeout_s: Seconds that the worker may take to start.
+        deadline_s: Seconds from each submission to its deadline.
 
     Raises:
-        StartFailed: A part did not come up.
+        StartFailed: The origin, Valkey or the worker did not start.
         ChallengeError: A challenge failed.
     """
     with ExitStack() as stack:
@@ -113,10 +119,10 @@ def _challenge(text: str, url: str, valkey: EmbeddedValkey, origin: DemoOrigin, 
 
 
 def save(result: DemoResult, folder: Path) -> list[Path]:
-    """Write the warm answer and both timelines.
+    """Write the warm answer and both timelines into a folder, which is made if it is missing.
 
     Returns:
-        The files.
+        The files that were written.
     """
     import json
 

@@ -11,7 +11,7 @@ from touchline_lab.evaluation.scoring import Score
 
 
 def times_table(result: DemoResult) -> Table:
-    """Both timelines side by side, with what the front end and the origin saw of them."""
+    """Both timelines side by side, with the times at the front end and the handshakes at the origin."""
     cold, warm = result.cold, result.warm
     table = timeline_table(
         {"cold": cold.answer.timeline, "warm": warm.answer.timeline},
@@ -31,10 +31,13 @@ def times_table(result: DemoResult) -> Table:
 
 
 def accuracy_table(found: Score) -> Table:
-    """How the answer compares with the rendered truth."""
-    table = Table(title="Against the ground truth (IoU 0.5, every frame)", title_justify="left")
-    for name in ("", "recall", "precision", "true", "found"):
-        table.add_column(name, justify="right" if name else "left")
+    """The accuracy of the warm answer, by comparison with the ground truth of the rendered clip."""
+    table = Table(
+        title="Compared with the ground truth (every frame, boxes at an IoU of 0.5)", title_justify="left"
+    )
+    table.add_column("object")
+    for name in ("recall", "precision", "true objects", "objects found"):
+        table.add_column(name, justify="right")
     for name, score in found.objects.items():
         table.add_row(
             name, f"{score.recall:.3f}", f"{score.precision:.3f}", str(score.expected), str(score.given)
@@ -42,12 +45,16 @@ def accuracy_table(found: Score) -> Table:
     table.add_section()
     points = found.keypoints
     table.add_row("keypoints", f"{points.recall:.3f}", f"{1 - points.false_share:.3f}", "", "")
-    table.add_row("  median / 90 % error", f"{points.median_error:.1f}", f"{points.error_90:.1f}", "px", "")
+    table.caption = (
+        f"error of the keypoints: median {points.median_error:.1f} px, "
+        f"90th percentile {points.error_90:.1f} px"
+    )
+    table.caption_justify = "left"
     return table
 
 
 def checks_table(held: list[Check], reached: list[Check]) -> Table:
-    """The claims and the goals, one line each."""
+    """The claims and the accuracy goals, one line each."""
     table = Table(title="Checks", title_justify="left", show_header=False)
     for check in held:
         table.add_row("[green]ok[/green]" if check.ok else "[red]failed[/red]", check.name, check.detail)

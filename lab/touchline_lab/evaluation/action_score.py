@@ -1,8 +1,9 @@
-"""What the actions of a `soccer_action` answer are worth, after the public description.
+"""Scores the actions of a `soccer_action` answer, following the public description.
 
-Every true action is worth its weight when an action of its name lies within its tolerance, each matching one
-at most; every action of the answer that matches none costs its weight. The sum is given as a share of what
-there was to be had. The description leaves open how matches are chosen; here as many as can be are made.
+Every true action scores its weight if an action of the same name lies within its tolerance; each action of
+the answer matches one true action at most. Every action of the answer without a match costs its weight. The
+sum is divided by the largest possible one. The description does not define how matches are chosen; here the
+largest possible number of matches is made.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ class ActionScore:
     """The score of an answer.
 
     Attributes:
-        total: 1 for a perfect answer, 0 for an empty one, less for one that says too much.
-        matched: Actions that match.
-        given: Actions of the answer.
-        expected: True actions.
+        total: 1 for a perfect answer, 0 for an empty one, negative if wrong actions cost more than right ones
+            score.
+        matched: Number of actions of the answer with a match.
+        given: Number of actions of the answer.
+        expected: Number of true actions.
     """
 
     total: float
@@ -33,12 +35,12 @@ class ActionScore:
 
     @property
     def precision(self) -> float:
-        """Share of what was given that matches; 1 where nothing was given."""
+        """The share of the answer's actions that match; 1 if it has none."""
         return self.matched / self.given if self.given else 1.0
 
     @property
     def recall(self) -> float:
-        """Share of what was expected that is matched; 1 where nothing was expected."""
+        """The share of true actions that are matched; 1 if there are none."""
         return self.matched / self.expected if self.expected else 1.0
 
 
@@ -46,23 +48,23 @@ def action_score(given: Sequence[Action], truth: Sequence[Action], fps: int = FP
     """Score an answer.
 
     Args:
-        given: The actions of an answer.
-        truth: The true actions; their confidence does not count.
+        given: The actions of the answer.
+        truth: The true actions; their confidence is ignored.
         fps: Frames per second of the clip.
     """
     matched, worth = 0, 0.0
     for name, rule in ACTIONS.items():
-        mine = sorted(action.frame for action in given if action.action == name)
+        answered = sorted(action.frame for action in given if action.action == name)
         true = sorted(action.frame for action in truth if action.action == name)
-        hits = _matches(mine, true, rule.tolerance_s * fps)
+        hits = _matches(answered, true, rule.tolerance_s * fps)
         matched += hits
-        worth += rule.weight * (hits - (len(mine) - hits))
+        worth += rule.weight * (hits - (len(answered) - hits))
     possible = sum(ACTIONS[action.action].weight for action in truth)
     return ActionScore(worth / possible if possible else worth, matched, len(given), len(truth))
 
 
 def _matches(given: Sequence[int], truth: Sequence[int], tolerance: float) -> int:
-    """The most pairs; in one dimension, taking the earliest that fits is best."""
+    """The largest number of pairs; in one dimension, always taking the earliest that fits achieves it."""
     at, found = 0, 0
     for frame in truth:
         while at < len(given) and given[at] < frame - tolerance:

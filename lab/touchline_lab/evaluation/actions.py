@@ -1,4 +1,4 @@
-"""How good the actions by rule are, on rendered play of which every pass is known."""
+"""Scores the rules of `soccer_action` on rendered play of which every pass is known."""
 
 from __future__ import annotations
 
@@ -23,20 +23,23 @@ from touchline_lab.evaluation.action_score import ActionScore, action_score
 from touchline_lab.renderer.passing import PassingScene
 from touchline_lab.renderer.scene import Rendered
 
-__all__ = ["Watched", "score", "watch"]
+__all__ = ["InferredMatch", "infer_match", "score"]
 
 SIZE = (1280, 720)
-SURE = 0.9
+"""Width and height of the rendered pictures."""
+CONFIDENCE = 0.9
+"""Confidence of boxes that are ground truth: enough for each to be accepted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Watched:
-    """A rendered clip, looked at.
+class InferredMatch:
+    """A rendered match and the results of its sampled frames.
 
     Attributes:
-        truth: What happens in it.
-        results: The sampled frames by name: as the models see them, or as they are.
-        frames: Frames in the clip.
+        truth: The true actions.
+        results: One result per sampled frame, under `truth` from the ground truth, under `models` from a
+            predictor.
+        frames: Number of frames of the clip.
         stride: Distance of the sampled frames.
     """
 
@@ -46,48 +49,50 @@ class Watched:
     stride: int
 
 
-def watch(seed: int, frames: int, stride: int, img_size: int, predictor: LoadedPredictor | None) -> Watched:
-    """Render the sampled frames of a clip and look at them.
+def infer_match(
+    seed: int, frames: int, stride: int, img_size: int, predictor: LoadedPredictor | None
+) -> InferredMatch:
+    """Render the sampled frames of a match and infer them.
 
     Args:
-        seed: The match.
-        frames: Length of the clip.
-        stride: Every n-th frame is rendered.
-        img_size: Longer side of what the predictor sees, pixels.
-        predictor: What looks, besides the truth.
+        seed: Seed of the match.
+        frames: Number of frames of the clip.
+        stride: Every n-th frame is rendered and inferred.
+        img_size: Longer side of the predictor's input in pixels.
+        predictor: Infers the frames; None for the ground truth alone.
     """
     scene = PassingScene(seed, SIZE, FPS)
     plan, box = FramePlan(stride, frames), Letterbox.fit(*SIZE, img_size)
     results: dict[str, list[FrameResult]] = {"truth": []}
     finder = getattr(predictor, "ball", None)
-    # in the sampled frames alone: no frames between them are rendered
-    search = None if finder is None else SecondBallPass(finder, SIZE[0])
+    # frames between the sampled ones are not rendered, so the ball is searched in sampled frames only
+    second_pass = None if finder is None else SecondBallPass(finder, SIZE[0])
     for index in filter(plan.is_sampled, range(frames)):
         scene.advance(index)
         rendered = scene.render()
         results["truth"].append(_true_result(index, rendered))
         if predictor is not None:
             (result,) = predictor.predict([_frame(index, rendered, box)], box)
-            results.setdefault("models", []).append(search.add(result) if search else result)
+            results.setdefault("models", []).append(second_pass.add(result) if second_pass else result)
     scene.advance(frames - 1)
-    return Watched(scene.match.events, results, frames, stride)
+    return InferredMatch(scene.match.events, results, frames, stride)
 
 
-def score(watched: Watched, frame_predictor: str, kept: Sequence[str] | None = None) -> ActionScore:
-    """The score of the rules.
+def score(match: InferredMatch, source: str, names: Sequence[str] | None = None) -> ActionScore:
+    """Apply the rules to the results of a match and score the actions that they find.
 
     Args:
-        watched: The clip.
-        frame_predictor: `truth` or `models`.
-        kept: The only actions that count, on both sides; all by default.
+        match: The match.
+        source: Which results: `truth` or `models`.
+        names: The actions that count, in the answer and in the truth; by default all.
     """
-    seen = [(result.index, result) for result in watched.results[frame_predictor]]
-    given = actions(pitch_positions(seen, PictureSize(*SIZE), watched.frames, watched.stride))
-    if kept is None:
-        return action_score(given, watched.truth)
+    results = [(result.index, result) for result in match.results[source]]
+    given = actions(pitch_positions(results, PictureSize(*SIZE), match.frames, match.stride))
+    if names is None:
+        return action_score(given, match.truth)
     return action_score(
-        [action for action in given if action.action in kept],
-        [action for action in watched.truth if action.action in kept],
+        [action for action in given if action.action in names],
+        [action for action in match.truth if action.action in names],
     )
 
 
@@ -103,6 +108,6 @@ def _true_result(index: int, rendered: Rendered) -> FrameResult:
     points = rendered.keypoints.astype(np.float32)
     return FrameResult(
         index,
-        Detections(table[:, 1:], np.full(len(table), SURE, np.float32), table[:, 0].astype(np.int64)),
+        Detections(table[:, 1:], np.full(len(table), CONFIDENCE, np.float32), table[:, 0].astype(np.int64)),
         Keypoints(points, (points != 0).any(axis=1).astype(np.float32)),
     )

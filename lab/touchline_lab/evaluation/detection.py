@@ -1,4 +1,4 @@
-"""Average precision of scored boxes, before tracks and fill."""
+"""Average precision of the detector's boxes, before tracking and interpolation."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ __all__ = ["Scored", "average_precision", "class_ap50"]
 
 FloatArray = npt.NDArray[np.float64]
 Scored = tuple[FloatArray, FloatArray]
-"""Boxes (n, 4) of one frame and their scores (n,)."""
+"""Boxes of one frame, shape (n, 4), and their confidences, shape (n,)."""
 
 OVERLAP: Final = 0.5
+"""IoU from which a box is right: the 50 in AP50."""
 RECALL_POINTS: Final = 101
+"""Recalls at which precision is averaged, as in COCO's evaluation."""
 
 
 def average_precision(scores: npt.ArrayLike, correct: npt.ArrayLike, positives: int) -> float | None:
-    """The mean of the greatest precision at or past each of 101 recalls, as COCO's evaluation has it.
+    """The mean over 101 recalls of the largest precision at that recall or a higher one, as COCO defines it.
 
     Source: Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014, and its public evaluation.
 
     Args:
-        scores: Confidence of every given box, shape (n,).
-        correct: Whether it found a true one, shape (n,).
-        positives: True boxes.
+        scores: Confidence of every box, shape (n,).
+        correct: Whether the box found a true one, shape (n,).
+        positives: Number of true boxes.
 
     Returns:
-        0 to 1, or None where there is nothing to find.
+        0 to 1, or None if there are no true boxes.
     """
     if not positives:
         return None
@@ -47,13 +49,16 @@ def average_precision(scores: npt.ArrayLike, correct: npt.ArrayLike, positives: 
 
 
 def class_ap50(given: Sequence[Scored], expected: Sequence[FloatArray]) -> float | None:
-    """AP of one class at an overlap of one half.
+    """The average precision of one class at an IoU of 0.5.
 
-    Boxes choose in order of their scores, each the free true box that it overlaps most.
+    In order of their confidences, boxes are matched to the true box with the largest IoU that is still free.
 
     Args:
-        given: Scored boxes, frame by frame.
-        expected: True boxes (m, 4), frame by frame.
+        given: Boxes with confidences, frame by frame.
+        expected: True boxes, shape (m, 4), frame by frame.
+
+    Returns:
+        0 to 1, or None if there are no true boxes.
     """
     scores, correct = [], []
     for (boxes, sure), true in zip(given, expected, strict=True):

@@ -1,4 +1,4 @@
-"""An answer drawn into the clip: boxes with ids, keypoints with numbers, and the pitch lines between them."""
+"""Draws an answer into its clip: boxes with ids, keypoints with numbers, and the lines between them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ __all__ = ["draw_frame", "write_overlay"]
 
 Image = npt.NDArray[np.uint8]
 
-_COLOURS: Final = ((40, 220, 255), (60, 60, 255), (255, 170, 40), (60, 230, 90))  # BGR by class_id
+_COLOURS: Final = ((40, 220, 255), (60, 60, 255), (255, 170, 40), (60, 230, 90))
+"""Colour of boxes by class, BGR: ball, goalkeeper, player, referee."""
 _PITCH: Final = (255, 80, 255)
+"""Colour of keypoints and lines, BGR."""
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -28,8 +30,11 @@ def draw_frame(image: Image, frame: GsrFrame) -> Image:
     """Draw one frame's answer into a copy of its picture.
 
     Args:
-        image: BGR, height x width x 3, in source pixels.
+        image: Shape (height, width, 3), BGR, in source pixels; it is not changed.
         frame: The answer of that frame.
+
+    Returns:
+        The copy.
     """
     canvas = image.copy()
     points = [(round(x), round(y)) for x, y in frame.keypoints]
@@ -69,12 +74,15 @@ def write_overlay(
 
     Args:
         clip: The clip.
-        frames: The answer by frame number; a frame without one is left as it is.
+        frames: The answer by frame number; nothing is drawn into other frames.
         video: The MP4 file to write.
         picture: The JPEG file to write: the frame in the middle, at full size.
-        count: Frames of the video.
-        width: Its width; the height follows.
-        progress: Called with the frames done and in all.
+        count: Number of frames of the video.
+        width: Width of the video in pixels; the height follows.
+        progress: Called after every frame with the number of frames done and in all.
+
+    Raises:
+        OSError: The picture cannot be written.
     """
     with av.open(str(clip)) as source, av.open(str(video), "w", format="mp4") as target:
         stream = source.streams.video[0]

@@ -1,4 +1,4 @@
-"""Whether people keep their ids: IDF1 and HOTA over whole clips."""
+"""Measures whether people keep their ids: IDF1 and HOTA over whole clips."""
 
 from __future__ import annotations
 
@@ -17,21 +17,27 @@ __all__ = ["FrameTracks", "Hota", "hota", "idf1"]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 FrameTracks = tuple[IntArray, FloatArray]
-"""Ids (n,) of one frame and their boxes (n, 4); no id twice in a frame."""
+"""Ids of one frame, shape (n,), and their boxes, shape (n, 4); no id occurs twice."""
 
 OVERLAP: Final = 0.5
+"""IoU from which two boxes are the same object for IDF1."""
 ALPHAS: Final = tuple(float(alpha) for alpha in np.arange(1, 20) / 20)
+"""IoU thresholds that HOTA averages over: 0.05 to 0.95."""
 
 
 def idf1(given: Sequence[FrameTracks], expected: Sequence[FrameTracks]) -> float:
-    """The F1 of identities under the best one-to-one pairing of whole tracks.
+    """The F1 score of identities under the best one-to-one pairing of whole tracks.
 
     Source: Ristani et al., Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking,
-    ECCV 2016 workshops. Minimising misses and false alarms of identities is maximising the frames in which
-    paired tracks overlap by half.
+    ECCV 2016 workshops. Minimising misses and false alarms of identities is the same as maximising the
+    number of frames in which paired tracks overlap by an IoU of 0.5.
+
+    Args:
+        given: Tracks of the answer, frame by frame.
+        expected: True tracks, frame by frame.
 
     Returns:
-        0 to 1; 1 where there is nothing to find and nothing was given.
+        0 to 1; 1 if there are neither true nor answered tracks.
     """
     rows, columns = _numbers(expected), _numbers(given)
     together = np.zeros((len(rows), len(columns)))
@@ -47,7 +53,13 @@ def idf1(given: Sequence[FrameTracks], expected: Sequence[FrameTracks]) -> float
 
 @dataclass(frozen=True, slots=True)
 class Hota:
-    """HOTA and its two halves, averaged over the overlap thresholds; each 0 to 1."""
+    """HOTA and its two parts, averaged over the IoU thresholds; each 0 to 1.
+
+    Attributes:
+        hota: Geometric mean of both parts at each threshold, averaged.
+        detection: Detection accuracy.
+        association: Association accuracy.
+    """
 
     hota: float
     detection: float
@@ -58,9 +70,13 @@ def hota(given: Sequence[FrameTracks], expected: Sequence[FrameTracks]) -> Hota:
     """Higher Order Tracking Accuracy.
 
     Source: Luiten et al., HOTA: A Higher Order Metric for Evaluating Multi-Object Tracking, IJCV 2020. At
-    each threshold, boxes are paired frame by frame for the most pairs of tracks that go together over the
-    whole clip, then for overlap; HOTA is the geometric mean of the share of detections that are right and,
-    over those, of how much of the two tracks goes together.
+    each threshold, boxes are paired frame by frame, preferably those whose tracks agree over the whole clip,
+    then those with a large IoU. HOTA is the geometric mean of the detection accuracy, the share of right
+    detections, and the association accuracy, the mean agreement of the two tracks of each right detection.
+
+    Args:
+        given: Tracks of the answer, frame by frame.
+        expected: True tracks, frame by frame.
     """
     rows, columns = _numbers(expected), _numbers(given)
     lengths, true_lengths = np.zeros(len(columns)), np.zeros(len(rows))
@@ -80,7 +96,7 @@ def hota(given: Sequence[FrameTracks], expected: Sequence[FrameTracks]) -> Hota:
     in_all = float(true_lengths.sum() + lengths.sum())
     if not in_all:
         return Hota(1.0, 1.0, 1.0)
-    # the pairing of a frame prefers aligned tracks; a threshold then says which of its pairs count
+    # the pairing of a frame prefers tracks that agree; a threshold then decides which of its pairs count
     paired = [_paired(row, column, overlap, alignment) for row, column, overlap in frames]
     parts = [_at(alpha, paired, true_lengths, lengths, in_all) for alpha in ALPHAS]
     values = np.array([(np.sqrt(found * together), found, together) for found, together in parts]).mean(0)
@@ -114,5 +130,5 @@ def _at(
 
 
 def _numbers(frames: Sequence[FrameTracks]) -> dict[int, int]:
-    """A number from 0 for every id."""
+    """Number all ids from 0."""
     return {who: number for number, who in enumerate(sorted({int(i) for ids, _ in frames for i in ids}))}

@@ -1,7 +1,7 @@
-"""A clip of which every frame has been looked at, and the answers that coarser plans would give to it.
+"""Infers every frame of a clip once, and computes the answers that coarser frame plans would give.
 
-Frames are inferred once. An answer at a stride takes those of the frames that its plan wants and goes on as
-the pipeline does, through the same search for the ball, the same fill and the same encoder.
+An answer at a stride uses the results of the frames that its plan samples, and then runs the second ball
+pass, the interpolation and the encoder of the pipeline.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from services.wire.challenge import Challenge
 __all__ = ["InferredClip", "PlannedAnswer", "answer_by_pipeline", "answer_by_plan", "batches", "infer_clip"]
 
 CHALLENGE = Challenge(challenge_id="evaluation", video_url="memory:", deadline=0.0, submitted_at=0.0)
+"""Stands for a challenge where the pipeline needs one; its contents do not affect the frames of an answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InferredClip:
-    """A clip and what the models say about each of its frames.
+    """A clip and the results of the models on each of its frames.
 
     Attributes:
         data: The video file.
         clip: The opened video.
-        results: One per frame that could be decoded, in order.
-        inference_s: CPU seconds of the models for one frame.
+        results: One result per frame that could be decoded, in order.
+        inference_s: CPU seconds of inference per frame.
     """
 
     data: bytes
@@ -47,18 +48,18 @@ class InferredClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedAnswer:
-    """An answer.
+    """The answer at one frame plan.
 
     Attributes:
-        body: As it would go to the validator.
-        frames: Its frames, decoded.
-        sampled frames: Frames that were inferred for it.
-        cpu_s: CPU seconds of decoding, inference, fill and encoding.
+        body: The encoded answer.
+        frames: The frames of the answer, decoded.
+        sampled: Number of sampled frames.
+        cpu_s: CPU seconds of decoding, inference, tracking, interpolation and encoding.
     """
 
     body: bytes
     frames: list[dict[str, Any]]
-    samples: int
+    sampled: int
     cpu_s: float
 
 
@@ -70,6 +71,12 @@ def infer_clip(
 ) -> InferredClip:
     """Decode and infer every frame of a video.
 
+    Args:
+        data: The video file.
+        models: The models, warm.
+        settings: Everything else that decides an answer; strides and profile are ignored.
+        progress: Called after every batch with the number of frames done and in all.
+
     Raises:
         ChallengeError: The video cannot be read, or a model failed.
     """
@@ -80,7 +87,7 @@ def infer_clip(
     spent = 0.0
     for batch in batches(clip.frames(plan, box), settings.batch_size):
         before = time.process_time()
-        # a clip's looks are many times the rest
+        # luma pictures would take many times the memory of everything else
         results += [replace(result, luma_pictures=()) for result in models.predict(batch, box)]
         spent += time.process_time() - before
         if progress is not None:
@@ -91,10 +98,15 @@ def infer_clip(
 def answer_by_plan(
     inferred: InferredClip, models: Predictor[FrameResult], settings: Settings
 ) -> PlannedAnswer:
-    """The answer that these settings would give, from the sampled frames.
+    """Compute the answer that these settings would give, from results that are there.
 
-    What the plan wants is decoded again, for the looks at the ball that this brings and for its time; that of
-    the inference is a share of what was measured, and the network has no part in it.
+    The frames of the plan are decoded again, because luma pictures depend on the plan, and to measure the
+    time of decoding. The time of inference is the measured time per frame; there is no network.
+
+    Args:
+        inferred: The clip with its results.
+        models: The models that made them; the second ball pass needs the ball network.
+        settings: The frame plan, and everything else that decides an answer.
     """
     known = {result.index: result for result in inferred.results}
     before = time.process_time()
@@ -102,20 +114,26 @@ def answer_by_plan(
     plan, box = kind.plan(clip, settings)
     counted = replace(plan, count=inferred.clip.stats.count)
     assembly = kind.assemble(CHALLENGE, inferred.clip, counted, settings, models)
-    samples = 0
+    sampled = 0
     for frame in clip.frames(plan, box):
         result = known.get(frame.index)
-        if result is not None:  # damage may cost other frames when all are decoded
-            assembly.add([replace(_seen(result, counted), luma_pictures=frame.luma_pictures)])
-            samples += 1
+        if result is not None:  # in a damaged clip, other frames may be lost when all are decoded
+            assembly.add([replace(_as_planned(result, counted), luma_pictures=frame.luma_pictures)])
+            sampled += 1
     assembly.fill()
     body = assembly.encode(0.0)
-    spent = time.process_time() - before + inferred.inference_s * samples
-    return PlannedAnswer(body, msgspec.json.decode(body)["frames"], samples, spent)
+    spent = time.process_time() - before + inferred.inference_s * sampled
+    return PlannedAnswer(body, msgspec.json.decode(body)["frames"], sampled, spent)
 
 
 def answer_by_pipeline(data: bytes, models: Predictor[FrameResult], settings: Settings) -> bytes:
-    """The answer by the whole way: only the plan's frames are decoded and inferred, in their own batches."""
+    """Compute the answer as the pipeline does: only the sampled frames are decoded and inferred, in batches.
+
+    Args:
+        data: The video file.
+        models: The models, warm.
+        settings: Everything else that decides an answer.
+    """
     clip, kind = _open(data, settings), GsrKind()
     plan, box = kind.plan(clip, settings)
     assembly = kind.assemble(CHALLENGE, clip, plan, settings, models)
@@ -125,7 +143,8 @@ def answer_by_pipeline(data: bytes, models: Predictor[FrameResult], settings: Se
     return assembly.encode(0.0)
 
 
-def _seen(result: FrameResult, plan: FramePlan) -> FrameResult:
+def _as_planned(result: FrameResult, plan: FramePlan) -> FrameResult:
+    """Drop the keypoints if the plan does not infer them in this frame."""
     return result if plan.needs_keypoints(result.index) else replace(result, keypoints=None)
 
 
@@ -135,7 +154,7 @@ def _open(data: bytes, settings: Settings) -> Clip:
 
 
 def batches(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
-    """So many frames at a time, in the end what is left."""
+    """Group frames into lists of `size`; the last one may be shorter."""
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)

@@ -1,4 +1,4 @@
-"""The measures of one answer to one clip, as plain numbers."""
+"""Measures one answer to one clip."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from touchline_lab.evaluation.pitch_error import keypoint_errors, reprojection_e
 from touchline_lab.evaluation.scoring import BoxScore, score_answer
 from touchline_lab.renderer.clip import GroundTruth
 
-__all__ = ["Measures", "f1", "measure", "raw_ap50"]
+__all__ = ["Measures", "f1", "measure", "detector_ap50"]
 
 Frame = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """How good an answer is. Shares are 0 to 1; None where the clip has nothing to measure it on.
+    """The measures of an answer: errors in pixels, all others 0 to 1; None if they cannot be measured.
 
     Attributes:
-        f1: Mean over the classes of the F1 at an overlap of one half, every frame counted.
-        people_recall: Goalkeepers, players and referees, class for class.
-        people_precision: The same.
-        ball_recall: The ball.
-        ball_precision: The ball.
-        idf1: Identities of people; None where the truth does not say who is who.
-        hota: The same.
-        keypoint_px: Median error of the keypoints.
-        reprojection_px: Median over the frames of how far the ground is off.
-        keypoint_recall: Keypoints in the picture that are in the answer.
-        coverage: Frames that are in the answer.
-        located: Frames with at least four keypoints.
-        box_score: Part of the challenge's score.
-        keypoint_score: Part of the challenge's score.
-        speed_score: Part of the challenge's score.
-        score: The challenge's score.
+        f1: Mean over the classes of the F1 score at an IoU of 0.5, over all frames.
+        people_recall: Recall of goalkeepers, players and referees, class by class.
+        people_precision: Precision of goalkeepers, players and referees, class by class.
+        ball_recall: Recall of the ball.
+        ball_precision: Precision of the ball.
+        idf1: IDF1 of people; None if the ground truth has no ids.
+        hota: HOTA of people; None if the ground truth has no ids.
+        keypoint_px: Median error of the keypoints in source pixels.
+        reprojection_px: Median over the frames of the error of ground points, in source pixels.
+        keypoint_recall: Share of the keypoints in the picture that are in the answer.
+        coverage: Share of the frames that are in the answer.
+        located: Share of the frames with at least four keypoints.
+        box_score: The part of the challenge score for boxes.
+        keypoint_score: The part of the challenge score for keypoints.
+        speed_score: The part of the challenge score for speed.
+        score: The challenge score.
     """
 
     f1: float
@@ -68,7 +68,7 @@ class Measures:
 
 
 def f1(score: BoxScore) -> float | None:
-    """The harmonic mean of recall and precision; None where there is nothing to find and nothing given."""
+    """The harmonic mean of recall and precision; None if there are neither true nor answered boxes."""
     both = score.expected + score.given
     return 2 * score.matched / both if both else None
 
@@ -79,16 +79,16 @@ def measure(
     """Measure an answer.
 
     Args:
-        frames: The ``frames`` of a response.
-        truth: What is true.
-        ids: Who each true box is, frame by frame; None where that is not known.
-        seconds: The time it took, for the challenge's score.
+        frames: The ``frames`` of a decoded answer.
+        truth: The ground truth of the clip.
+        ids: The id of each true box, frame by frame; None if they are not known.
+        seconds: The answering time, for the challenge score.
     """
     score = score_answer(frames, truth)
     by_class = [f1(score.objects[name]) for name in CLASS_NAMES]
     known = [value for value in by_class if value is not None]
     by_number = {int(frame["frame_number"]): frame for frame in frames}
-    points, moved = _pitch(by_number, truth)
+    keypoint_px, reprojection_px = _pitch_errors(by_number, truth)
     people, ball = score.objects["people"], score.objects["ball"]
     challenge = challenge_score(frames, truth, seconds)
     given, expected = _given_tracks(by_number, truth), _true_tracks(truth, ids)
@@ -100,8 +100,8 @@ def measure(
         ball_precision=ball.precision,
         idf1=None if expected is None else idf1(given, expected),
         hota=None if expected is None else hota(given, expected).hota,
-        keypoint_px=points,
-        reprojection_px=moved,
+        keypoint_px=keypoint_px,
+        reprojection_px=reprojection_px,
         keypoint_recall=score.keypoints.recall,
         coverage=score.answered,
         located=score.located,
@@ -112,8 +112,8 @@ def measure(
     )
 
 
-def raw_ap50(results: Sequence[FrameResult], truth: GroundTruth) -> dict[str, float | None]:
-    """AP50 of the detector's own boxes by class, and their mean, over the sampled frames."""
+def detector_ap50(results: Sequence[FrameResult], truth: GroundTruth) -> dict[str, float | None]:
+    """AP50 of the detector's boxes over the sampled frames: by class, and the mean of the classes."""
     values = {name: _class_ap50(results, truth, class_id) for class_id, name in enumerate(CLASS_NAMES)}
     known = [value for value in values.values() if value is not None]
     return {**values, "mean": sum(known) / len(known) if known else None}
@@ -131,10 +131,10 @@ def _class_ap50(results: Sequence[FrameResult], truth: GroundTruth, class_id: in
     return class_ap50(given, expected)
 
 
-def _pitch(by_number: Mapping[int, Frame], truth: GroundTruth) -> tuple[float | None, float | None]:
-    """Median error of the keypoints, and of the ground."""
+def _pitch_errors(by_number: Mapping[int, Frame], truth: GroundTruth) -> tuple[float | None, float | None]:
+    """Median error of the keypoints, and median over the frames of the error of ground points."""
     errors: list[float] = []
-    moved: list[float] = []
+    ground: list[float] = []
     for number, true_frame in enumerate(truth.frames):
         frame = by_number.get(number)
         if frame is None or len(frame["keypoints"]) != KEYPOINT_COUNT:
@@ -142,8 +142,8 @@ def _pitch(by_number: Mapping[int, Frame], truth: GroundTruth) -> tuple[float | 
         given = np.array(frame["keypoints"], np.float64)
         errors += keypoint_errors(given, np.array(true_frame.keypoints, np.float64)).tolist()
         off = reprojection_error(given, true_frame.homography, (truth.width, truth.height))
-        moved += [] if off is None else [off]
-    middle = float(np.median(moved)) if moved else None
+        ground += [] if off is None else [off]
+    middle = float(np.median(ground)) if ground else None
     return (
         float(np.median(errors)) if errors else None,
         middle if middle is not None and np.isfinite(middle) else None,

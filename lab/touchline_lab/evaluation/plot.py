@@ -1,4 +1,4 @@
-"""A curve of accuracy against time as an SVG picture."""
+"""Draws curves of accuracy against time as an SVG picture."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ __all__ = ["Point", "curves"]
 
 _WIDTH, _HEIGHT = 720, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 150, 40, 50
+"""Margins in pixels; the names of the curves stand in the right one."""
 _COLOURS: Final = ("#0b6e4f", "#c1440e", "#2f5d9b", "#8a5a9e", "#b8860b", "#555555")
 _TICKS_Y: Final = 5
-_LEAST_RATIO: Final = 1.2
+_MINIMUM_RATIO: Final = 1.2
+"""Ratio of the longest to the shortest time on the axis: a single time needs a range around it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A time in seconds, an accuracy of 0 to 1, and what made them."""
+    """One point of a curve.
+
+    Attributes:
+        seconds: Time.
+        accuracy: 0 to 1.
+        label: What the point was measured with, such as a stride.
+    """
 
     seconds: float
     accuracy: float
@@ -27,16 +35,16 @@ class Point:
 
 
 def curves(title: str, lines: Mapping[str, Sequence[Point]]) -> str:
-    """Draw lines of points, times on a logarithmic axis.
+    """Draw curves, with times on a logarithmic axis.
 
     Args:
-        title: What stands above.
-        lines: Points by the name of their line, at least one point in all.
+        title: Title of the picture.
+        lines: The points of each curve by its name; at least one point in all.
     """
     times = [max(point.seconds, 1e-3) for points in lines.values() for point in points]
     low, high = min(times), max(times)
-    if high / low < _LEAST_RATIO:  # a single time needs a range around it
-        low, high = low / _LEAST_RATIO, high * _LEAST_RATIO
+    if high / low < _MINIMUM_RATIO:
+        low, high = low / _MINIMUM_RATIO, high * _MINIMUM_RATIO
     across, down = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def x(seconds: float) -> float:

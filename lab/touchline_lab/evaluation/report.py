@@ -1,4 +1,4 @@
-"""An evaluation as files: JSON for programs, Markdown tables and a picture for people."""
+"""Writes an evaluation: as JSON, as Markdown tables and as a picture."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Final
 
 from touchline_lab.evaluation.plot import Point, curves
-from touchline_lab.evaluation.run import Evaluation, Row, fits, summary, targets
+from touchline_lab.evaluation.run import Evaluation, Row, finest_within, summary, targets
 
 __all__ = ["COLUMNS", "budget_cells", "cells", "markdown", "picture", "save"]
 
 COLUMNS: Final = (
-    *("scene", "stride", "frames", "s", "F1", "people R/P", "ball R/P", "IDF1", "HOTA"),
+    *("scene", "stride", "sampled frames", "s", "F1", "people R/P", "ball R/P", "IDF1", "HOTA"),
     *("kp px", "ground px", "kp score", "score"),
 )
+"""Headings of the measures; docs/concepts/accuracy.md explains them."""
 _CURVES: Final = {
     "score": "score",
     "F1": "f1",
@@ -24,6 +25,7 @@ _CURVES: Final = {
     "keypoint score": "keypoint_score",
     "ball recall": "ball_recall",
 }
+"""Curves of the picture, and the measure of each."""
 
 
 def cells(row: Row) -> list[str]:
@@ -32,7 +34,7 @@ def cells(row: Row) -> list[str]:
     return [
         row.scene,
         str(row.stride),
-        f"{row.samples:.0f}",
+        f"{row.sampled:.0f}",
         f"{row.seconds:.2f}",
         f"{m.f1:.3f}",
         f"{m.people_recall:.3f} / {m.people_precision:.3f}",
@@ -47,10 +49,10 @@ def cells(row: Row) -> list[str]:
 
 
 def budget_cells(evaluation: Evaluation, budget: float) -> list[str]:
-    """What a budget in seconds buys: the plan and the mean over all scenes, or that nothing fits."""
-    row = fits(evaluation.rows, budget)
+    """The finest stride whose mean time is within a budget in seconds, as a row of text."""
+    row = finest_within(evaluation.rows, budget)
     if row is None:
-        return [f"{budget:g} s", "no measured plan fits", *[""] * (len(COLUMNS) - 2)]
+        return [f"{budget:g} s", "no measured stride fits", *[""] * (len(COLUMNS) - 2)]
     return [f"{budget:g} s", *cells(row)[1:]]
 
 
@@ -59,21 +61,23 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def markdown(evaluation: Evaluation, budgets: Sequence[float]) -> str:
-    """Every table."""
+    """All tables as one Markdown page."""
     parts = ["# Accuracy", "", "## By scene and stride", "", _table(COLUMNS, map(cells, evaluation.rows))]
     parts += [
-        "## Mean over the scenes (of distances the median)",
+        "## Mean over the scenes (of errors in pixels the median)",
         "",
         _table(COLUMNS, map(cells, summary(evaluation.rows))),
     ]
     if budgets:
         rows = (budget_cells(evaluation, budget) for budget in budgets)
-        parts += ["## By budget", "", _table(("budget", *COLUMNS[1:]), rows)]
-    raw = ([name, *(_number(v, 3) for v in found.values())] for name, found in evaluation.raw.items())
-    heads = ("scene", *next(iter(evaluation.raw.values()), {}))
-    parts += ["## Detector alone, AP50 of every frame", "", _table(heads, raw)]
+        parts += ["## The finest stride within each time budget", "", _table(("budget", *COLUMNS[1:]), rows)]
+    raw = (
+        [name, *(_number(v, 3) for v in found.values())] for name, found in evaluation.detector_ap50.items()
+    )
+    heads = ("scene", *next(iter(evaluation.detector_ap50.values()), {}))
+    parts += ["## Detector alone: AP50 over all frames", "", _table(heads, raw)]
     claims = ([t.name, "yes" if t.ok else "**no**", t.detail] for t in targets(evaluation))
-    parts += ["## Targets", "", _table(("target", "reached", ""), claims)]
+    parts += ["## Targets", "", _table(("target", "reached", "measured"), claims)]
     return "\n".join(parts)
 
 
@@ -84,7 +88,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def picture(evaluation: Evaluation) -> str:
-    """Accuracy against time, the mean over the scenes, as SVG."""
+    """Curves of accuracy against time, as means over the scenes, as SVG."""
     lines: dict[str, list[Point]] = {}
     for name, attribute in _CURVES.items():
         for row in summary(evaluation.rows):
@@ -95,11 +99,11 @@ def picture(evaluation: Evaluation) -> str:
 
 
 def save(evaluation: Evaluation, budgets: Sequence[float], folder: Path) -> list[Path]:
-    """Write the three files."""
+    """Write `accuracy.json`, `accuracy.md` and `accuracy.svg` into a folder; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     data = evaluation.to_dict()
     data["budgets"] = {
-        f"{budget:g}": None if (row := fits(evaluation.rows, budget)) is None else row.to_dict()
+        f"{budget:g}": None if (row := finest_within(evaluation.rows, budget)) is None else row.to_dict()
         for budget in budgets
     }
     texts = {

@@ -1,6 +1,6 @@
-"""How good an answer is, measured against what is exactly true in a rendered clip.
+"""Compares an answer with the exact ground truth of a rendered clip: boxes, classes and keypoints.
 
-Plain functions of plain data: the answer is the decoded JSON of a challenge's response.
+The functions work on plain data: an answer is the decoded JSON of a response.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ FloatArray = npt.NDArray[np.float64]
 Frame = Mapping[str, Any]
 
 _OVERLAP: Final = 0.5
+"""IoU from which an answered box has found a true one."""
 _HOMOGRAPHY_POINTS: Final = 4
+"""Keypoints that a homography needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,9 @@ class BoxScore:
     """How well the boxes of some classes were found.
 
     Attributes:
-        matched: Boxes of the answer that overlap a true box of their class by half, one to one.
-        expected: True boxes.
-        given: Boxes of the answer.
+        matched: Number of answered boxes that overlap a true box of their class by an IoU of 0.5, one to one.
+        expected: Number of true boxes.
+        given: Number of answered boxes.
     """
 
     matched: int
@@ -41,12 +43,12 @@ class BoxScore:
 
     @property
     def recall(self) -> float:
-        """The share of true boxes that were found; 1 where there are none."""
+        """The share of true boxes that were found; 1 if there are none."""
         return self.matched / self.expected if self.expected else 1.0
 
     @property
     def precision(self) -> float:
-        """The share of given boxes that are right; 1 where there are none."""
+        """The share of answered boxes that are right; 1 if there are none."""
         return self.matched / self.given if self.given else 1.0
 
     def __add__(self, other: BoxScore) -> BoxScore:
@@ -60,11 +62,11 @@ class KeypointScore:
     """How well the pitch was found.
 
     Attributes:
-        median_error: In source pixels, over the keypoints that are in the picture and in the answer; infinite
-            where there are none.
-        error_90: The 90th percentile of the same.
-        recall: The share of keypoints in the picture that are in the answer.
-        false_share: The share of the answer's keypoints inside the picture that are not in it in truth.
+        median_error: Median error in source pixels of the keypoints that are in the picture and in the
+            answer; infinite if there are none.
+        error_90: 90th percentile of the same errors.
+        recall: Share of the keypoints in the picture that are in the answer.
+        false_share: Share of the answer's keypoints inside the picture that are not in it in truth.
     """
 
     median_error: float
@@ -78,11 +80,11 @@ class Score:
     """The measure of a whole answer.
 
     Attributes:
-        objects: By class name, and ``people`` for goalkeepers, players and referees together.
-        keypoints: The pitch.
-        frames: Frames of the clip.
-        answered: The share of them that the answer holds.
-        located: The share of them with at least four keypoints.
+        objects: Score of the boxes by class name, and under ``people`` of the three classes of people.
+        keypoints: Score of the keypoints.
+        frames: Number of frames of the clip.
+        answered: Share of the frames that are in the answer.
+        located: Share of the frames with at least four keypoints.
     """
 
     objects: dict[str, BoxScore]
@@ -92,7 +94,7 @@ class Score:
     located: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The score as JSON data, with recall and precision worked out."""
+        """The score as JSON data, with recall and precision."""
         data = asdict(self)
         for name, score in self.objects.items():
             data["objects"][name] |= {"recall": score.recall, "precision": score.precision}
@@ -102,11 +104,11 @@ class Score:
 
 
 def overlaps(boxes: FloatArray, others: FloatArray) -> FloatArray:
-    """Intersection over union of every pair.
+    """Intersection over union (IoU) of every pair.
 
     Args:
         boxes: Corners x1, y1, x2, y2, shape (N, 4).
-        others: Shape (M, 4).
+        others: Corners likewise, shape (M, 4).
 
     Returns:
         Shape (N, M).
@@ -121,12 +123,12 @@ def overlaps(boxes: FloatArray, others: FloatArray) -> FloatArray:
 
 
 def score_answer(answer: Iterable[Frame], truth: GroundTruth) -> Score:
-    """Compare an answer with the truth.
+    """Compare an answer with the ground truth.
 
     Args:
-        answer: The ``frames`` of a response: mappings with ``frame_number``, ``keypoints`` and ``objects``.
+        answer: The ``frames`` of an answer: mappings with ``frame_number``, ``keypoints`` and ``objects``.
             Frames that the clip does not have are ignored; frames missing from the answer count as empty.
-        truth: What is true.
+        truth: The ground truth of the clip.
 
     Returns:
         The score over all frames of the clip.
@@ -162,7 +164,7 @@ def score_answer(answer: Iterable[Frame], truth: GroundTruth) -> Score:
 
 
 def _match(given: FloatArray, expected: FloatArray) -> BoxScore:
-    """Pair given with true boxes, one to one, for the greatest overlap in all."""
+    """Pair answered and true boxes, one to one, for the largest total IoU."""
     matched = 0
     if len(given) and len(expected):
         overlap = overlaps(given, expected)
@@ -183,7 +185,7 @@ def _true_boxes(frame: FrameTruth, class_id: int) -> FloatArray:
 
 
 def _given_keypoints(frame: Frame | None) -> FloatArray:
-    """The answer's keypoints, shape (32, 2); all missing where their number is wrong."""
+    """The answer's keypoints, shape (32, 2); all absent if their number is wrong."""
     positions = np.array(frame["keypoints"] if frame is not None else [], dtype=np.float64)
     return positions if positions.shape == (KEYPOINT_COUNT, 2) else np.zeros((KEYPOINT_COUNT, 2))
 

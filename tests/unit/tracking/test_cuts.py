@@ -9,8 +9,8 @@ from services.tracking.camera.homography import PictureSize
 from services.tracking.cuts import LUMA, first_after, is_cut
 from tests.unit.lab.evaluation.clips import settings
 from tests.unit.tracking.camera.test_homography import make_camera
+from touchline_lab.evaluation.ground_truth_predictor import GroundTruthPredictor
 from touchline_lab.evaluation.inferred_clip import answer_by_pipeline, infer_clip
-from touchline_lab.evaluation.truthful import Truthful
 from touchline_lab.renderer.conditions import SceneConditions
 from touchline_lab.renderer.scene_clip import render_scene
 
@@ -63,15 +63,15 @@ def test_a_key_frame_is_taken_for_the_first_one_behind_a_cut() -> None:
 
 
 @pytest.fixture(scope="module")
-def two_shots(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Truthful]:
+def two_shots(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, GroundTruthPredictor]:
     path = tmp_path_factory.mktemp("cut") / "cut.mp4"
     known = render_scene(path, SceneConditions("cut", (3000, 3001), seconds=1.6, size=(640, 352)))
     assert known.cuts == [20]
-    return path.read_bytes(), Truthful(known.truth)
+    return path.read_bytes(), GroundTruthPredictor(known.truth)
 
 
 @pytest.mark.parametrize("stride", [1, 6])
-def test_a_cut_ends_all_tracks(two_shots: tuple[bytes, Truthful], stride: int) -> None:
+def test_a_cut_ends_all_tracks(two_shots: tuple[bytes, GroundTruthPredictor], stride: int) -> None:
     data, models = two_shots
     frames = msgspec.json.decode(answer_by_pipeline(data, models, settings(stride)))["frames"]
     ids = [{found["id"] for found in frame["objects"]} for frame in frames]

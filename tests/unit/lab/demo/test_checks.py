@@ -1,4 +1,4 @@
-"""The demo's claims fail when they do not hold."""
+"""The claims of the demo: each fails if it does not hold."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def failed(found: DemoResult) -> list[str]:
     return [check.name for check in checks(found) if not check.ok]
 
 
-def test_a_good_result_holds_and_reaches_the_goals() -> None:
+def test_a_good_result_fulfils_all_claims_and_reaches_the_goals() -> None:
     assert failed(result()) == []
     assert [goal.ok for goal in goals(score(result()))] == [True, True]
 
@@ -56,20 +56,27 @@ def test_a_good_result_holds_and_reaches_the_goals() -> None:
     [
         (result(frames(2)), "every frame is answered"),
         (result(frames(points=31)), "32 keypoints in every frame"),
-        (result(warm=run(frames(), 0.03, 0, partial=True)), "nothing was cut short"),
-        (result(cold=run(frames(shift=1.0), 2.45, 1)), "both answers are the same"),
+        (result(warm=run(frames(), 0.03, 0, partial=True)), "the answer is complete"),
+        (result(cold=run(frames(shift=1.0), 2.45, 1)), "cold and warm answer are the same"),
         (result(warm=run(frames(), 0.03, 1)), "the warm challenge reused its connection"),
-        (result(warm=run(frames(), 0.6, 0)), "cold minus warm is the origin's set-up delay"),
+        (result(warm=run(frames(), 0.6, 0)), "the warm challenge saved the set-up delay of the origin"),
     ],
 )
 def test_each_claim_can_fail(found: DemoResult, name: str) -> None:
     assert failed(found) == [name]
 
 
-def test_goals_that_are_missed_are_said_to_be() -> None:
+def test_missed_goals_are_reported() -> None:
     assert [goal.ok for goal in goals(score(result(frames(shift=16.0))))] == [True, False]
     empty = [GsrFrame(number, [(0.0, 0.0)] * 32, []) for number in range(3)]
     assert [goal.ok for goal in goals(score(result(empty)))] == [False, False]
+
+
+def test_the_fingerprint_depends_on_the_frames_alone() -> None:
+    same = run(frames(), 9.0, 1)
+    other = run(frames(shift=1.0), 2.45, 1)
+    assert result().cold.fingerprint() == result().warm.fingerprint() == same.fingerprint()
+    assert other.fingerprint() != same.fingerprint()
 
 
 def test_answer_and_timelines_are_written(tmp_path: Path) -> None:

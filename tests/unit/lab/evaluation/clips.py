@@ -1,4 +1,4 @@
-"""A tiny clip and models that know the truth, for the tests of evaluation."""
+"""A tiny clip, and a predictor that returns its ground truth, for the tests of evaluation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from services.results import FrameResult
 from services.settings import Settings
 from services.video.letterbox import Frame, Letterbox
-from touchline_lab.evaluation.truthful import Truthful
+from touchline_lab.evaluation.ground_truth_predictor import GroundTruthPredictor
 from touchline_lab.renderer.clip import GroundTruth
 from touchline_lab.renderer.conditions import SceneConditions
 from touchline_lab.renderer.scene_clip import SceneTruth, render_scene
 
-LOOK = SceneConditions("tiny", (3000,), seconds=0.6, size=(640, 352))
+CONDITIONS = SceneConditions("tiny", (3000,), seconds=0.6, size=(640, 352))
 
 
 def settings(stride: int = 1) -> Settings:
@@ -22,17 +22,20 @@ def settings(stride: int = 1) -> Settings:
 
 def tiny(folder: Path) -> tuple[bytes, SceneTruth]:
     path = folder / "tiny.mp4"
-    truth = render_scene(path, LOOK)
+    truth = render_scene(path, CONDITIONS)
     return path.read_bytes(), truth
 
 
-class Knowing(Truthful):
-    """Says what is true and remembers what it was asked."""
+class RecordingPredictor(GroundTruthPredictor):
+    """Returns the ground truth and records which frames it was given."""
 
     def __init__(self, truth: GroundTruth) -> None:
         super().__init__(truth)
-        self.seen: list[int] = []
+        self.inferred: list[int] = []
 
     def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
-        self.seen += [frame.index for frame in frames]
+        self.inferred += [frame.index for frame in frames]
         return super().predict(frames, box)
+
+
+Knowing = RecordingPredictor

@@ -28,16 +28,16 @@ def test_a_perfect_answer_scores_one_and_an_empty_one_nothing() -> None:
         ([Action(130, "pass_received"), Action(400, "shot")], 1.4 - 4.7),
     ],
 )
-def test_matches_are_worth_their_weight_and_the_rest_costs_it(given: list[Action], worth: float) -> None:
+def test_a_match_scores_its_weight_and_anything_else_costs_it(given: list[Action], worth: float) -> None:
     assert action_score(given, TRUTH).total == pytest.approx(worth / POSSIBLE)
 
 
-def test_as_many_matches_as_can_be_are_made() -> None:
+def test_the_largest_number_of_matches_is_made() -> None:
     truth = [Action(100, "pass"), Action(120, "pass")]
     assert action_score([Action(110, "pass"), Action(80, "pass")], truth).matched == 2
     assert action_score([Action(76, "pass"), Action(124, "pass")], truth).matched == 2
 
 
-def test_a_clip_in_which_nothing_happens() -> None:
+def test_in_a_clip_without_actions_every_answered_action_costs() -> None:
     assert action_score([], []).total == 0.0
     assert action_score([Action(5, "tackle")], []).total == -2.5

@@ -13,14 +13,14 @@ def frame(**lefts: float) -> FrameTracks:
 ONE = [frame(a1=0)] * 4
 
 
-def test_the_truth_is_perfect() -> None:
+def test_renamed_true_tracks_are_perfect() -> None:
     truth = [frame(a1=0, a2=50), frame(a1=1), frame(a2=52)]
     renamed = [frame(a9=50, a7=0), frame(a7=1), frame(a9=52)]
     assert idf1(renamed, truth) == 1.0
     assert hota(renamed, truth) == Hota(1.0, 1.0, 1.0)
 
 
-def test_a_track_in_two_halves() -> None:
+def test_a_track_in_two_halves_counts_half() -> None:
     given = [frame(a1=0), frame(a1=0), frame(a2=0), frame(a2=0)]
     # two frames of four are of the one identity that counts: 2 * 2 / (4 + 4)
     assert idf1(given, ONE) == pytest.approx(0.5)
@@ -30,7 +30,7 @@ def test_a_track_in_two_halves() -> None:
     assert hota(given, ONE).hota == pytest.approx(0.5**0.5)
 
 
-def test_two_people_who_swap_ids_half_way() -> None:
+def test_two_people_who_swap_ids_half_way_through() -> None:
     truth = [frame(a1=0, a2=50)] * 4
     given = [frame(a1=0, a2=50)] * 2 + [frame(a2=0, a1=50)] * 2
     assert idf1(given, truth) == pytest.approx(0.5)
@@ -38,7 +38,7 @@ def test_two_people_who_swap_ids_half_way() -> None:
     assert hota(given, truth).association == pytest.approx(1 / 3)
 
 
-def test_a_missed_frame_and_an_invented_track() -> None:
+def test_a_missed_frame_and_a_false_track_both_count() -> None:
     given = [frame(a1=0), frame(a1=0), frame(a1=0), frame(a5=80)]
     assert idf1(given, ONE) == pytest.approx(2 * 3 / (4 + 4))
     # 3 right of 3 + 1 missed + 1 invented; together in 3 of 4 frames
@@ -46,14 +46,14 @@ def test_a_missed_frame_and_an_invented_track() -> None:
     assert hota(given, ONE).association == pytest.approx(3 / 4)
 
 
-def test_boxes_count_up_to_their_overlap() -> None:
+def test_boxes_count_at_thresholds_up_to_their_overlap() -> None:
     given = [frame(a1=2.5)] * 4  # overlap 7.5 / 12.5 = 0.6: twelve of the nineteen thresholds
     assert idf1(given, ONE) == 1.0
     assert hota(given, ONE).hota == pytest.approx(12 / 19)
     assert idf1([frame(a1=4)] * 4, ONE) == 0.0  # overlap 6 / 14
 
 
-def test_the_pairing_prefers_tracks_that_go_together() -> None:
+def test_pairing_prefers_tracks_that_agree_over_the_clip() -> None:
     # in the last frame a stranger overlaps a little more than the track of the first three
     truth = [frame(a1=0)] * 4
     given = [frame(a1=1)] * 3 + [frame(a1=1, a2=0.5)]
@@ -64,7 +64,7 @@ def test_the_pairing_prefers_tracks_that_go_together() -> None:
     assert found.association == pytest.approx(low[1] * share)
 
 
-def test_nothing_to_find() -> None:
+def test_a_clip_without_people_is_perfect_only_without_tracks() -> None:
     nothing = [frame()] * 3
     assert idf1(nothing, nothing) == 1.0
     assert hota(nothing, nothing).hota == 1.0

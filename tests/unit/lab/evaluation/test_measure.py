@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.results import Detections, FrameResult
-from touchline_lab.evaluation.measure import f1, measure, raw_ap50
+from touchline_lab.evaluation.measure import detector_ap50, f1, measure
 from touchline_lab.evaluation.scoring import BoxScore
 from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 
@@ -23,7 +23,7 @@ def test_f1_is_the_harmonic_mean() -> None:
     assert f1(BoxScore(0, 0, 0)) is None
 
 
-def test_classes_weigh_the_same_and_absent_ones_nothing() -> None:
+def test_classes_count_equally_and_absent_classes_not_at_all() -> None:
     found = measure(answer(PLAYER), TRUTH, None, 1.0)
     assert found.f1 == 0.5  # the player always, the ball never; no keepers, no referee
     assert (found.people_recall, found.ball_recall, found.ball_precision) == (1.0, 0.0, 1.0)
@@ -33,19 +33,19 @@ def test_classes_weigh_the_same_and_absent_ones_nothing() -> None:
     assert found.reprojection_px is None
 
 
-def test_identities_are_of_people() -> None:
+def test_only_ids_of_people_are_measured() -> None:
     found = measure(answer(PLAYER, BALL), TRUTH, [[1, 0]] * 4, 1.0)
     assert (found.idf1, found.hota) == (1.0, pytest.approx(1.0))
     assert measure(answer(BALL), TRUTH, [[1, 0]] * 4, 1.0).idf1 == 0.0
 
 
-def test_the_detector_alone() -> None:
-    def seen(index: int, *boxes: tuple[Any, ...]) -> FrameResult:
+def test_ap50_of_the_detector_is_given_by_class() -> None:
+    def result(index: int, *boxes: tuple[Any, ...]) -> FrameResult:
         table = np.array(boxes, np.float32).reshape(-1, 5)
         classes = table[:, 0].astype(np.int64)
         return FrameResult(index, Detections(table[:, 1:], np.ones(len(table), np.float32), classes), None)
 
-    values = raw_ap50([seen(0, PLAYER, BALL), seen(3, PLAYER)], TRUTH)
+    values = detector_ap50([result(0, PLAYER, BALL), result(3, PLAYER)], TRUTH)
     assert values["player"] == pytest.approx(1.0)
     assert values["ball"] == pytest.approx(51 / 101)
     assert values["referee"] is None

@@ -9,19 +9,19 @@ FLAT = [[0.1, 0, 0], [0, 0.1, 0], [0, 0, 1.0]]  # ten centimetres a pixel, seen 
 POINTS = VERTICES_CM / 10 + (1e-9, 1e-9)
 
 
-def test_distances_of_what_both_have() -> None:
+def test_errors_are_measured_where_both_have_the_keypoint() -> None:
     given, true = np.zeros((32, 2)), np.zeros((32, 2))
     given[0], true[0] = (13, 14), (10, 10)
     given[1], true[2] = (5, 5), (7, 7)
     assert keypoint_errors(given, true).tolist() == [5.0]
 
 
-def test_a_shifted_pitch_is_off_by_its_shift() -> None:
+def test_the_error_of_a_shifted_pitch_is_the_shift() -> None:
     assert reprojection_error(POINTS, FLAT, SIZE) == pytest.approx(0, abs=1e-6)
     assert reprojection_error(POINTS + (3, 4), FLAT, SIZE) == pytest.approx(5)
 
 
-def test_noise_of_one_point_is_smoothed_by_the_others() -> None:
+def test_the_error_of_one_keypoint_is_smoothed_by_the_others() -> None:
     given = POINTS.copy()
     given[10] += (30, 0)
     error = reprojection_error(given, FLAT, SIZE)
@@ -29,7 +29,7 @@ def test_noise_of_one_point_is_smoothed_by_the_others() -> None:
     assert 0 < error < 10
 
 
-def test_three_points_tell_no_camera() -> None:
+def test_three_keypoints_determine_no_camera() -> None:
     given = np.zeros((32, 2))
     given[[0, 5, 14]] = POINTS[[0, 5, 14]]
     assert reprojection_error(given, FLAT, SIZE) is None
