@@ -1,10 +1,10 @@
-"""Renders what is documented about the settings from the settings themselves.
+"""Generates the documentation of the settings from their declarations.
 
     python -m touchline_lab.settings_reference            write the files
-    python -m touchline_lab.settings_reference --check    only say which are out of date (exit 1)
+    python -m touchline_lab.settings_reference --check    name the files that are out of date (exit code 1)
 
-Files: `.env.example`, `docs/reference/settings.md` and `compose/settings.yml`, which hands every setting of
-the shell or of `.env` to a container.
+The files are `.env.example`, `docs/reference/settings.md`, and `compose/settings.yml`, which passes every
+setting of the shell or of `.env` on to a container.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from services.settings.messages import allowed_values, variable_name
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTE = "Generated from services/settings/ by `make settings`."
+"""Stands in every generated file."""
 
-# The first field of each group: groups follow the order of the class.
 GROUPS = {
     "use_connection_pool": "What operators already set",
     "redis_url": "Queue",
@@ -29,8 +29,8 @@ GROUPS = {
     "detector_model": "Models",
     "log_level": "Observing",
 }
+"""Heading of each group, by the field that begins it; groups follow the order of the class."""
 
-# What only docker-compose.yml reads: name, default, meaning.
 COMPOSE_ONLY = (
     ("ACCEL", "nvidia", "nvidia reserves the GPUs of the machine; cpu runs without and sets DEVICE=cpu."),
     (
@@ -51,10 +51,11 @@ COMPOSE_ONLY = (
         "Index that the image takes torch from; PyTorch's own CPU index makes a small image.",
     ),
 )
+"""Variables that only docker-compose.yml reads: name, default, meaning."""
 
 
 def default_text(field: str) -> str:
-    """A field's default as it is written in the environment."""
+    """The default of a field, as it is written in the environment."""
     value = Settings.model_fields[field].default
     if value is None:
         return ""
@@ -66,7 +67,11 @@ def default_text(field: str) -> str:
 
 
 def description(field: str) -> str:
-    """A field's description; a missing one is an error."""
+    """The description of a field.
+
+    Raises:
+        ValueError: The field has none.
+    """
     text = Settings.model_fields[field].description
     if not text:
         raise ValueError(f"{field} has no description")
@@ -74,7 +79,7 @@ def description(field: str) -> str:
 
 
 def env_example() -> str:
-    """`.env.example`: every setting commented out, so that a copy freezes no default."""
+    """Generate `.env.example`: every setting is commented out, so that a copy does not fix any default."""
     lines = [
         "# Every setting with its default. Copy to .env and uncomment what you change; the environment wins.",
         f"# {NOTE}",
@@ -100,7 +105,7 @@ def _cell(text: str) -> str:
 
 
 def settings_page() -> str:
-    """`docs/reference/settings.md`: a table for each group."""
+    """Generate `docs/reference/settings.md`: a table for each group."""
     lines = [
         "# Settings",
         "",
@@ -141,7 +146,7 @@ def settings_page() -> str:
 
 
 def compose_settings() -> str:
-    """`compose/settings.yml`: names without values are passed through by compose, when they are set."""
+    """Generate `compose/settings.yml`: compose passes names without a value on if they are set."""
     lines = [
         f"# {NOTE}",
         "# A name without a value is passed on from the shell or .env when it is set there.",
@@ -159,7 +164,7 @@ FILES = {
 
 
 def outdated(root: Path = ROOT) -> list[str]:
-    """The files that differ from what the settings render to."""
+    """The generated files that differ from what is in the folder `root`."""
     return [
         name
         for name, render in FILES.items()
@@ -168,7 +173,7 @@ def outdated(root: Path = ROOT) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or check them."""
+    """Write the files, or check them; returns the exit code."""
     stale = outdated()
     if "--check" in arguments:
         for name in stale:

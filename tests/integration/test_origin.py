@@ -284,7 +284,7 @@ def test_streams_reset_by_the_client_do_not_break_the_connection(served: DemoOri
     assert served.stats().connections == 1
 
 
-def test_a_new_connection_is_held_and_a_standing_one_is_not(folder: Path) -> None:
+def test_a_new_connection_is_delayed_and_an_open_one_is_not(folder: Path) -> None:
     waited: list[float] = []
 
     async def no_sleep(seconds: float) -> None:
@@ -292,7 +292,7 @@ def test_a_new_connection_is_held_and_a_standing_one_is_not(folder: Path) -> Non
 
     delays = SetupDelays(dns=0.01, tls=0.02, negotiation=0.04)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("touchline_lab.demo_origin.setup_delay.hold", no_sleep)
+        patch.setattr("touchline_lab.demo_origin.setup_delay.delay", no_sleep)
         with DemoOrigin(folder, delays) as origin, client_of(origin) as client:
             client.get(origin.url("clip.mp4"))
             cold = list(waited)

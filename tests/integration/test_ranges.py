@@ -185,18 +185,18 @@ def test_origins_that_do_not_answer_ranges_lose_nothing(
 def test_an_origin_that_limits_connections_keeps_those_it_has_room_for(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    room = 5  # one of them is the pool's
-    server.set_fault("/body.bin", Fault(room=room))
+    allowed = 5  # one of them is the pool's
+    server.set_fault("/body.bin", Fault(maximum_connections=allowed))
     url = server.url("body.bin")
     body, timeline = fetch(pool, url, settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{room - 1}/{COUNT}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{allowed - 1}/{COUNT}"
     assert timeline.to_dict()["facts"].get("takeovers") is None
     # the others are not opened again
     pool.warmup(server.base_url)
     body, timeline = fetch(pool, url, settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{room - 1}/{room - 1}"
+    assert timeline.to_dict()["facts"].get("range_connections") == f"{allowed - 1}/{allowed - 1}"
     assert server.stats().handshakes == COUNT + 1
 
 

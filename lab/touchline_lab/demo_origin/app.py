@@ -1,4 +1,4 @@
-"""The ASGI application of the demo origin: a folder of files, with byte ranges and faults on demand."""
+"""The ASGI application of the demo origin: serves a folder, with byte ranges and faults on demand."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from touchline_lab.demo_origin.faults import NO_FAULT, Fault, fault_from_query
 from touchline_lab.demo_origin.log import OriginLog, OriginRequest
 
 CHUNK = 64 * 1024
+"""Bytes that are sent at once; fewer if a fault limits the rate."""
 CONTENT_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".html": "text/html"}
 
 Scope = dict[str, Any]
@@ -24,29 +25,29 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Connections(Protocol):
-    """What knows the TCP connections, can tell them apart and end them."""
+    """Numbers the TCP connections, and can abort them."""
 
     def begin(self, client_port: int) -> None:
-        """Note that a request runs on that connection."""
+        """Note that a request on that connection has begun."""
 
     def end(self, client_port: int) -> None:
-        """Note that it has ended."""
+        """Note that a request on that connection has ended."""
 
     def number(self, client_port: int) -> int:
         """The number of the connection that reached the server from this port."""
 
     def abort(self, client_port: int) -> None:
-        """Abort that connection without a goodbye."""
+        """Abort that connection with a TCP reset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A file's bytes, read once.
+    """The content of a file, read once.
 
     Attributes:
-        data: The whole content.
+        data: The bytes.
         etag: A strong entity tag.
-        content_type: From the file's suffix.
+        content_type: Media type, by the suffix of the file.
     """
 
     data: bytes
@@ -58,11 +59,11 @@ class FolderApp:
     """Serves the files of one folder.
 
     Args:
-        folder: Only what lies in it is served.
-        log: Where requests and bytes are counted.
-        connections: What numbers and cuts them.
+        folder: The folder; nothing outside of it is served.
+        log: Counts requests and bytes.
+        connections: Numbers the connections, and aborts them for faults.
         closing: Set when the origin stops, so that stalled responses end.
-        ranges: Whether byte ranges are offered at all.
+        ranges: Whether byte ranges are offered.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class FolderApp:
         self.faults: dict[str, Fault] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one ASGI scope; everything but HTTP requests and the life span is refused."""
+        """Answer one ASGI scope; scopes other than HTTP requests and the life span are refused."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
@@ -126,7 +127,7 @@ class FolderApp:
         body = self._body(scope["path"])
         connection = self._connections.number(scope["client"][1])
         status, start, stop = self._plan(scope["method"], fault, body, wanted)
-        if fault.room is not None and connection > fault.room:
+        if fault.maximum_connections is not None and connection > fault.maximum_connections:
             status = 503
         self._log.request(
             OriginRequest(
@@ -259,7 +260,7 @@ def _head(status: int, body: Body, start: int, stop: int, fault: Fault, ranges: 
 
 
 async def _drain_h2(send: Any) -> None:
-    """Wait until the promised bytes are on the wire; what is buffered would be lost with the stream."""
+    """Wait until all bytes so far have been sent; buffered bytes would be lost with the stream."""
     stream = send.__self__
     buffer = stream.send.__self__.stream_buffers.get(stream.stream_id)
     if buffer is not None:
@@ -267,7 +268,7 @@ async def _drain_h2(send: Any) -> None:
 
 
 async def _reset_h2_stream(send: Any) -> None:
-    """Send RST_STREAM; ASGI has no message for it, so this reaches through hypercorn's `send`."""
+    """Send RST_STREAM; ASGI has no message for it, so this uses the objects behind hypercorn's `send`."""
     stream = send.__self__
     protocol = stream.send.__self__
     protocol.connection.reset_stream(stream.stream_id, error_code=2)

@@ -1,4 +1,4 @@
-"""What the demo origin can be told to do wrong, so that every failure of a real one can be tried."""
+"""Faults that the demo origin can be asked for, so that every failure of a real origin can be tested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Fault:
         delay: Wait this many seconds before the first byte of the answer.
         redirect: Answer 302 to this URL.
         headers: Further response headers; one that is there already is replaced.
-        room: Answer 503 on all connections but so many first ones, as an origin that limits their number.
+        maximum_connections: Answer 503 on all connections after this many, like an origin that limits their
+            number.
     """
 
     status: int | None = None
@@ -36,7 +37,7 @@ class Fault:
     rate: float | None = None
     delay: float = 0.0
     redirect: str | None = None
-    room: int | None = None
+    maximum_connections: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -58,7 +59,7 @@ _CONVERTERS: dict[str, Callable[[str], Any]] = {
     "rate": float,
     "delay": float,
     "redirect": str,
-    "room": int,
+    "maximum_connections": int,
 }
 
 
@@ -66,11 +67,11 @@ def fault_from_query(query: str, base: Fault = NO_FAULT) -> Fault:
     """Read a fault from a query string such as `stall_after=100000&rate=50000`.
 
     Args:
-        query: The URL's query; names that are no fault are left alone, as an origin does with signatures.
-        base: The fault that the path has anyway.
+        query: The query of the URL; names that are no fault are ignored, as origins ignore signatures.
+        base: The fault that the path has without a query.
 
     Raises:
-        ValueError: A value is not of its field's type.
+        ValueError: A value does not have the type of its field.
     """
     found = {k: _CONVERTERS[k](v) for k, v in parse_qsl(query) if k in _CONVERTERS}
     return dataclasses.replace(base, **found) if found else base

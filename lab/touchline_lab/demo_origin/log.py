@@ -1,4 +1,4 @@
-"""What the demo origin saw: connections, handshakes and requests."""
+"""Counts connections, handshakes and requests at the demo origin."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class OriginRequest:
         query: The query without its question mark.
         range: The `Range` header, or None.
         http_version: `2` or `1.1`.
-        connection: Number of the TCP connection it came on, from 1.
-        status: The status of the answer.
+        connection: Number of its TCP connection, from 1.
+        status: Status code of the response.
     """
 
     method: str
@@ -49,7 +49,7 @@ class OriginRequest:
 
 
 class OriginLog:
-    """Counters and request log; written by the origin's thread, read by any."""
+    """Counters and request log; written by the thread of the origin, read by any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class OriginLog:
         self._requests: list[OriginRequest] = []
 
     def connected(self) -> int:
-        """Count an accepted connection and give it its number."""
+        """Count an accepted connection; returns its number, from 1."""
         with self._lock:
             self._stats = replace(
                 self._stats, connections=self._stats.connections + 1, open=self._stats.open + 1
@@ -75,7 +75,7 @@ class OriginLog:
             self._stats = replace(self._stats, handshakes=self._stats.handshakes + 1)
 
     def request(self, request: OriginRequest) -> None:
-        """Keep a request."""
+        """Count and record a request."""
         with self._lock:
             self._stats = replace(self._stats, requests=self._stats.requests + 1)
             self._requests.append(request)

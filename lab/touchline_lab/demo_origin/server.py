@@ -1,8 +1,9 @@
-"""A real TLS + HTTP/2 origin for the demo and the tests, in a thread of its own.
+"""A real TLS + HTTP/2 origin for demo and tests, in a thread of its own.
 
     client ──TCP──▶ relay (set-up delays, connection counts) ──TCP──▶ hypercorn (TLS, h2) ──▶ files
 
-The certificate is signed by an authority made for this one origin; `ca_file` is what a client has to trust.
+The certificate is signed by a certificate authority that is made for this origin; clients have to trust
+`ca_file`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ __all__ = [
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
+"""Address that the origin listens on, unless it has a name of its own."""
 _LOG = logging.getLogger("touchline.demo.origin")
 
 
@@ -46,14 +48,14 @@ class DemoOrigin:
     """Serves one folder over TLS + HTTP/2 (or less) on a free port of the loopback; a context manager.
 
     Args:
-        folder: What is served.
-        setup_delays: What every new connection pays; `SEED_DELAYS` for the demo.
-        http2: Whether HTTP/2 is offered; without it the client gets HTTP/1.1.
-        tls: Whether the origin speaks TLS; without it HTTP/1.1 in the clear.
+        folder: Folder of the files that are served.
+        setup_delays: Delays of every new connection; `SEED_DELAYS` for the demo.
+        http2: Whether HTTP/2 is offered; without it clients get HTTP/1.1.
+        tls: Whether the origin uses TLS; without it clients get HTTP/1.1 in plain text.
         ranges: Whether byte ranges are offered.
         keep_alive_s: Seconds after which an idle connection is closed, as real origins do.
         port: The port to listen on; 0 takes a free one.
-        name: The host that clients reach it by; a name of its own listens on every interface.
+        name: Host name in its URLs; with another name than the default it listens on all interfaces.
     """
 
     def __init__(
@@ -95,28 +97,28 @@ class DemoOrigin:
 
     @property
     def ca_file(self) -> Path:
-        """The PEM file of the authority that signed the certificate (setting `CA_FILE`)."""
+        """PEM file of the certificate authority that signed the certificate (setting `CA_FILE`)."""
         if self._temp is None:
             raise RuntimeError("the origin is not started")
         return Path(self._temp.name) / "ca.pem"
 
     @property
     def base_url(self) -> str:
-        """The root of the origin, with a slash at its end."""
+        """URL of the root, with a slash at its end."""
         return f"{'https' if self._tls else 'http'}://{self._name}:{self._port}/"
 
     def url(self, path: str, **fault: object) -> str:
         """The URL of a file.
 
         Args:
-            path: Its path in the folder.
-            **fault: Fields of `Fault` for this URL alone, sent as its query.
+            path: Path of the file in the folder.
+            **fault: Fields of `Fault` that requests for this URL get; they become its query.
         """
         query = {k: int(v) if isinstance(v, bool) else v for k, v in fault.items()}
         return self.base_url + quote(path.lstrip("/")) + (f"?{urlencode(query)}" if query else "")
 
     def set_fault(self, path: str, fault: Fault | None) -> None:
-        """Have every request for `path` answered with a fault; None ends that."""
+        """Answer every request for `path` with a fault; None removes it."""
         app = self._require(self._app)
         key = "/" + path.lstrip("/")
         if fault is None:
@@ -133,7 +135,7 @@ class DemoOrigin:
         return self._log.requests()
 
     def drop_connections(self) -> None:
-        """Abort every open connection, as if a middlebox had forgotten them."""
+        """Abort every open connection, as a middlebox does that lost its state."""
         relay = self._require(self._relay)
         done: Future[None] = Future()
 
@@ -145,7 +147,11 @@ class DemoOrigin:
         done.result(10)
 
     def start(self) -> None:
-        """Start serving; returns when connections are accepted."""
+        """Start serving; returns as soon as connections are accepted.
+
+        Raises:
+            RuntimeError: The origin has been started already.
+        """
         if self._thread is not None:
             raise RuntimeError("the origin is started already")
         self._temp = tempfile.TemporaryDirectory(prefix="touchline-origin-")
@@ -165,7 +171,7 @@ class DemoOrigin:
             raise
 
     def close(self) -> None:
-        """Stop serving, abort what is open, and remove the certificate."""
+        """Stop serving, abort open connections, and remove the certificate."""
         if self._thread is not None:
             if self._loop is not None and self._stop is not None and self._thread.is_alive():
                 self._loop.call_soon_threadsafe(self._stop.set)
@@ -207,7 +213,7 @@ class DemoOrigin:
 
     def _config(self, inner: socket.socket) -> Config:
         config = Config()
-        # hypercorn closes the descriptor that it is given
+        # hypercorn closes the descriptor, so it gets one that is not closed elsewhere
         config.bind = [f"fd://{inner.detach()}"]
         config.errorlog = _LOG
         config.loglevel = "WARNING"

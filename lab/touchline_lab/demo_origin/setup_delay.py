@@ -1,4 +1,4 @@
-"""The way in front of the demo origin: a TCP relay that makes setting a connection up slow."""
+"""A TCP relay in front of the demo origin, which makes setting up a connection slow."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from touchline_lab.demo_origin.log import OriginLog
 
 READ = 256 * 1024
+"""Bytes that are read at once."""
 GOODBYE_S = 0.05
+"""Seconds after the idle time-out in which the server may close a connection itself, with a GOAWAY."""
 TLS_HANDSHAKE_RECORD = 0x16
+"""First byte of a TLS handshake (RFC 8446, section 5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetupDelays:
-    """Seconds that a new connection is held; a connection that stands is not delayed at all.
+    """Seconds by which the set-up of a new connection is delayed; an established one is not delayed.
 
     Attributes:
-        dns: Stands for name resolution. The relay cannot delay a look-up, so it holds the first bytes
-            that much longer; a client that caches names would be charged all the same.
-        tls: Before the client's first bytes are passed on.
-        negotiation: Before the client's second flight (end of the handshake and first request) is.
+        dns: Stands for name resolution. The relay cannot delay a look-up, so it delays the client's first
+            bytes instead, also if the client has cached the name.
+        tls: Delay of the client's first bytes.
+        negotiation: Delay of the client's second flight: the end of the handshake and the first request.
     """
 
     dns: float = 0.0
@@ -32,7 +35,7 @@ class SetupDelays:
 
     @property
     def total(self) -> float:
-        """What a cold request pays."""
+        """Seconds that the first request on a new connection is delayed in all."""
         return self.dns + self.tls + self.negotiation
 
 
@@ -42,7 +45,7 @@ SEED_DELAYS = SetupDelays(dns=0.2, tls=1.0, negotiation=1.2)
 
 
 class _Link:
-    """One client connection and its twin to the server."""
+    """One connection from a client, and the one to the server behind it."""
 
     def __init__(self, number: int, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.number = number
@@ -53,28 +56,28 @@ class _Link:
         self.timer: asyncio.TimerHandle | None = None
 
     def finish(self) -> None:
-        """Close the client's side in peace, which ends the link."""
+        """Close the connection to the client in order, which ends both."""
         self.client.close()
 
     def abort(self) -> None:
-        """Close both at once, the client's with a TCP reset."""
+        """Abort both connections, that to the client with a TCP reset."""
         sock = self.client.get_extra_info("socket")
         if sock is not None:
-            with contextlib.suppress(OSError):  # it may be closed already, which is what is wanted
+            with contextlib.suppress(OSError):  # it may be closed already
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.client.transport.abort()
         self.server.transport.abort()
 
 
 class DelayRelay:
-    """Passes bytes between clients and the server, holding the set-up of each new connection.
+    """Passes bytes between clients and the server, and delays the set-up of each new connection.
 
     Args:
         target: Address of the server behind it.
-        delays: What a new connection pays.
-        log: Where connections and handshakes are counted.
-        idle_s: Seconds without a request after which a connection is closed. The server says goodbye itself
-            then, but waits half a minute for the client to answer, which one that is not reading does not.
+        delays: Delays of every new connection.
+        log: Counts connections and handshakes.
+        idle_s: Seconds without a request after which a connection is closed. The server sends a GOAWAY by
+            itself then, but waits half a minute for the client to answer, which an idle client does not.
     """
 
     def __init__(self, target: tuple[str, int], delays: SetupDelays, log: OriginLog, idle_s: float) -> None:
@@ -87,7 +90,7 @@ class DelayRelay:
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port."""
+        """Start listening; returns the port."""
         self._server = await asyncio.start_server(self._accept, host, port, backlog=256)
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -128,7 +131,7 @@ class DelayRelay:
             link.abort()
 
     def abort_all(self) -> None:
-        """Abort every connection, as a middlebox does that forgets its table."""
+        """Abort every connection, as a middlebox does that lost its state."""
         for link in list(self._links.values()):
             link.abort()
 
@@ -147,7 +150,7 @@ class DelayRelay:
             down = asyncio.create_task(self._downstream(back_reader, link))
             await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
             up.cancel()
-            # What the server has still to say after the client's end is of no use to a closed client.
+            # bytes that the server still sends have no receiver once the client has closed
             down.cancel()
             await asyncio.wait({up, down})
             if link.timer is not None:
@@ -164,16 +167,16 @@ class DelayRelay:
 
     async def _upstream(self, reader: asyncio.StreamReader, link: _Link) -> None:
         held_first = held_second = False
-        with contextlib.suppress(ConnectionError):  # a client that leaves rudely is nothing to report
+        with contextlib.suppress(ConnectionError):  # a client may reset its connection
             while data := await reader.read(READ):
                 if not held_first:
                     held_first = True
                     if data[0] == TLS_HANDSHAKE_RECORD:
                         self._log.handshake()
-                    await hold(self._delays.dns + self._delays.tls)
+                    await delay(self._delays.dns + self._delays.tls)
                 elif link.answered and not held_second:
                     held_second = True
-                    await hold(self._delays.negotiation)
+                    await delay(self._delays.negotiation)
                 link.server.write(data)
                 await link.server.drain()
 
@@ -185,8 +188,8 @@ class DelayRelay:
                 await link.client.drain()
 
 
-async def hold(seconds: float) -> None:
-    """Keep a new connection waiting."""
+async def delay(seconds: float) -> None:
+    """Wait, if there is anything to wait for."""
     if seconds > 0:
         await asyncio.sleep(seconds)
 

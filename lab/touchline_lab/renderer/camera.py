@@ -28,7 +28,7 @@ class Camera:
         """Set the camera up.
 
         Args:
-            position: Where it stands, shape (3,), in metres.
+            position: Position of the camera, shape (3,), in metres.
             target: The point in the middle of the picture, shape (3,), in metres.
             hfov: The horizontal field of view in degrees.
             size: Width and height of the picture in pixels.

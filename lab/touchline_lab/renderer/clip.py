@@ -1,4 +1,4 @@
-"""A football clip as an MP4 file together with what is exactly true in every frame.
+"""Renders a football clip into an MP4 file, together with the exact ground truth of every frame.
 
     python -m touchline_lab.renderer.clip OUT.mp4 --seed 2031 --seconds 30 [--faststart]
 
@@ -28,21 +28,25 @@ from touchline_lab.renderer.seeds import DEMO_SEED, TEST_SEED
 
 __all__ = ["DEMO_SEED", "TEST_SEED", "FrameTruth", "GroundTruth", "render_clip"]
 
-_BIT_RATE: Final = 1_600_000  # as the clips of real challenges: about 6 MB for 30 s at 1280 x 720
+_BIT_RATE: Final = 1_600_000
+"""Bits per second, as in clips of real challenges: about 6 MB for 30 s at 1280 x 720."""
 _BIT_RATE_PIXELS: Final = 1280 * 720
+"""Pixels of a picture that `_BIT_RATE` is for; it is scaled for others."""
 _GROUP_OF_PICTURES: Final = 50
-_WORTH_A_PROCESS: Final = 50  # frames
+"""Maximum distance of two key frames, in frames: two seconds, as in clips of real challenges."""
+_WORTH_A_PROCESS: Final = 50
+"""Frames from which on rendering in several processes is faster than starting them takes."""
 
 Planes = npt.NDArray[np.uint8]
 
 
 class FrameTruth(msgspec.Struct, frozen=True):
-    """What is true in one frame, in source pixels.
+    """The ground truth of one frame, in source pixels.
 
     Attributes:
         boxes: The visible objects, each as class_id, x1, y1, x2, y2.
-        keypoints: The 32 vertices of the pitch; 0, 0 where one is out of the picture.
-        homography: Three rows of three: from pitch centimetres to pixels.
+        keypoints: The 32 keypoints; 0, 0 for one that is out of the picture.
+        homography: The map from pitch centimetres to pixels, three rows of three.
     """
 
     boxes: list[Box]
@@ -51,7 +55,15 @@ class FrameTruth(msgspec.Struct, frozen=True):
 
 
 class GroundTruth(msgspec.Struct, frozen=True):
-    """What is true in every frame of a clip; ``frames[i]`` is source frame i."""
+    """The ground truth of a clip.
+
+    Attributes:
+        seed: Seed of the match.
+        fps: Frames per second.
+        width: Width of the pictures in pixels.
+        height: Height of the pictures in pixels.
+        frames: The ground truth of every frame; ``frames[i]`` is frame number i.
+    """
 
     seed: int
     fps: int
@@ -93,11 +105,12 @@ class _Painter:
 
 
 def _short(number: float) -> float:
-    """A number with the nine digits that matter."""
+    """Round to nine significant digits, which are all that matter."""
     return float(f"{number:.9g}")
 
 
-_painter: _Painter | None = None  # of this process, where it is one of several
+_painter: _Painter | None = None
+"""The painter of this process, if it is one of several that render a clip."""
 
 
 def _start_painter(seed: int, size: tuple[int, int], fps: int) -> None:
@@ -147,10 +160,10 @@ def render_clip(
             for 1280 x 720, while libx264 does not code very small pictures the same way twice.
         faststart: Put the index (``moov``) at the front instead of at the end.
         progress: Called after every frame with the number of frames done and in all.
-        processes: How many render at once; by default one for each core, and one for a short clip.
+        processes: Number of processes that render; by default one per core, and one for a short clip.
 
     Returns:
-        What is true in every frame.
+        The ground truth of every frame.
     """
     count = round(seconds * fps)
     if processes is None:
@@ -163,7 +176,7 @@ def render_clip(
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.bit_rate = int(_BIT_RATE * width * height / _BIT_RATE_PIXELS)
         stream.gop_size = _GROUP_OF_PICTURES
-        stream.thread_count = 1  # the same bytes every time
+        stream.thread_count = 1  # several threads would not write the same bytes every time
         for index, (planes, truth) in enumerate(_painted(seed, count, size, fps, processes)):
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, fps)
@@ -186,7 +199,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m touchline_lab.renderer.clip", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("out", type=Path, help="the .mp4 file to write; the truth goes beside it as .json")
+    parser.add_argument(
+        "out", type=Path, help="the .mp4 file to write; the ground truth is written beside it as .json"
+    )
     parser.add_argument("--seed", type=int, default=DEMO_SEED)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--faststart", action="store_true", help="put the index at the front of the file")

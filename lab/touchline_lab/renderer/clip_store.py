@@ -1,4 +1,4 @@
-"""Rendered clips kept on disk: the same seed is rendered once, until the renderer itself changes."""
+"""Keeps rendered clips on disk: each seed is rendered once, and again only when the renderer has changed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from touchline_lab.renderer.clip import GroundTruth, render_clip
 
 __all__ = ["StoredClip", "renderer_key", "stored_clip"]
 
-_RENDERER: Final = (camera, clip, figures, match, pitch, scene, stadium)
+RENDERER_MODULES: Final = (camera, clip, figures, match, pitch, scene, stadium)
+"""Modules whose source decides what a clip looks like."""
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredClip:
-    """A clip and its truth.
+    """A clip and its ground truth.
 
     Attributes:
         path: The MP4 file.
-        truth: What is true in every frame.
+        truth: Its ground truth.
     """
 
     path: Path
@@ -37,7 +38,7 @@ class StoredClip:
 def renderer_key() -> str:
     """A short hash of everything that decides what is rendered from a seed."""
     digest = hashlib.sha256(av.__version__.encode())
-    for module in _RENDERER:
+    for module in RENDERER_MODULES:
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:12]
 
@@ -51,14 +52,14 @@ def stored_clip(
     progress: Progress | None = None,
     processes: int | None = None,
 ) -> StoredClip:
-    """Take a clip from a folder, rendering it when it is not there.
+    """Take a clip from a folder; render it if it is not there.
 
     Args:
-        folder: Where clips are kept; made when missing.
+        folder: Folder of the clips; it is made if it is missing.
         seed: As for `render_clip`.
         seconds: As for `render_clip`.
         faststart: As for `render_clip`.
-        progress: Called while it is rendered; not at all when it is there.
+        progress: As for `render_clip`; not called if the clip is there.
         processes: As for `render_clip`.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What an evaluated scene is like: one match or several, under conditions that training did not have."""
+"""The scenes of the evaluation: one match or several each, under conditions that training did not have."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ class SceneConditions:
     """The options of a rendered scene.
 
     Attributes:
-        name: What reports call it.
-        seeds: One match per shot; the picture cuts from one to the next.
-        seconds: Length of the whole clip, shared out evenly among the shots.
+        name: Name of the scene in reports.
+        seeds: Seed of the match of each shot; a cut leads from one to the next.
+        seconds: Length of the whole clip in seconds; all shots are equally long.
         size: Width and height in pixels, both even.
-        weather: The colours of the picture.
-        kits: The wardrobe; all but the ordinary one have colours that no training scene has.
-        crowding: 0 is ordinary play; towards 1 people gather around the ball and cover each other.
-        pan: How fast the camera turns after the ball; 1 is ordinary.
-        zoom: How far and fast it zooms; 0 is ordinary, 1 from half to one and a half times the angle.
-        stand: Where the camera stands: metres along the pitch from its middle, behind the line, and above the
-            grass; None is ordinary.
-        grass: Gain of the grass in blue, green and red.
+        weather: Weather and light.
+        kits: The set of kits; all but the ordinary set have colours that no training scene has.
+        crowding: 0 is ordinary play; towards 1 people gather around the ball and hide each other.
+        pan: How fast the camera turns after the ball, as a multiple of the ordinary speed.
+        zoom: How far and how fast the camera zooms; 0 is ordinary, with 1 the field of view varies from a
+            half to one and a half times the ordinary one.
+        camera_position: Metres along the pitch from its middle, behind the touchline, and above the grass;
+            None is ordinary.
+        grass: Factors for the blue, green and red of the grass.
     """
 
     name: str
@@ -43,12 +44,12 @@ class SceneConditions:
     crowding: float = 0.0
     pan: float = 1.0
     zoom: float = 0.0
-    stand: tuple[float, float, float] | None = None
+    camera_position: tuple[float, float, float] | None = None
     grass: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     @property
     def key(self) -> str:
-        """A short hash of the options, the name apart."""
+        """A short hash of all options except the name."""
         return hashlib.sha256(msgspec.json.encode(asdict(replace(self, name="")))).hexdigest()[:10]
 
 
@@ -65,9 +66,9 @@ SCENES: Final[tuple[SceneConditions, ...]] = (
     SceneConditions("540p", (_FIRST + 11,), size=(960, 540)),
     SceneConditions("1080p", (_FIRST + 12,), size=(1920, 1080)),
 )
-"""What `touchline evaluate` measures on."""
+"""The eleven scenes that `touchline evaluate` measures on."""
 
 
 def shortened(conditions: SceneConditions, seconds: float) -> SceneConditions:
-    """The same scene, cut to another length."""
+    """The same scene with another length."""
     return replace(conditions, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Drawing people and the ball onto a picture, and telling exactly which pixels they cover."""
+"""Draws people and the ball into a picture, and records exactly which pixels they cover."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ import numpy.typing as npt
 
 __all__ = ["Colour", "Figure", "Image", "Kit", "Layers", "Pose", "draw_ball", "draw_figure"]
 
-Colour = tuple[int, int, int]  # blue, green, red
+Colour = tuple[int, int, int]
+"""Blue, green and red."""
 Image = npt.NDArray[np.uint8]
 Point = tuple[float, float]
 
 _SUPERSAMPLING: Final = 3
-_FRACTION_BITS: Final = 4  # OpenCV draws at sixteenths of a pixel
+"""Figures are drawn this many times larger and then reduced, for smooth edges."""
+_FRACTION_BITS: Final = 4
+"""OpenCV draws at sixteenths of a pixel: the number of fraction bits of its coordinates."""
 _UNIT: Final = 1 << _FRACTION_BITS
-_COVERED: Final = 0.35  # opacity from which a pixel counts as the figure's
+_COVERED: Final = 0.35
+"""Opacity, 0 to 1, from which a pixel counts as covered by the figure."""
 _BOOTS: Final[Colour] = (30, 30, 30)
 
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What somebody wears."""
+    """What a person wears; ``stripe`` is the colour of a stripe on the shirt, if there is one."""
 
     shirt: Colour
     shorts: Colour
@@ -35,7 +39,7 @@ class Kit:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How somebody looks; ``height`` in metres."""
+    """The appearance of a person; ``height`` is in metres."""
 
     kit: Kit
     skin: Colour
@@ -45,7 +49,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """A moment of a stride: its phase in radians, the speed in m/s, and -1 or 1 for the way they face."""
+    """A moment of a stride.
+
+    Attributes:
+        phase: Phase of the stride in radians.
+        speed: Metres per second.
+        facing: 1 if the person faces to the right, -1 to the left.
+    """
 
     phase: float
     speed: float
@@ -54,11 +64,12 @@ class Pose:
 
 @dataclass(slots=True)
 class Layers:
-    """A picture in the making.
+    """A picture that is being drawn.
 
     Attributes:
         image: Shape (height, width, 3), BGR.
-        owner: Shape (height, width): which object each pixel shows, 0 for none. Objects drawn later win.
+        owner: Label of the object that each pixel shows, 0 for none, shape (height, width). Objects that are
+            drawn later cover earlier ones.
     """
 
     image: Image
@@ -153,18 +164,18 @@ def draw_figure(
     """Draw a person.
 
     Args:
-        layers: Where to draw.
-        figure: Who.
-        pose: In which pose.
-        foot: The pixel of the ground they stand on.
+        layers: The picture to draw into.
+        figure: The person.
+        pose: The pose.
+        foot: Position of the feet on the ground, in pixels.
         metre: Pixels per metre at that depth.
         light: Brightness factor of the scene.
-        shadow: The colour of their shadow.
-        label: What to enter as owner of the covered pixels, 1 to 255.
+        shadow: Colour of the shadow.
+        label: Label of the covered pixels, 1 to 255.
 
     Returns:
-        The extent x1, y1, x2, y2 of what lies in the picture, and the number of pixels the whole figure
-        covers whether in the picture or not; None when none of it lies in the picture.
+        The extent x1, y1, x2, y2 of the part that lies in the picture, and the number of pixels that the
+        whole figure covers, also outside of the picture; None if no part lies in the picture.
     """
     height, width = layers.owner.shape
     sprite_width, sprite_height = int(2.0 * metre) + 4, int(2.5 * metre) + 4
@@ -213,12 +224,12 @@ def draw_ball(
     """Draw the ball and its shadow.
 
     Args:
-        layers: Where to draw.
-        centre: Its centre in pixels.
-        ground: The pixel of the ground below it.
-        radius: In pixels.
-        shadow: The colour of its shadow.
-        label: What to enter as owner of the covered pixels, 1 to 255.
+        layers: The picture to draw into.
+        centre: Centre of the ball in pixels.
+        ground: Point of the ground below the ball, in pixels.
+        radius: Radius in pixels.
+        shadow: Colour of the shadow.
+        label: Label of the covered pixels, 1 to 255.
     """
 
     def fixed(point: Point) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""Who is on the pitch, where they run, where the ball goes, and where the camera operator points.
+"""Simulates a match: where people run, where the ball goes, and where the camera points.
 
-A deterministic function of the seed: the state after N steps never depends on what was rendered in between.
+The state after N steps depends on the seed only, not on which steps were rendered.
 """
 
 from __future__ import annotations
@@ -16,22 +16,29 @@ from touchline_lab.renderer.camera import Camera, FloatArray
 __all__ = ["BALL_RADIUS", "LENGTH", "LIFE_SIZE", "WIDTH", "Match"]
 
 LENGTH: Final = pitch.LENGTH_CM / 100
+"""Length of the pitch in metres."""
 WIDTH: Final = pitch.WIDTH_CM / 100
+"""Width of the pitch in metres."""
 
 LIFE_SIZE: Final = LENGTH / 105
-"""How much larger than life people are drawn: the contract's 120 m stand for a real pitch of 105 m."""
+"""Factor by which people are larger than life: the 120 m of the answer's pitch stand for a real one of 105
+m."""
 
 BALL_RADIUS: Final = 0.26
+"""Radius of the ball in metres: larger than a real one, so that it covers some pixels."""
 
 _GRAVITY: Final = 9.8
+"""Metres per second squared."""
 _WARM_UP_STEPS: Final = 40
-_SPACE: Final = 1.5  # metres that people keep between each other
+"""Steps before frame 0, in which people begin to run."""
+_SPACE: Final = 1.5
+"""Metres that people keep between each other."""
 
-# Outfield players of the team that attacks to the right, as fractions of the pitch.
 _FORMATION: Final = (
     (0.20, 0.15), (0.17, 0.38), (0.17, 0.62), (0.20, 0.85), (0.38, 0.20),
     (0.35, 0.50), (0.38, 0.80), (0.52, 0.30), (0.50, 0.50), (0.52, 0.70),
 )  # fmt: skip
+"""Outfield players of the team that attacks to the right, as fractions of the pitch."""
 
 
 class Match:
@@ -40,15 +47,19 @@ class Match:
     Attributes:
         class_ids: Class of every person, shape (23,).
         teams: 0 or 1 for a team, 2 for the referee, shape (23,).
-        position: Where they stand, shape (23, 2), in pitch metres.
-        velocity: Shape (23, 2), in metres per second.
-        phase: How far through their stride they are, shape (23,), in radians.
-        ball: The ball's pitch coordinates, shape (2,), in metres.
-        ball_height: Height of its centre above the grass in metres.
+        position: Position of every person on the pitch, shape (23, 2), in metres.
+        velocity: Velocity of every person, shape (23, 2), in metres per second.
+        phase: Phase of every person's stride, shape (23,), in radians.
+        ball: Position of the ball on the pitch, shape (2,), in metres.
+        ball_height: Height of the ball's centre above the grass in metres.
+        camera_position: Position of the camera, shape (3,), in metres.
+        hfov: Horizontal field of view of the camera in degrees.
+        hfov_target: The field of view that the camera zooms to.
+        aim: The point of the pitch in the middle of the picture, shape (2,), in metres.
     """
 
     def __init__(self, seed: int, fps: int) -> None:
-        """Place everybody and let the play run in for a moment."""
+        """Place everybody, and simulate a moment before frame 0."""
         self._random = np.random.default_rng([seed, 1])
         self._dt = 1 / fps
         random = self._random
@@ -67,27 +78,27 @@ class Match:
         self.ball_height = BALL_RADIUS
         self._ball_velocity: FloatArray = random.normal(0, 5, 2)
         self._ball_climb = 0.0
-        self._camera_position: FloatArray = np.array(
+        self.camera_position: FloatArray = np.array(
             [LENGTH / 2 + random.uniform(-3, 3), WIDTH + random.uniform(27, 33), random.uniform(15, 18.5)]
         )
-        self._hfov = self._hfov_target = random.uniform(33.5, 37.5)
-        self._aim: FloatArray = self._aim_target()
+        self.hfov = self.hfov_target = random.uniform(33.5, 37.5)
+        self.aim: FloatArray = self._aim_target()
         for _ in range(_WARM_UP_STEPS):
             self.step()
-        self._aim = self._aim_target()
+        self.aim = self._aim_target()
 
     def step(self) -> None:
-        """Move on by one frame."""
+        """Simulate one frame."""
         self._step_ball()
         self._step_people()
         self._step_camera()
 
     def camera(self, size: tuple[int, int]) -> Camera:
-        """The camera as the operator holds it now, for a picture of ``size`` (width, height) pixels."""
-        return Camera(self._camera_position, np.append(self._aim, 0.0), self._hfov, size)
+        """The camera at this moment, for a picture of ``size`` (width, height) pixels."""
+        return Camera(self.camera_position, np.append(self.aim, 0.0), self.hfov, size)
 
     def _pick_target(self) -> FloatArray:
-        """Where the ball is played to: near a goal, around the centre, or anywhere."""
+        """Choose a target of the ball near a goal, around the centre, or anywhere; shape (2,), in metres."""
         random = self._random
         kind = random.random()
         if kind < 0.65:
@@ -100,15 +111,15 @@ class Match:
         return np.array([x, random.uniform(0.14, 0.74) * WIDTH])
 
     def _shape_shift(self) -> FloatArray:
-        """How far the teams shift with the ball, shape (2,), in metres."""
+        """How far the formations shift with the ball, shape (2,), in metres."""
         return (self.ball - (LENGTH / 2, WIDTH / 2)) * (0.55, 0.25)
 
     def _step_ball(self) -> None:
         random, dt = self._random, self._dt
         if random.random() < dt * 0.8:
-            method = self._pick_target() - self.ball
-            distance = float(np.linalg.norm(method)) + 1e-6
-            self._ball_velocity = method / distance * min(22.0, distance * 0.8 + 4)
+            towards_target = self._pick_target() - self.ball
+            distance = float(np.linalg.norm(towards_target)) + 1e-6
+            self._ball_velocity = towards_target / distance * min(22.0, distance * 0.8 + 4)
             if random.random() < 0.3:
                 self._ball_climb = random.uniform(3, 7)
         self.ball = self.ball + self._ball_velocity * dt
@@ -147,13 +158,13 @@ class Match:
         self.phase = self.phase + (2 + speed * 1.5) * dt * 1.6
 
     def _aim_target(self) -> FloatArray:
-        """The point of the pitch the operator would like in the middle, shape (2,), in metres."""
+        """The point of the pitch that the camera turns towards, shape (2,), in metres."""
         x = float(np.clip(self.ball[0], 14, LENGTH - 14))
         return np.array([x, 29 + (self.ball[1] - WIDTH / 2) * 0.2])
 
     def _step_camera(self) -> None:
         random, dt = self._random, self._dt
         if random.random() < dt * 0.15:
-            self._hfov_target = random.uniform(33.5, 37.5)
-        self._hfov += (self._hfov_target - self._hfov) * dt * 0.8
-        self._aim = self._aim + (self._aim_target() - self._aim) * dt * 1.6
+            self.hfov_target = random.uniform(33.5, 37.5)
+        self.hfov += (self.hfov_target - self.hfov) * dt * 0.8
+        self.aim = self.aim + (self._aim_target() - self.aim) * dt * 1.6

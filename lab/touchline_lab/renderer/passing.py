@@ -1,7 +1,7 @@
-"""A match in which the ball is passed from player to player, and everything that happens to it is known.
+"""Simulates a match in which players pass the ball, and records every action.
 
-It stands beside the ordinary match, whose ball flies about by itself, so that the clips of the demonstration,
-the tests and the training stay what they are.
+In the ordinary match the ball moves by itself. This one is separate from it, so that the clips of the
+demonstration, the tests and the training stay the same, byte for byte.
 """
 
 from __future__ import annotations
@@ -18,21 +18,29 @@ from touchline_lab.renderer.scene import Scene
 
 __all__ = ["PassingMatch", "PassingScene"]
 
-_FEET: Final = 0.6  # metres from a player to the ball that he has
-_PRESS: Final = 3.0  # metres that opponents keep from who has it
-_SPEED: Final = 14.0  # metres per second of a pass
+_FEET: Final = 0.6
+"""Metres from a player to the ball that he carries."""
+_PRESS: Final = 3.0
+"""Metres that opponents keep from the player with the ball."""
+_SPEED: Final = 14.0
+"""Metres per second of a pass."""
 _HOLD_S: Final = (0.8, 2.2)
-_REACH: Final = (9.0, 26.0)  # metres of a pass
-_OUT_SHARE: Final = 0.25  # of the kicks in the far half, over the far touchline
-_BEHIND: Final = 4.0  # metres behind the line at which it comes to rest
+"""Seconds that a player carries the ball: minimum and maximum."""
+_REACH: Final = (9.0, 26.0)
+"""Metres that a pass is long: minimum and maximum."""
+_OUT_SHARE: Final = 0.25
+"""Share of the kicks in the far half that go over the far touchline."""
+_BEHIND: Final = 4.0
+"""Metres behind the touchline at which the ball comes to rest."""
 _REST_S: Final = 2.0
+"""Seconds that the ball rests before the throw-in."""
 
 
 class PassingMatch(Match):
-    """Players who pass, and now and then kick the ball over the far touchline; a throw-in brings it back.
+    """A match in which players pass, and sometimes kick the ball over the far touchline.
 
     Attributes:
-        events: What has happened, with frame numbers counted from the end of the run-in.
+        events: The actions so far, with frame numbers that begin after the warm-up steps.
     """
 
     def __init__(self, seed: int, fps: int) -> None:
@@ -42,7 +50,7 @@ class PassingMatch(Match):
         self._target: int | None = None
         self._until = 0.0
         self._out = False
-        self._way: FloatArray = np.array([1.0, 0.0])
+        self._direction: FloatArray = np.array([1.0, 0.0])
         self._happened: list[tuple[int, str]] = []
         self._play = np.random.default_rng([seed, 7])
         super().__init__(seed, fps)
@@ -50,7 +58,7 @@ class PassingMatch(Match):
 
     @property
     def events(self) -> list[Action]:
-        """What has happened since frame 0."""
+        """The actions since frame 0, in order."""
         return [Action(at - self._run_in, name) for at, name in self._happened if at >= self._run_in]
 
     def step(self) -> None:
@@ -74,8 +82,8 @@ class PassingMatch(Match):
         velocity = self.velocity[holder]
         speed = float(np.linalg.norm(velocity))
         if speed > 0.5:
-            self._way = velocity / speed
-        self.ball = _inside(self.position[holder] + _FEET * self._way)
+            self._direction = velocity / speed
+        self.ball = _inside(self.position[holder] + _FEET * self._direction)
         if self._steps * self._dt >= self._until:
             self._kick(holder)
 
@@ -93,24 +101,24 @@ class PassingMatch(Match):
         self._happened.append((self._steps, "pass"))
 
     def _roll(self, target: int) -> None:
-        """On its way to who shall have it."""
-        method = _inside(self.position[target]) - self.ball
-        distance = float(np.linalg.norm(method))
+        """Move the ball towards the player who is to receive it."""
+        offset = _inside(self.position[target]) - self.ball
+        distance = float(np.linalg.norm(offset))
         if distance <= _FEET + _SPEED * self._dt:
             if not self._out:
                 self._happened.append((self._steps, "pass_received"))
             self._out = False
             self._take(target)
         else:
-            self.ball = self.ball + method / distance * _SPEED * self._dt
+            self.ball = self.ball + offset / distance * _SPEED * self._dt
 
     def _leave(self) -> None:
-        """Over the line, to rest there, and back by a throw-in."""
-        method = self._goal - self.ball
-        distance = float(np.linalg.norm(method))
+        """Move the ball over the touchline, let it rest, and have it thrown in."""
+        offset = self._goal - self.ball
+        distance = float(np.linalg.norm(offset))
         if distance > _SPEED * self._dt:
             inside = self.ball[1] >= 0
-            self.ball = self.ball + method / distance * _SPEED * self._dt
+            self.ball = self.ball + offset / distance * _SPEED * self._dt
             if inside and self.ball[1] < 0:
                 self._happened.append((self._steps, "ball_out_of_play"))
             self._until = self._steps * self._dt + _REST_S
@@ -126,29 +134,29 @@ class PassingMatch(Match):
         return int(away.argmin())
 
     def _keep_distance(self) -> None:
-        """Nobody crowds who has the ball: the ordinary match sends a chaser of either team to it."""
+        """Keep others away from the player with the ball; the ordinary match sends them to it."""
         apart = self.position - self.ball
         distance = np.linalg.norm(apart, axis=1) + 1e-6
         others = (distance < _PRESS) & (self.class_ids == pitch.PLAYER)
-        for mine in (self._holder, self._target):
-            if mine is not None:
-                others[mine] = False
+        for player in (self._holder, self._target):
+            if player is not None:
+                others[player] = False
         self.position[others] += (apart / distance[:, None] * 0.12)[others]
 
 
 def _inside(point: FloatArray) -> FloatArray:
-    """The point, or the nearest on the pitch: people may stand beside it, a ball that is carried may not."""
+    """The nearest point on the pitch: people may leave it, but a ball that is carried stays in play."""
     return np.clip(point, (0.5, 0.5), (LENGTH - 0.5, WIDTH - 0.5))
 
 
 class PassingScene(Scene):
-    """A scene of such a match.
+    """A scene of a match with passes.
 
     Attributes:
-        match: The match, with its events.
+        match: The match, with its actions.
     """
 
     def __init__(self, seed: int, size: tuple[int, int] = (1280, 720), fps: int = 25) -> None:
         """As `Scene`."""
         super().__init__(seed, size, fps)
-        self.match = self._match = PassingMatch(seed, fps)
+        self.match: PassingMatch = PassingMatch(seed, fps)

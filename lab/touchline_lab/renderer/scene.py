@@ -1,7 +1,7 @@
-"""One seed's match as pictures with exact ground truth.
+"""Renders the match of one seed as pictures with exact ground truth.
 
-Play, surroundings, looks and noise draw from separate random streams, and the noise of a frame depends on the
-seed and the frame number only: any process may render any frame and gets the same pixels.
+Play, surroundings, kits and noise use separate streams of random numbers, and the noise of a frame depends on
+seed and frame number only. Any process may therefore render any frame and gets the same pixels.
 """
 
 from __future__ import annotations
@@ -29,26 +29,34 @@ _KITS: Final[tuple[Colour, ...]] = (
     *((40, 40, 200), (200, 60, 30), (235, 235, 235), (230, 160, 90)),
     *((60, 20, 110), (20, 110, 235), (150, 50, 110)),
 )
+"""Colours of the teams."""
 _KEEPER_KITS: Final[tuple[Colour, ...]] = ((50, 230, 240), (70, 245, 140), (220, 70, 235))
+"""Colours of the goalkeepers."""
 _REFEREE_KIT: Final = Kit(shirt=(24, 24, 24), shorts=(18, 18, 18), socks=(18, 18, 18))
 _SKINS: Final[tuple[Colour, ...]] = ((140, 170, 220), (90, 120, 170), (50, 70, 110), (160, 190, 235))
-_DISTINCT: Final = 180  # least difference between two kits, summed over the channels
-_VISIBLE_SHARE: Final = 0.3  # share of an object's pixels that must show for it to count
-_BALL: Final = -1  # the ball's place in the list of people
+_DISTINCT: Final = 180
+"""Minimum difference between the kits of two teams, summed over the channels."""
+_VISIBLE_SHARE: Final = 0.3
+"""Share of its pixels that have to be visible for an object to have a box."""
+_BALL: Final = -1
+"""Stands for the ball among the indices of people."""
 _BALL_LABEL: Final = 255
-_LEAST_BALL_RADIUS: Final = 3.0  # pixels
-_NEAREST: Final = 2.0  # metres from the camera
+"""Label of the ball's pixels; people have 1 to 23."""
+_MINIMUM_BALL_RADIUS: Final = 3.0
+"""Pixels that the ball's radius has at least, also far away."""
+_NEAREST: Final = 2.0
+"""Metres from the camera below which people are not drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A frame and what is in it.
+    """A rendered frame and its ground truth.
 
     Attributes:
         image: Shape (height, width, 3), BGR.
         boxes: The visible objects.
-        keypoints: Shape (32, 2), in pixels; 0, 0 where a vertex is out of the picture.
-        homography: Shape (3, 3), from pitch centimetres to pixels.
+        keypoints: Shape (32, 2), in pixels; 0, 0 for one that is out of the picture.
+        homography: The map from pitch centimetres to pixels, shape (3, 3).
     """
 
     image: Image
@@ -58,29 +66,36 @@ class Rendered:
 
 
 class Scene:
-    """The match of one seed, frame after frame."""
+    """The match of one seed, rendered frame after frame.
+
+    Attributes:
+        frame: Number of the present frame.
+        match: The simulated match.
+        figures: Appearance of every person of the match, in its order.
+        stadium: The surroundings.
+    """
 
     def __init__(self, seed: int, size: tuple[int, int] = (1280, 720), fps: int = 25) -> None:
         """Prepare frame 0.
 
         Args:
-            seed: Determines everything.
+            seed: Determines everything in the picture.
             size: Width and height in pixels.
             fps: Frames per second.
         """
         self._seed = seed
         self._size = size
-        self._match = Match(seed, fps)
-        self._stadium = Stadium(seed)
+        self.match = Match(seed, fps)
+        self.stadium = Stadium(seed)
         random = np.random.default_rng([seed, 3])
-        self._figures = self._dress(random, self._match)
+        self.figures = self._dress(random, self.match)
         self._noise = float(random.uniform(1.0, 3.0))
         self._blur = float(random.uniform(0.45, 0.8))
         self.frame = 0
 
     @staticmethod
     def _dress(random: np.random.Generator, match: Match) -> list[Figure]:
-        """Give everybody a kit, a skin and a height."""
+        """Choose kit, skin, hair and height of everybody."""
 
         def pick(colours: tuple[Colour, ...]) -> Colour:
             return colours[int(random.integers(len(colours)))]
@@ -109,18 +124,22 @@ class Scene:
         return figures
 
     def advance(self, frame: int) -> None:
-        """Play on to ``frame``, which must not lie behind the present one."""
+        """Simulate up to ``frame``.
+
+        Raises:
+            ValueError: The frame lies before the present one.
+        """
         if frame < self.frame:
             raise ValueError(f"cannot go back from frame {self.frame} to {frame}")
         while self.frame < frame:
-            self._match.step()
+            self.match.step()
             self.frame += 1
 
     def render(self) -> Rendered:
         """Draw the present frame."""
         width, height = self._size
-        camera = self._match.camera(self._size)
-        image = self._stadium.draw(camera, self._size)
+        camera = self.match.camera(self._size)
+        image = self.stadium.draw(camera, self._size)
         layers = Layers(image, np.zeros((height, width), np.uint8))
         boxes = self._draw_objects(layers, camera)
         picture = cv2.GaussianBlur(layers.image, (0, 0), self._blur)
@@ -132,8 +151,8 @@ class Scene:
         return Rendered(np.asarray(noisy, np.uint8), boxes, keypoints, homography)
 
     def _draw_objects(self, layers: Layers, camera: Camera) -> list[Box]:
-        """Draw people and ball from far to near, and box those of whom enough shows."""
-        match = self._match
+        """Draw people and ball from far to near; returns the boxes of those that are visible enough."""
+        match = self.match
         _, depths = camera.project_ground(match.position)
         _, (ball_depth,) = camera.project([[*match.ball, match.ball_height]])
         order = [(float(depth), index) for index, depth in enumerate(depths) if depth > _NEAREST]
@@ -150,14 +169,14 @@ class Scene:
         return [box for label, (box, area) in found.items() if shown[label] >= _VISIBLE_SHARE * area]
 
     def _draw_ball(self, layers: Layers, camera: Camera, depth: float) -> tuple[Box, int]:
-        """Draw the ball; its box and the number of pixels it would cover in full view."""
-        match = self._match
+        """Draw the ball; returns its box and the number of its pixels without occlusion."""
+        match = self.match
         ((x, y),), _ = camera.project([[*match.ball, match.ball_height]])
         (ground,), _ = camera.project_ground(match.ball)
-        radius = max(_LEAST_BALL_RADIUS, camera.focal * BALL_RADIUS / depth)
+        radius = max(_MINIMUM_BALL_RADIUS, camera.focal * BALL_RADIUS / depth)
         centre = (float(x), float(y))
         below = (float(ground[0]), float(ground[1]))
-        draw_ball(layers, centre, below, radius, self._stadium.shadow, _BALL_LABEL)
+        draw_ball(layers, centre, below, radius, self.stadium.shadow, _BALL_LABEL)
         x1, y1, x2, y2 = self._clip(
             (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
         )
@@ -166,14 +185,14 @@ class Scene:
     def _draw_person(
         self, layers: Layers, camera: Camera, index: int, depth: float
     ) -> tuple[Box, int] | None:
-        """Draw a person; their box and the number of pixels they would cover in full view."""
-        match, stadium = self._match, self._stadium
+        """Draw a person; returns the box and the number of pixels of the person without occlusion."""
+        match, stadium = self.match, self.stadium
         ((x, y),), _ = camera.project_ground(match.position[index])
         velocity = match.velocity[index]
         pose = Pose(float(match.phase[index]), float(np.linalg.norm(velocity)), 1 if velocity[0] >= 0 else -1)
         drawn = draw_figure(
             layers,
-            self._figures[index],
+            self.figures[index],
             pose,
             foot=(float(x), float(y)),
             metre=camera.focal / depth,

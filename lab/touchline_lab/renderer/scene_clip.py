@@ -1,4 +1,4 @@
-"""The clip of a `SceneConditions` as an MP4 file with its truth, rendered once and then kept on disk."""
+"""Renders the clip of a scene of the evaluation with its ground truth, once, and keeps it on disk."""
 
 from __future__ import annotations
 
@@ -25,24 +25,28 @@ from touchline_lab.renderer.variants import VariantScene
 __all__ = ["SceneTruth", "render_scene", "shot_starts", "stored_scene"]
 
 FPS: Final = 25
+"""Frames per second."""
 ID_STEP: Final = 100
-"""Ids of shot n begin at n times this: nobody is the same person on both sides of a cut."""
+"""Ids of shot n begin at n times this: a person has another id on the other side of a cut."""
 
 _BITS_PER_PIXEL: Final = 1_600_000 / (1280 * 720)
+"""Bits per second and pixel, as in the ordinary clips."""
 _GROUP_OF_PICTURES: Final = 50
-_WORTH_A_PROCESS: Final = 50  # frames
+"""Maximum distance of two key frames, in frames."""
+_WORTH_A_PROCESS: Final = 50
+"""Frames from which on rendering in several processes is faster than starting them takes."""
 
 Planes = npt.NDArray[np.uint8]
 Painted = tuple[Planes, FrameTruth, list[int]]
 
 
 class SceneTruth(msgspec.Struct, frozen=True):
-    """What is true in a scene's clip.
+    """The ground truth of a scene.
 
     Attributes:
         truth: Boxes, keypoints and homography of every frame.
-        ids: Who each box is, frame by frame in the order of its boxes.
-        cuts: First frames of the second and later shots.
+        ids: The id of each box, frame by frame in the order of the boxes.
+        cuts: First frame of the second and of each later shot.
     """
 
     truth: GroundTruth
@@ -51,17 +55,17 @@ class SceneTruth(msgspec.Struct, frozen=True):
 
 
 def shot_starts(conditions: SceneConditions) -> list[int]:
-    """First frame of every shot."""
+    """The first frame of every shot."""
     count = round(conditions.seconds * FPS)
     return [round(count * shot / len(conditions.seeds)) for shot in range(len(conditions.seeds))]
 
 
 class _Painter:
-    """Renders frames of one look in any ascending order."""
+    """Renders the frames of one scene in any ascending order."""
 
     def __init__(self, conditions: SceneConditions) -> None:
         cv2.setNumThreads(1)
-        self._look = conditions
+        self._conditions = conditions
         self._starts = shot_starts(conditions)
         self._shot = -1
         self._scene: VariantScene
@@ -69,7 +73,7 @@ class _Painter:
     def paint(self, index: int) -> Painted:
         shot = sum(start <= index for start in self._starts) - 1
         if shot != self._shot:
-            self._shot, self._scene = shot, VariantScene(self._look, self._look.seeds[shot], FPS)
+            self._shot, self._scene = shot, VariantScene(self._conditions, self._conditions.seeds[shot], FPS)
         self._scene.advance(index - self._starts[shot])
         rendered = self._scene.render()
         truth = FrameTruth(
@@ -84,7 +88,8 @@ class _Painter:
         return planes, truth, [shot * ID_STEP + who for who in self._scene.ids]
 
 
-_painter: _Painter | None = None  # of this process, where it is one of several
+_painter: _Painter | None = None
+"""The painter of this process, if it is one of several that render a clip."""
 
 
 def _start_painter(conditions: SceneConditions) -> None:
@@ -112,13 +117,13 @@ def render_scene(
     progress: Callable[[int, int], None] | None = None,
     processes: int | None = None,
 ) -> SceneTruth:
-    """Render a scene into an H.264 MP4 file, coded as the ordinary clips are.
+    """Render a scene into an H.264 MP4 file, encoded like the ordinary clips.
 
     Args:
         path: The file to write.
         conditions: The scene.
         progress: Called after every frame with the number of frames done and in all.
-        processes: How many render at once; by default one for each core, and one for a short clip.
+        processes: Number of processes that render; by default one per core, and one for a short clip.
     """
     count = round(conditions.seconds * FPS)
     if processes is None:
@@ -131,7 +136,7 @@ def render_scene(
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.bit_rate = int(_BITS_PER_PIXEL * width * height)
         stream.gop_size = _GROUP_OF_PICTURES
-        stream.thread_count = 1  # the same bytes every time
+        stream.thread_count = 1  # several threads would not write the same bytes every time
         for index, (planes, truth, who) in enumerate(_painted(conditions, count, processes)):
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, FPS)
@@ -148,12 +153,12 @@ def render_scene(
 def stored_scene(
     folder: Path, conditions: SceneConditions, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Path, SceneTruth]:
-    """Take a scene's clip and truth from a folder, rendering them when they are not there.
+    """Take the clip of a scene and its ground truth from a folder; render them if they are not there.
 
     Args:
-        folder: Where clips are kept; made when missing.
+        folder: Folder of the clips; it is made if it is missing.
         conditions: The scene.
-        progress: As for `render_scene`; not called when the clip is there.
+        progress: As for `render_scene`; not called if the clip is there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"scene-{conditions.name}-{conditions.key}-{_key()}.mp4"
@@ -175,7 +180,7 @@ def stored_scene(
 
 
 def _key() -> str:
-    """A short hash of everything that decides what a look is rendered as."""
+    """A short hash of everything that decides what a scene looks like."""
     digest = hashlib.sha256(renderer_key().encode())
     for module in (variants, weather):
         digest.update(Path(str(module.__file__)).read_bytes())

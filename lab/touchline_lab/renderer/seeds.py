@@ -1,4 +1,4 @@
-"""Which random seeds are for what. Declared once, so that no picture is both trained on and measured on."""
+"""The random seeds of each purpose, in one place, so that no picture is both trained on and measured on."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = [
 ]
 
 DEMO_SEED: Final = 2031
-"""The 30 s clip of the demonstration."""
+"""Seed of the clip of the demonstration, 30 s."""
 
 TEST_SEED: Final = 18
-"""The 4 s clip of the tests."""
+"""Seed of the clip of the tests, 4 s."""
 
 EVALUATION_SEEDS: Final = range(3_000, 3_100)
-"""Further clips to measure on; no training decision looks at them."""
+"""Seeds of the scenes of the evaluation. Constants were tuned on them, but no decision of the training."""
 
 HELD_OUT_SEEDS: Final = range(3_500, 3_600)
-"""Clips that nothing is tuned on: no training decision, and no constant of tracks and fill."""
+"""Seeds of held-out scenes: neither decisions of the training nor constants of tracking depend on them."""
 
 TRAINING_SEEDS: Final = range(100_000, 900_000)
-"""Scenes whose frames the models are trained on."""
+"""Seeds of the scenes that models are trained on."""
 
 VALIDATION_SEEDS: Final = range(900_000, 901_000)
-"""Scenes that training measures itself on."""
+"""Seeds of the scenes that models are validated on during training."""

@@ -1,7 +1,7 @@
-"""Matches and scenes that differ from the ordinary ones as a `SceneConditions` says.
+"""Matches and scenes that differ from the ordinary ones by the options of a `SceneConditions`.
 
-They stand beside the ordinary ones instead of inside them, so that the clips of the demonstration, the tests
-and the training stay what they are, byte for byte.
+They are separate from the ordinary ones, so that the clips of the demonstration, the tests and the training
+stay the same, byte for byte.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from touchline_lab.renderer.weather import apply_weather
 
 __all__ = ["UNSEEN_KITS", "VariantMatch", "VariantScene"]
 
-_HFOV: Final = 35.5  # degrees, the middle of the ordinary range
-_PULL: Final = 0.25  # how much of their formation people in a crowd keep
+_HFOV: Final = 35.5
+"""Horizontal field of view in degrees: the middle of the ordinary range."""
+_PULL: Final = 0.25
+"""Share of their formation that people in a crowd keep."""
 
 UNSEEN_KITS: Final[dict[str, tuple[tuple[Colour, Colour], ...]]] = {
     "other": (
@@ -40,9 +42,9 @@ UNSEEN_KITS: Final[dict[str, tuple[tuple[Colour, Colour], ...]]] = {
         ((40, 140, 150), (40, 140, 150)),
     ),
 }
-"""Shirt and shorts of home, away, both goalkeepers and the referee, by the name of the wardrobe.
+"""Shirt and shorts of home, away, both goalkeepers and the referee, by the name of the set of kits.
 
-Far from every colour of the same role in an ordinary scene, and kept from the training."""
+They are far from all colours of the same role in ordinary scenes, and training does not use them."""
 
 
 class VariantMatch(Match):
@@ -52,75 +54,74 @@ class VariantMatch(Match):
         """As `Match`.
 
         Args:
-            seed: Determines everything.
+            seed: Determines everything that happens.
             fps: Frames per second.
-            conditions: What differs.
+            conditions: The options.
         """
-        self._look = conditions  # the play runs in during the set-up of the base class
+        self._conditions = conditions  # before the base class, which simulates the warm-up steps
         super().__init__(seed, fps)
-        if conditions.stand is not None:
-            along, behind, above = conditions.stand
-            self._camera_position = np.array([LENGTH / 2 + along, WIDTH + behind, above])
+        if conditions.camera_position is not None:
+            along, behind, above = conditions.camera_position
+            self.camera_position = np.array([LENGTH / 2 + along, WIDTH + behind, above])
 
     def _shape_shift(self) -> FloatArray:
         shift = super()._shape_shift()
-        crowding = self._look.crowding
+        crowding = self._conditions.crowding
         if not crowding:
             return shift
         around_ball = self.ball + _PULL * (self._base - (LENGTH / 2, WIDTH / 2))
-        attach_luma_pictures: FloatArray = (1 - crowding) * shift + crowding * (around_ball - self._base)
-        return attach_luma_pictures
+        return np.asarray((1 - crowding) * shift + crowding * (around_ball - self._base), np.float64)
 
     def _step_camera(self) -> None:
-        conditions, random, dt = self._look, self._random, self._dt
+        conditions, random, dt = self._conditions, self._random, self._dt
         if conditions.pan == 1.0 and not conditions.zoom:
             super()._step_camera()
             return
         width = 2.0 + _HFOV * 0.5 * conditions.zoom
         if random.random() < dt * (0.15 + conditions.zoom):
-            self._hfov_target = random.uniform(_HFOV - width, _HFOV + width)
-        self._hfov += (self._hfov_target - self._hfov) * dt * (0.8 + 2 * conditions.zoom)
-        self._aim = self._aim + (self._aim_target() - self._aim) * dt * 1.6 * conditions.pan
+            self.hfov_target = random.uniform(_HFOV - width, _HFOV + width)
+        self.hfov += (self.hfov_target - self.hfov) * dt * (0.8 + 2 * conditions.zoom)
+        self.aim = self.aim + (self._aim_target() - self.aim) * dt * 1.6 * conditions.pan
 
 
 class VariantScene(Scene):
-    """A scene that also tells who is who.
+    """A scene with options, whose boxes have ids.
 
     Attributes:
-        ids: After `render`: who each box is, in the order of its boxes; the ball is 0, people count from 1.
+        ids: After `render`, the id of each box in the order of the boxes: 0 for the ball, from 1 for people.
     """
 
     def __init__(self, conditions: SceneConditions, seed: int, fps: int = 25) -> None:
         """As `Scene`.
 
         Args:
-            conditions: What differs from the ordinary scene of this seed.
-            seed: The match.
+            conditions: The options.
+            seed: Seed of the match.
             fps: Frames per second.
         """
         super().__init__(seed, conditions.size, fps)
-        self._look = conditions
-        self._match = VariantMatch(seed, fps, conditions)
+        self._conditions = conditions
+        self.match = VariantMatch(seed, fps, conditions)
         if conditions.grass != (1.0, 1.0, 1.0):
-            self._stadium.tint_grass(conditions.grass)
+            self.stadium.tint_grass(conditions.grass)
         if conditions.kits != "ordinary":
             kits = UNSEEN_KITS[conditions.kits]
-            people = zip(self._figures, self._match.class_ids, self._match.teams, strict=True)
-            self._figures = [_redressed(kits, figure, int(kind), int(team)) for figure, kind, team in people]
-        self._who: dict[Box, int] = {}
+            people = zip(self.figures, self.match.class_ids, self.match.teams, strict=True)
+            self.figures = [_redressed(kits, figure, int(kind), int(team)) for figure, kind, team in people]
+        self._ids_of_boxes: dict[Box, int] = {}
         self.ids: list[int] = []
 
     def render(self) -> Rendered:
         """Draw the present frame."""
-        self._who = {}
+        self._ids_of_boxes = {}
         rendered = super().render()
-        self.ids = [self._who[box] for box in rendered.boxes]
-        image = apply_weather(rendered.image, self._look.weather, self._seed, self.frame)
+        self.ids = [self._ids_of_boxes[box] for box in rendered.boxes]
+        image = apply_weather(rendered.image, self._conditions.weather, self._seed, self.frame)
         return replace(rendered, image=image)
 
     def _draw_ball(self, layers: Layers, camera: Camera, depth: float) -> tuple[Box, int]:
         box, area = super()._draw_ball(layers, camera, depth)
-        self._who[box] = 0
+        self._ids_of_boxes[box] = 0
         return box, area
 
     def _draw_person(
@@ -128,7 +129,7 @@ class VariantScene(Scene):
     ) -> tuple[Box, int] | None:
         drawn = super()._draw_person(layers, camera, index, depth)
         if drawn is not None:
-            self._who[drawn[0]] = index + 1
+            self._ids_of_boxes[drawn[0]] = index + 1
         return drawn
 
 

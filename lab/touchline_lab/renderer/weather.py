@@ -1,4 +1,4 @@
-"""Night, rain and other light over a finished picture. Geometry stays as it is, and with it the truth."""
+"""Applies night, rain and other light to a rendered picture; the ground truth stays the same."""
 
 from __future__ import annotations
 
@@ -12,26 +12,36 @@ from touchline_lab.renderer.figures import Image
 
 __all__ = ["apply_weather"]
 
-_NIGHT: Final = (0.50, 0.46, 0.42)  # gain of blue, green, red: floodlights are cold
+_NIGHT: Final = (0.50, 0.46, 0.42)
+"""Factors for blue, green and red at night: floodlights are cold."""
 _NIGHT_NOISE: Final = 5.0
+"""Standard deviation of the noise at night, in grey levels."""
 _VEIL: Final = (150, 148, 145)
+"""Colour of the veil of rain (blue, green, red)."""
 _VEIL_SHARE: Final = 0.3
+"""Opacity of the veil of rain."""
 _STREAKS_PER_PIXEL: Final = 1 / 2500
-_DUSK: Final = (0.34, 0.44, 0.54)  # a low sun: warmer than any light of the training
-_DUSK_FALLOFF: Final = 0.35  # from the side of the sun to the other
+"""Streaks of rain per pixel."""
+_DUSK: Final = (0.34, 0.44, 0.54)
+"""Factors for blue, green and red at dusk: a low sun, warmer than any light in training."""
+_DUSK_FALLOFF: Final = 0.35
+"""Share of the light that is lost from the side of the sun to the other."""
 _DUSK_NOISE: Final = 4.0
+"""Standard deviation of the noise at dusk, in grey levels."""
 _DOWNPOUR_VEIL: Final = (125, 128, 130)
+"""Colour of the veil of a downpour (blue, green, red)."""
 _DOWNPOUR_SHARE: Final = 0.5
+"""Opacity of the veil of a downpour."""
 
 
 def apply_weather(image: Image, weather: str, seed: int, frame: int) -> Image:
     """Recolour a picture.
 
     Args:
-        image: Shape (height, width, 3), BGR; left as it is.
+        image: Shape (height, width, 3), BGR; it is not changed.
         weather: ``day``, ``night``, ``rain``, or, in held-out scenes, ``dusk`` or ``downpour``.
-        seed: Decides, together with ``frame``, where grain and drops are.
-        frame: Number of the frame.
+        seed: Seed of the match; together with ``frame`` it determines noise and drops.
+        frame: Frame number.
     """
     if weather == "day":
         return image
@@ -40,7 +50,7 @@ def apply_weather(image: Image, weather: str, seed: int, frame: int) -> Image:
 
 
 def _night(image: Image, random: np.random.Generator) -> Image:
-    """Dim and cold, darker towards the edges, with a sensor's grain."""
+    """Dim and cold light, darker towards the edges, with the noise of a sensor."""
     height, width = image.shape[:2]
     x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
     falloff = 1 - 0.25 * np.minimum(1, x[None, :] ** 2 + y[:, None] ** 2)
@@ -50,17 +60,17 @@ def _night(image: Image, random: np.random.Generator) -> Image:
 
 
 def _rain(image: Image, random: np.random.Generator) -> Image:
-    """A grey veil, softened outlines and slanting streaks."""
+    """A grey veil, softer outlines and slanting streaks."""
     return _pour(image, random, _VEIL, _VEIL_SHARE, _STREAKS_PER_PIXEL, 0.15)
 
 
 def _downpour(image: Image, random: np.random.Generator) -> Image:
-    """More of a darker veil, twice the streaks, blown aside."""
+    """A denser and darker veil, and twice as many streaks, which slant the other way."""
     return _pour(image, random, _DOWNPOUR_VEIL, _DOWNPOUR_SHARE, 2 * _STREAKS_PER_PIXEL, -0.6)
 
 
 def _dusk(image: Image, random: np.random.Generator) -> Image:
-    """Dim and warm, darker towards one side, with a sensor's grain."""
+    """Dim and warm light, darker towards one side, with the noise of a sensor."""
     height, width = image.shape[:2]
     falloff = 1 - _DUSK_FALLOFF * np.linspace(0, 1, width, dtype=np.float32)
     grain = random.standard_normal((height // 2, width // 2), dtype=np.float32) * _DUSK_NOISE

@@ -1,4 +1,4 @@
-"""Training samples: a stored frame cut, mirrored, recoloured, and turned into network targets."""
+"""Makes training samples: crops, mirrors and recolours a stored frame, and makes the network's targets."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ from touchline_lab.training.models import (
 __all__ = ["Frames", "batch"]
 
 _FLIP = list(FLIP_INDEX)
-_LEAST_VISIBLE = 0.4  # share of a person's box that a cut must leave
+"""Number of each keypoint in a mirrored picture."""
+_MINIMUM_VISIBLE = 0.4
+"""Share of a person's box that has to remain after cropping."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Stored frames of one shard; see `touchline_lab.training.render_dataset` for the arrays."""
+    """The stored frames of one shard; `touchline_lab.training.render_dataset` describes the arrays."""
 
     images: npt.NDArray[np.uint8]
     boxes: Float32
@@ -42,12 +44,12 @@ class Frames:
         return cls(images, np.load(shard / "boxes.npy"), np.load(shard / "keypoints.npy"))
 
     def weights(self) -> Float32:
-        """How often to show each frame to the detector: twice with a goalkeeper in it."""
+        """Relative frequencies of the frames for the detector: those with a goalkeeper count twice."""
         return np.asarray(1.0 + (self.boxes[..., 0] == GOALKEEPER).any(axis=1), np.float32)
 
 
 def _cut(random: np.random.Generator, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A random 16:9 window x0, y0, x1, y1 of a picture of ``size``; often all of it."""
+    """Choose a 16:9 window x0, y0, x1, y1 of a picture of ``size``; half of the time all of it."""
     width, height = size
     if random.random() < 0.5:
         return 0, 0, width, height
@@ -80,11 +82,11 @@ def _recolour(random: np.random.Generator, image: npt.NDArray[np.uint8]) -> npt.
 
 
 def _object_targets(boxes: Float32, ball_scale: float) -> Float32:
-    """Rows class, x, y, width, height in fractions of the picture from boxes that a cut may have clipped."""
+    """Targets of objects: class, x, y, width, height in fractions of the picture, clipped to it."""
     boxes = boxes[boxes[:, 0] >= 0]
     corners = boxes[:, 1:].clip(0, 1)
     size, whole = corners[:, 2:] - corners[:, :2], boxes[:, 3:] - boxes[:, 1:3]
-    visible = size.prod(axis=1) >= _LEAST_VISIBLE * whole.prod(axis=1)
+    visible = size.prod(axis=1) >= _MINIMUM_VISIBLE * whole.prod(axis=1)
     visible &= (size > 0.002).all(axis=1) | (boxes[:, 0] == BALL)
     rows = np.concatenate([boxes[:, :1], (corners[:, :2] + corners[:, 2:]) / 2, size], axis=1)
     rows[rows[:, 0] == BALL, 3:] *= ball_scale
@@ -135,16 +137,16 @@ def batch(
     size: int,
     ball_scale: float = 1.0,
 ) -> dict[str, torch.Tensor]:
-    """A batch as the loss of ultralytics takes it.
+    """Make a batch in the form that the loss of ultralytics takes.
 
     Args:
-        random: Where all choices come from.
+        random: Source of random numbers.
         task: ``detect`` or ``pitch``.
-        shards: Frames to choose from, all of the same number.
-        weights: Relative frequency of every frame of all shards in order.
-        size: How many.
-        ball_scale: How much larger than the ball its box is. A box of four pixels overlaps no first guess and
-            is never learned; one that starts large and shrinks is.
+        shards: The shards to choose frames from; all have the same number of frames.
+        weights: Relative frequencies of the frames of all shards, in order.
+        size: Number of samples.
+        ball_scale: Size of the ball's box, as a multiple of its true size. A box of four pixels overlaps no
+            first guess, so it is never learned; one that starts large and shrinks is.
     """
     per_shard = len(shards[0].images)
     images, indices, targets = [], [], []

@@ -37,11 +37,13 @@ from touchline_lab.training.models import (
 )
 
 WEIGHTS = Path(services.__file__).parent / "inference" / "weights"
+"""Folder of the bundled models."""
 BATCH = 16
+"""Pictures that are inferred at once."""
 
 
 def decode(path: Path, every: int) -> Iterator[npt.NDArray[np.uint8]]:
-    """Every Nth frame of a clip as RGB, shape (H, W, 3)."""
+    """Yield every n-th frame of a clip, RGB, shape (H, W, 3)."""
     with av.open(str(path)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index % every == 0:
@@ -49,16 +51,16 @@ def decode(path: Path, every: int) -> Iterator[npt.NDArray[np.uint8]]:
 
 
 def fit(positions: Float32, scores: Float32, confidence: float, size: tuple[int, int]) -> Float32:
-    """All vertices that a homography through the found keypoints puts into the picture.
+    """Project all vertices with a homography that is fitted to the keypoints.
 
     Args:
-        positions: In pixels, shape (32, 2).
-        scores: Shape (32,).
-        confidence: Least score of a keypoint to be used.
+        positions: Keypoints in pixels, shape (32, 2).
+        scores: Their confidences, shape (32,).
+        confidence: Minimum confidence of a keypoint that is used.
         size: Width and height of the picture.
 
     Returns:
-        Shape (32, 2); zeros outside the picture, and everywhere where nothing could be fitted.
+        Shape (32, 2); zeros outside the picture, and everywhere if no homography could be fitted.
     """
     used = scores >= confidence
     if used.sum() < 4:
@@ -73,7 +75,7 @@ def fit(positions: Float32, scores: Float32, confidence: float, size: tuple[int,
 
 
 def answer_frame(number: int, objects: Objects, keypoints: Float32, size: tuple[int, int]) -> dict[str, Any]:
-    """A frame of a response."""
+    """One frame of an answer, as JSON data."""
     boxes = objects.boxes * np.tile(size, 2)
     rows = zip(boxes.tolist(), objects.class_ids.tolist(), strict=True)
     found = [{"id": index, "bbox": box, "class_id": label} for index, (box, label) in enumerate(rows)]
@@ -85,11 +87,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("clip", type=Path, help="its truth lies beside it as .json")
+    parser.add_argument("clip", type=Path, help="a clip whose ground truth lies beside it as .json")
     parser.add_argument("--detect", type=Path, default=WEIGHTS / "touchline-detect.pt")
     parser.add_argument("--pitch", type=Path, default=WEIGHTS / "touchline-pitch.pt")
     parser.add_argument("--every", type=int, default=6)
-    parser.add_argument("--confidence", type=float, default=0.35, help="of objects")
+    parser.add_argument("--confidence", type=float, default=0.35, help="minimum confidence of objects")
     parser.add_argument("--keypoint-confidence", type=float, default=0.35)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -116,13 +118,13 @@ def main() -> None:
                 number = start + offset
                 plain = np.where(certain[:, None] >= options.keypoint_confidence, spots, 0)
                 raw.append(answer_frame(number, found, plain, size))
-                line_up = fit(spots, certain, options.keypoint_confidence, size)
-                fitted.append(answer_frame(number, found, line_up, size))
+                projected = fit(spots, certain, options.keypoint_confidence, size)
+                fitted.append(answer_frame(number, found, projected, size))
     before, after = score_answer(raw, truth), score_answer(fitted, truth)
     for name in (*CLASS_NAMES, "people"):
         boxes = after.objects[name]
         print(f"{name:11} recall {boxes.recall:.3f}  precision {boxes.precision:.3f}  of {boxes.expected}")
-    for name, score in (("keypoints", before), ("fitted", after)):
+    for name, score in (("keypoints", before), ("projected", after)):
         print(f"{name:11} {json.dumps(score.to_dict()['keypoints'])}  located {score.located:.3f}")
 
 

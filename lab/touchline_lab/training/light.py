@@ -1,4 +1,4 @@
-"""Night, rain and other light over a training sample, in ranges around what a broadcast may look like."""
+"""Applies night, rain and other light to a training sample, in ranges that broadcasts may have."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ Picture = npt.NDArray[np.uint8]
 
 
 def change_light(random: np.random.Generator, picture: Picture) -> Picture:
-    """A third at night, a sixth in rain, a sixth in another balance of colours, some grey, the rest as it is.
+    """Change the light of a picture at random.
+
+    A third of the pictures become night, a sixth rain, a sixth get another balance of colours, some become
+    grey, and the rest stays the same.
 
     Args:
-        random: Where all choices come from.
-        picture: BGR, of the size of the networks' input.
+        random: Source of random numbers.
+        picture: Shape (H, W, 3), BGR, in the size of the networks' input.
     """
     kind = random.random()
     if kind < 0.33:
@@ -31,7 +34,7 @@ def change_light(random: np.random.Generator, picture: Picture) -> Picture:
 
 
 def _night(random: np.random.Generator, picture: Picture) -> Picture:
-    """Dim, tinted, darker towards the edges, with grain."""
+    """Dim and tinted light, darker towards the edges, with noise."""
     height, width = picture.shape[:2]
     x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
     falloff = 1 - random.uniform(0, 0.4) * np.minimum(1, x[None, :] ** 2 + y[:, None] ** 2)
@@ -41,7 +44,7 @@ def _night(random: np.random.Generator, picture: Picture) -> Picture:
 
 
 def _rain(random: np.random.Generator, picture: Picture) -> Picture:
-    """A veil, softened outlines, slanting streaks."""
+    """A veil, softer outlines and slanting streaks."""
     height, width = picture.shape[:2]
     share = random.uniform(0.1, 0.45)
     veil = np.full_like(picture, int(random.integers(110, 190)))
@@ -56,7 +59,7 @@ def _rain(random: np.random.Generator, picture: Picture) -> Picture:
 
 
 def _balance(random: np.random.Generator, picture: Picture) -> Picture:
-    """Another gain and gamma for every channel."""
+    """Another gain for every channel, and another gamma."""
     levels = np.linspace(0, 1, 256)
     gamma = random.uniform(0.7, 1.5)
     tables = [np.clip(255 * random.uniform(0.75, 1.25) * levels**gamma, 0, 255) for _ in range(3)]

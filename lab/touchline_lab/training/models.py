@@ -1,4 +1,4 @@
-"""What training and evaluation share: the network's input, its raw output, and the checkpoint format."""
+"""What training and evaluation of the models share: input, raw output, and the checkpoint format."""
 
 from __future__ import annotations
 
@@ -33,33 +33,36 @@ __all__ = [
 ]
 
 INPUT_SIZE: Final = (384, 224)
-"""Width and height that the networks take."""
+"""Width and height of the networks' input in pixels."""
 
 PICTURE_SIZE: Final = (384, 216)
-"""Width and height of the picture in it; the rows above and below are grey."""
+"""Width and height of the picture within the input; the rows above and below it are grey."""
 
 KEYPOINT_BOX: Final = 24
-"""Side, in input pixels, of the box that stands for a keypoint."""
+"""Side in input pixels of the box that stands for a keypoint."""
 
 _GREY: Final = 114
+"""Grey level of the bars, as ultralytics has it."""
 _PADDING: Final = (INPUT_SIZE[1] - PICTURE_SIZE[1]) // 2
+"""Grey rows above the picture, and below it."""
 _ARCHITECTURES: Final = Path(__file__).parent / "architectures"
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "detect": CLASS_NAMES,
     "pitch": tuple(f"kp{index + 1:02d}" for index in range(KEYPOINT_COUNT)),
 }
+"""Class names of each task."""
 
 Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """Objects of one picture.
+    """The objects of one picture.
 
     Attributes:
         boxes: Corners in fractions of the picture, shape (N, 4).
-        scores: Shape (N,).
-        class_ids: Shape (N,).
+        scores: Confidences, shape (N,).
+        class_ids: Classes, shape (N,).
     """
 
     boxes: Float32
@@ -68,7 +71,7 @@ class Objects:
 
 
 def build(task: str) -> DetectionModel:
-    """A model with random weights; ``task`` is ``detect`` or ``pitch``."""
+    """Build a model with random weights; ``task`` is ``detect`` or ``pitch``."""
     model = DetectionModel(str(_ARCHITECTURES / f"touchline-{task}.yaml"), ch=3, verbose=False)
     model.names = dict(enumerate(_NAMES[task]))
     model.args = get_cfg()
@@ -76,11 +79,18 @@ def build(task: str) -> DetectionModel:
 
 
 def save(model: DetectionModel, path: Path, task: str, notes: dict[str, Any]) -> None:
-    """Write a checkpoint that ``ultralytics.YOLO(path)`` loads, atomically and in half precision."""
+    """Write a checkpoint that ``ultralytics.YOLO(path)`` loads, atomically and in half precision.
+
+    Args:
+        model: The model; it is not changed.
+        path: The file.
+        task: ``detect`` or ``pitch``.
+        notes: Facts about the training, kept in the file.
+    """
     weights = deepcopy(model).half().eval()
     for parameter in weights.parameters():
         parameter.requires_grad = False
-    weights.yaml["yaml_file"] = f"touchline-{task}.yaml"  # not where it lay on the machine that trained it
+    weights.yaml["yaml_file"] = f"touchline-{task}.yaml"  # not its path on the machine that trained it
     arguments = {"task": "detect", "imgsz": INPUT_SIZE[0], "data": None, "model": f"touchline-{task}.yaml"}
     checkpoint = {
         "epoch": -1,
@@ -105,14 +115,14 @@ def load(path: Path) -> DetectionModel:
 
 
 def use_relu(model: torch.nn.Module) -> None:
-    """Replace every SiLU by a ReLU, which costs nothing in 8 bits."""
+    """Replace every SiLU by a ReLU, which takes no time in a quantised model."""
     for module in model.modules():
         if isinstance(getattr(module, "act", None), torch.nn.SiLU):
             module.act = torch.nn.ReLU(inplace=True)
 
 
 def letterbox(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Reduce a 16:9 picture, shape (H, W, 3), to the input size; the order of the channels is kept."""
+    """Letterbox a 16:9 picture, shape (H, W, 3), to the input size; the order of the channels is kept."""
     small = cv2.resize(image, PICTURE_SIZE, interpolation=cv2.INTER_AREA)
     canvas = np.full((INPUT_SIZE[1], INPUT_SIZE[0], 3), _GREY, np.uint8)
     canvas[_PADDING : _PADDING + PICTURE_SIZE[1]] = small
@@ -130,7 +140,13 @@ def _to_picture(xy: torch.Tensor) -> torch.Tensor:
 
 
 def decode_objects(output: torch.Tensor, confidence: float, overlap: float = 0.6) -> list[Objects]:
-    """Objects from a detector's raw output, shape (N, 4 + 4, A)."""
+    """Read the objects from a detector's raw output.
+
+    Args:
+        output: Shape (N, 4 + 4, A): box and classes of each anchor.
+        confidence: Minimum confidence of an object.
+        overlap: IoU from which non-maximum suppression drops a box.
+    """
     found = []
     for prediction in output:
         scores, class_ids = prediction[4:].max(dim=0)
@@ -138,7 +154,7 @@ def decode_objects(output: torch.Tensor, confidence: float, overlap: float = 0.6
         centre, size = prediction[:2, kept].T, prediction[2:4, kept].T
         corners = torch.cat([centre - size / 2, centre + size / 2], dim=1)
         scores, class_ids = scores[kept], class_ids[kept]
-        # People of different classes do not share a body: suppress among people together, the ball apart.
+        # a person has one class, so all classes of people suppress each other; the ball is separate
         order = batched_nms(corners, scores, (class_ids == 0).long(), overlap)
         boxes = _to_picture(corners[order].reshape(-1, 2, 2)).reshape(-1, 4).clamp(0, 1)
         found.append(Objects(boxes.numpy(), scores[order].numpy(), class_ids[order].numpy()))
@@ -146,10 +162,10 @@ def decode_objects(output: torch.Tensor, confidence: float, overlap: float = 0.6
 
 
 def decode_keypoints(output: torch.Tensor) -> tuple[Float32, Float32]:
-    """Keypoints from the pitch model's raw output, shape (N, 4 + 32, A).
+    """Read the keypoints from the pitch model's raw output, shape (N, 4 + 32, A).
 
     Returns:
-        The best position of every keypoint in fractions of the picture, shape (N, 32, 2), and its score,
+        The best position of every keypoint in fractions of the picture, shape (N, 32, 2), and its confidence,
         shape (N, 32).
     """
     scores, best = output[:, 4:].max(dim=2)

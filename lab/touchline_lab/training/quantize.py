@@ -1,10 +1,10 @@
-"""Make the OpenVINO files of the bundled models: 8 bits, calibrated on rendered pictures.
+"""Makes the quantised OpenVINO files of the bundled models, calibrated on rendered pictures.
 
     python -m touchline_lab.training.quantize            # both bundled models, in place
     python -m touchline_lab.training.quantize MODEL.pt --out MODEL.int8.xml
 
-Needs `nncf` besides what the project needs (Apache-2.0; `pip install nncf`). The result depends on
-the weights, the scenes below and the versions of OpenVINO and NNCF.
+It needs `nncf` (Apache-2.0; `pip install nncf`), which is no requirement of the project. The result depends
+on the weights, the scenes below and the versions of OpenVINO and NNCF.
 """
 
 from __future__ import annotations
@@ -30,17 +30,19 @@ from touchline_lab.training.models import INPUT_SIZE, Float32, letterbox
 from touchline_lab.training.varied_scene import VariedScene
 
 SCENES = 40
+"""Number of calibration pictures."""
 SEEDS = range(TRAINING_SEEDS[-1] - SCENES, TRAINING_SEEDS[-1])
+"""Their seeds: the last ones of the training range."""
 
 
 def calibration_inputs() -> list[Float32]:
-    """One picture of each scene, every other in other looks and light: (1, 3, 224, 384), RGB, 0 to 1."""
+    """Render one picture of each scene, every second one varied: shape (1, 3, 224, 384), RGB, 0 to 1."""
     inputs = []
     for seed in SEEDS:
         scene = VariedScene(seed) if seed % 2 else Scene(seed)
         scene.advance(seed % 100)
         if isinstance(scene, VariedScene):
-            scene.change_looks()
+            scene.vary()
         image = scene.render().image
         if seed % 2:
             image = change_light(np.random.default_rng(seed), image)
@@ -50,7 +52,10 @@ def calibration_inputs() -> list[Float32]:
 
 
 def kept_in_float(model: Any) -> list[str]:
-    """The last layers of the head and all behind them: in 8 bits, boxes lose a tenth of their overlap."""
+    """Patterns of the layers that keep floating point: the last ones of the head and all behind them.
+
+    With 8 bits there, boxes lose a tenth of their IoU.
+    """
     names = [node.get_friendly_name() for node in model.get_ops()]
     head = next(name for name in names if ".dfl." in name).split(".dfl.")[0]
     at = head.replace(".", r"\.")
@@ -58,7 +63,13 @@ def kept_in_float(model: Any) -> list[str]:
 
 
 def quantise(source: Path, target: Path, inputs: list[Float32]) -> None:
-    """Write the 8-bit OpenVINO file of a model."""
+    """Write the quantised OpenVINO file of a model.
+
+    Args:
+        source: The `.pt` model.
+        target: The `.xml` file to write; weights are written beside it.
+        inputs: Calibration inputs.
+    """
     import nncf
     import openvino
     from ultralytics import YOLO
@@ -85,7 +96,7 @@ def quantise(source: Path, target: Path, inputs: list[Float32]) -> None:
 
 
 def main() -> None:
-    """Quantise what is asked for."""
+    """Quantise one model, or all bundled ones."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

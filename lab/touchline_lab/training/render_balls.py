@@ -1,7 +1,7 @@
-"""Render short clips for the ball network: their luma as it comes out of H.264, and where the balls are.
+"""Renders training data for the ball network: luma pictures that were encoded as H.264, and their balls.
 
-A few pictures of one scene follow each other and go through the encoder that rendered clips go through, so
-that the network learns what is left of a moving ball behind it.
+Some consecutive pictures of a scene go through the encoder of the rendered clips, so that the network learns
+what a moving ball looks like after encoding.
 
     python -m touchline_lab.training.render_balls DATA --split train --scenes 500
 """
@@ -26,12 +26,19 @@ from touchline_lab.training.light import change_light
 from touchline_lab.training.varied_scene import VariedScene
 
 FRAMES_A_SCENE = 12
+"""Consecutive pictures of each scene."""
 SHARD_SCENES = 20
+"""Scenes in a shard."""
 MAX_BALLS = 6
+"""Rows for balls of each luma picture."""
+VARIED_SHARE = 0.75
+"""Share of the scenes that are varied."""
 SIZES = ((1280, 720), (1280, 720), (1280, 720), (960, 540), (1920, 1080))
+"""Sizes of the pictures; each is as likely as it occurs here."""
 BITS_PER_PIXEL = 1_600_000 / (1280 * 720)
+"""Bits per second and pixel, as in the rendered clips."""
 FIRST = 400_000
-"""Where the seeds begin within their range: the other networks' begin at its beginning."""
+"""Position of the first seed in the training range; the other networks begin at its beginning."""
 
 
 class _SizedVariedScene(VariedScene):
@@ -44,9 +51,9 @@ class _SizedVariedScene(VariedScene):
 
 def _scene(seed: int, random: np.random.Generator) -> tuple[Scene, tuple[int, int]]:
     size = SIZES[int(random.integers(len(SIZES)))]
-    if random.random() < 0.75:
+    if random.random() < VARIED_SHARE:
         varied = _SizedVariedScene(seed, size)
-        varied.change_looks()
+        varied.vary()
         return varied, size
     return Scene(seed, size), size
 
@@ -58,14 +65,14 @@ def _rendered(seed: int, random: np.random.Generator) -> tuple[list[Rendered], t
     for index in range(FRAMES_A_SCENE):
         scene.advance(start + index)
         rendered = scene.render()
-        # the same light in all pictures of a clip: everything is drawn from the same seed
+        # the same random numbers for each picture, so that all of a scene have the same light
         lit = change_light(np.random.default_rng([seed, 9]), rendered.image)
         pictures.append(Rendered(lit, rendered.boxes, rendered.keypoints, rendered.homography))
     return pictures, size
 
 
 def _coded(pictures: list[Rendered], size: tuple[int, int], bits: float) -> list[av.VideoFrame]:
-    """The pictures as a decoder gives them, in order."""
+    """Encode the pictures, and return them as they are decoded, in order."""
     memory = io.BytesIO()
     with av.open(memory, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=25, options={"preset": "veryfast"})
@@ -85,26 +92,27 @@ def _coded(pictures: list[Rendered], size: tuple[int, int], bits: float) -> list
 
 
 def render_clip(seed: int) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArray[np.float32]]]:
-    """One scene's looks and the balls in each.
+    """Render the luma pictures of one scene and the balls in each.
 
     Returns:
-        Looks, and for each (6, 3): middle and width in pixels of the look; width 0 for none.
+        Luma pictures, and for each an array of shape (6, 3): centre and width of its balls in its pixels;
+        width 0 for none.
     """
     random = np.random.default_rng([seed, 8])
     pictures, size = _rendered(seed, random)
-    looks, balls = [], []
+    luma_pictures, balls = [], []
     for number, (frame, rendered) in enumerate(
         zip(_coded(pictures, size, BITS_PER_PIXEL * random.uniform(0.7, 1.6)), pictures, strict=True)
     ):
-        look = luma_picture(number, frame, size)
-        assert look is not None
+        small = luma_picture(number, frame, size)
+        assert small is not None
         rows = np.zeros((MAX_BALLS, 3), np.float32)
         found = [box for box in rendered.boxes if box[0] == pitch.BALL]
         for row, (_, x1, y1, x2, y2) in zip(rows, found, strict=False):
-            row[:] = np.array([(x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1)]) / look.scale
-        looks.append(look.luma)
+            row[:] = np.array([(x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1)]) / small.scale
+        luma_pictures.append(small.luma)
         balls.append(rows)
-    return looks, balls
+    return luma_pictures, balls
 
 
 def main() -> None:
@@ -115,7 +123,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--split", choices=("train", "val"), default="train")
     parser.add_argument("--scenes", type=int, default=500)
-    parser.add_argument("--first-shard", type=int, default=0, help="lets two processes share the work")
+    parser.add_argument(
+        "--first-shard", type=int, default=0, help="with --step: several processes can share the work"
+    )
     parser.add_argument("--step", type=int, default=1, help="render every Nth shard")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -130,7 +140,7 @@ def main() -> None:
         with unfinished.open("wb") as file:
             np.savez(
                 file,
-                looks=np.stack([look for looks, _ in clips for look in looks]),
+                luma_pictures=np.stack([picture for pictures, _ in clips for picture in pictures]),
                 balls=np.stack([rows for _, balls in clips for rows in balls]),
             )
         unfinished.rename(path)

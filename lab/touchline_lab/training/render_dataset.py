@@ -1,7 +1,7 @@
-"""Render training pictures: shards of small frames with their boxes and keypoints.
+"""Renders training data: shards of small frames with their boxes and keypoints.
 
-Scenes are taken from the seed ranges of `renderer.seeds`; a few frames each, spread in time. Shards are
-complete files that appear atomically, so that a training may start with the first and pick up later ones.
+Scenes are taken from the seed ranges of `renderer.seeds`, with a few frames each, spread in time. Shards
+appear atomically, so that training can start with the first one and use others when they appear.
 
     python -m touchline_lab.training.render_dataset DATA --split train --frames 6000
 """
@@ -19,21 +19,26 @@ from touchline_lab.renderer.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from touchline_lab.training.varied_scene import VariedScene
 
 STORED_SIZE = (640, 360)
+"""Width and height of the stored frames: larger than the networks' input, so that crops stay sharp."""
 FRAMES_A_SCENE = 5
+"""Stored frames of each scene."""
 FRAMES_BETWEEN = 110
+"""Distance of the stored frames of a scene, so that they differ."""
 SHARD_FRAMES = 250
+"""Frames in a shard."""
 MAX_BOXES = 32
+"""Rows for boxes of each frame."""
 
 
 def render_shard(seeds: range, path: Path, varied: bool = False) -> None:
-    """Render the scenes of ``seeds`` into one shard.
+    """Render scenes into one shard.
 
     Args:
-        seeds: Which scenes.
-        varied: Whether looks change as `touchline_lab.training.varied_scene` says.
-        path: Where to write ``images.npy`` (N, 360, 640, 3; BGR), ``boxes.npy`` (N, 32, 5; class and corners
-            in fractions of the picture, class -1 for none) and ``keypoints.npy`` (N, 32, 2; fractions of the
-            picture, zeros for those outside it).
+        seeds: Seeds of the scenes.
+        path: The folder to write: ``images.npy``, shape (N, 360, 640, 3), BGR; ``boxes.npy``, shape (N, 32,
+            5), class and corners in fractions of the picture, class -1 for none; and ``keypoints.npy``, shape
+            (N, 32, 2), in fractions of the picture, zeros for those outside it.
+        varied: Whether scenes are varied: see `touchline_lab.training.varied_scene`.
     """
     images, boxes, keypoints = [], [], []
     for seed in seeds:
@@ -42,7 +47,7 @@ def render_shard(seeds: range, path: Path, varied: bool = False) -> None:
         for index in range(FRAMES_A_SCENE):
             scene.advance(start + index * FRAMES_BETWEEN)
             if isinstance(scene, VariedScene):
-                scene.change_looks()
+                scene.vary()
             rendered = scene.render()
             height, width = rendered.image.shape[:2]
             images.append(cv2.resize(rendered.image, STORED_SIZE, interpolation=cv2.INTER_AREA))
@@ -67,9 +72,11 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--split", choices=("train", "val"), default="train")
     parser.add_argument("--frames", type=int, default=6000)
-    parser.add_argument("--first-shard", type=int, default=0, help="lets two processes share the work")
+    parser.add_argument(
+        "--first-shard", type=int, default=0, help="with --step: several processes can share the work"
+    )
     parser.add_argument("--step", type=int, default=1, help="render every Nth shard")
-    parser.add_argument("--varied", action="store_true", help="any kits, grass, crowd and camera")
+    parser.add_argument("--varied", action="store_true", help="scenes with any kits, grass, crowd and camera")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     seeds = TRAINING_SEEDS if options.split == "train" else VALIDATION_SEEDS

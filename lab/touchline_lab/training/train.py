@@ -1,10 +1,10 @@
-"""Train one of the bundled models on rendered pictures, for a given time.
+"""Trains the detector or the pitch model on rendered pictures, for a given time.
 
     python -m touchline_lab.training.train detect DATA OUT.pt --minutes 90
     python -m touchline_lab.training.train pitch DATA OUT.pt --minutes 90 --resume EARLIER.pt --relu
 
-Every few minutes the averaged weights are measured on the validation scenes and written to OUT.pt, so a run
-may be stopped at any time. New shards that appear in DATA meanwhile are used.
+Every few minutes the averaged weights are validated and written to OUT.pt, so a run may be stopped at any
+time. Shards that appear in DATA meanwhile are used from then on.
 """
 
 from __future__ import annotations
@@ -38,25 +38,34 @@ from touchline_lab.training.models import (
 )
 
 _WARM_UP_STEPS = 50
+"""Steps in which the learning rate rises from zero."""
 _LAST_RATE = 0.02
-_BALL_SHRINKS_FOR = 0.55  # share of the time
-_CLASS_WEIGHTS = (2.0, 1.3, 1.0, 1.3)  # ball, goalkeeper, player, referee: few against twenty players
+"""Learning rate at the end, as a share of the highest."""
+_BALL_SHRINKS_FOR = 0.55
+"""Share of the time in which the ball's box shrinks to its true size."""
+_CLASS_WEIGHTS = (2.0, 1.3, 1.0, 1.3)
+"""Weights of ball, goalkeeper, player and referee in the loss: a picture has few of the others and twenty
+players."""
+
+
+NEAR_PX = 30
+"""Pixels below which a keypoint counts as near its true position, in a picture 1280 wide."""
 
 
 def open_shards(folder: Path) -> list[Frames]:
-    """All complete shards of a split."""
+    """Open all complete shards of a split."""
     return [Frames.open(path) for path in sorted(folder.glob("[0-9]*"))]
 
 
-def sampling(task: str, shards: list[Frames]) -> Float32:
-    """How often to show each frame."""
+def frame_weights(task: str, shards: list[Frames]) -> Float32:
+    """Relative frequencies of all frames of the shards, shape (N,)."""
     if task == "detect":
         return np.concatenate([shard.weights() for shard in shards])
     return np.ones(sum(len(shard.images) for shard in shards), np.float32)
 
 
 def overlap(boxes: Float32, others: Float32) -> Float32:
-    """Intersection over union of every pair, shape (N, M)."""
+    """Intersection over union (IoU) of every pair, shape (N, M)."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     shared = (high - low).clip(0).prod(axis=2)
@@ -67,7 +76,14 @@ def overlap(boxes: Float32, others: Float32) -> Float32:
 def validate_objects(
     outputs: torch.Tensor, frames: Frames, chosen: list[int], confidence: float = 0.35
 ) -> str:
-    """Recall and precision of every class at an overlap of 0.5, as a line of text."""
+    """Recall and precision of every class at an IoU of 0.5, as a line of text.
+
+    Args:
+        outputs: Raw outputs of the detector, shape (N, 8, A).
+        frames: The shard.
+        chosen: Indices of the N frames in the shard.
+        confidence: Minimum confidence of a box.
+    """
     hits, truths, answers = np.zeros(4), np.zeros(4), np.zeros(4)
     for found, index in zip(decode_objects(outputs, confidence), chosen, strict=True):
         truth = frames.boxes[index]
@@ -86,13 +102,20 @@ def validate_objects(
 def validate_keypoints(
     outputs: torch.Tensor, frames: Frames, chosen: list[int], confidence: float = 0.3
 ) -> str:
-    """Error in pixels of a picture 1280 wide, and how often keypoints are found, as a line of text."""
+    """Error in pixels of a picture 1280 wide, recall and false keypoints, as a line of text.
+
+    Args:
+        outputs: Raw outputs of the pitch model, shape (N, 36, A).
+        frames: The shard.
+        chosen: Indices of the N frames in the shard.
+        confidence: Minimum confidence of a keypoint.
+    """
     positions, scores = decode_keypoints(outputs)
     truth = frames.keypoints[chosen]
     present, found = (truth > 0).all(axis=2), scores >= confidence
     errors = np.linalg.norm((positions - truth) * (1280, 720), axis=2)
     both = present & found
-    near = errors < 30
+    near = errors < NEAR_PX
     return (
         f"median error {np.median(errors[present]):.1f} px; "
         f"recall {both.sum() / present.sum():.2f}, near {(both & near).sum() / present.sum():.2f}; "
@@ -101,7 +124,7 @@ def validate_keypoints(
 
 
 def validate(model: torch.nn.Module, task: str, frames: Frames, count: int) -> str:
-    """Measure a model on the first ``count`` frames of a shard."""
+    """Validate a model on about ``count`` frames of a shard, evenly spread; returns a line of text."""
     chosen = list(range(0, len(frames.images), max(1, len(frames.images) // count)))
     outputs = []
     with torch.inference_mode():
@@ -114,14 +137,14 @@ def validate(model: torch.nn.Module, task: str, frames: Frames, count: int) -> s
     return measure(torch.cat(outputs), frames, chosen)
 
 
-def report(title: str, model: torch.nn.Module, task: str, held_out: list[Frames], count: int) -> None:
-    """Print a line for every shard that is held out."""
-    for number, frames in enumerate(held_out):
+def report(title: str, model: torch.nn.Module, task: str, validation: list[Frames], count: int) -> None:
+    """Print a line for every shard of the validation split."""
+    for number, frames in enumerate(validation):
         print(title, f"val {number}:", validate(model.eval(), task, frames, count), flush=True)
 
 
 def in_float(value: Any) -> Any:
-    """The tensors of a network's output in single precision."""
+    """Convert all tensors of a network's output to single precision."""
     if isinstance(value, dict):
         return {key: in_float(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -129,9 +152,9 @@ def in_float(value: Any) -> Any:
     return value.float() if torch.is_tensor(value) else value
 
 
-def loss_of(model: Any, samples: dict[str, torch.Tensor], brief: bool) -> torch.Tensor:
-    """The loss of a batch; ``brief`` computes the network, not the loss, in bfloat16."""
-    if not brief:
+def loss_of(model: Any, samples: dict[str, torch.Tensor], bfloat16: bool) -> torch.Tensor:
+    """The loss of a batch; with ``bfloat16`` the network, but not the loss, is computed in bfloat16."""
+    if not bfloat16:
         return torch.as_tensor(model.loss(samples)[0].sum())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         outputs = model(samples["img"])
@@ -139,7 +162,7 @@ def loss_of(model: Any, samples: dict[str, torch.Tensor], brief: bool) -> torch.
 
 
 def main() -> None:
-    """Train until the time is up."""
+    """Train until the time is over."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -151,8 +174,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--resume", type=Path, help="start from these weights")
     parser.add_argument("--relu", action="store_true", help="replace SiLU by ReLU before the first step")
-    parser.add_argument("--ball-scale", type=float, default=2.5, help="of the ball's box in the beginning")
-    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
+    parser.add_argument(
+        "--ball-scale",
+        type=float,
+        default=2.5,
+        help="size of the ball's box at the beginning, as a multiple of its true size",
+    )
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="compute the network in bfloat16: faster on CPUs that have it"
+    )
     parser.add_argument("--validate-every", type=float, default=6, help="minutes")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -174,10 +204,10 @@ def main() -> None:
         model.class_weights = torch.tensor(_CLASS_WEIGHTS)
     optimizer = torch.optim.AdamW(groups, lr=options.rate)
     shards = open_shards(options.data / "train")
-    weights = sampling(options.task, shards)
-    held_out = open_shards(options.data / "val")
+    weights = frame_weights(options.task, shards)
+    validation = open_shards(options.data / "val")
 
-    begin = inferred = time.monotonic()
+    begin = validated = time.monotonic()
     step, running = 0, 0.0
     while (share := (time.monotonic() - begin) / (options.minutes * 60)) < 1:
         factor = _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
@@ -197,13 +227,13 @@ def main() -> None:
         if step % 50 == 0:
             minutes = (time.monotonic() - begin) / 60
             print(f"{minutes:6.1f} min  step {step}  loss {running:.3f}", flush=True)
-        if time.monotonic() - inferred > options.validate_every * 60:
-            report("      ", average.ema, options.task, held_out, 125)
+        if time.monotonic() - validated > options.validate_every * 60:
+            report("      ", average.ema, options.task, validation, 125)
             save(average.ema, options.out, options.task, {"steps": step, "frames": len(weights)})
             shards = open_shards(options.data / "train")
-            weights = sampling(options.task, shards)
-            inferred = time.monotonic()
-    report(f"end, {len(weights)} frames", average.ema, options.task, held_out, 250)
+            weights = frame_weights(options.task, shards)
+            validated = time.monotonic()
+    report(f"end, {len(weights)} frames", average.ema, options.task, validation, 250)
     save(average.ema, options.out, options.task, {"steps": step, "frames": len(weights)})
 
 

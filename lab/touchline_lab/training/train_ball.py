@@ -1,8 +1,8 @@
-"""Train the ball network on rendered looks, and write what the workers load.
+"""Trains the ball network on rendered luma pictures, and writes the files that workers load.
 
     python -m touchline_lab.training.train_ball DATA touchline-ball --minutes 20
 
-writes touchline-ball.npz (torch) and touchline-ball.xml with its .bin (OpenVINO).
+writes touchline-ball.npz (for torch) and touchline-ball.xml with its .bin (for OpenVINO).
 """
 
 from __future__ import annotations
@@ -23,52 +23,70 @@ from services.inference.ball_network import HIGH, STEP, WIDE
 from services.inference.ball_network_torch import BallModule
 
 BATCH = 128
-SHARE_WITH = 0.7
-"""Of the crops are around a ball; the others are anywhere."""
-NEAR = 0.7
-"""Cells that the target's hill is wide (standard deviation)."""
-SURE = 0.4
+"""Crops in a batch."""
+SHARE_WITH_BALL = 0.7
+"""Share of the crops that contain a ball; the others lie anywhere."""
+PEAK_WIDTH = 0.7
+"""Standard deviation in cells of the peak that a ball has in the target."""
+CONFIDENCE = 0.4
+"""Minimum confidence of a ball in the validation."""
+VALIDATION_BATCHES = 8
+"""Batches of a validation."""
 
-Looks = npt.NDArray[np.uint8]
+LumaPictures = npt.NDArray[np.uint8]
+"""Luma pictures, shape (N, height, width)."""
 Balls = npt.NDArray[np.float32]
+"""Centre and width of the balls of each luma picture in its pixels, shape (N, 6, 3); width 0 for none."""
 
 
 class Crops:
-    """Crops of rendered looks with their targets."""
+    """Crops of rendered luma pictures with their targets.
+
+    Args:
+        files: Shards that `render_balls` wrote.
+        seed: Determines which crops are chosen, and how they are varied.
+    """
 
     def __init__(self, files: list[Path], seed: int) -> None:
         shards = [np.load(file) for file in files]
-        self._looks: Looks = np.concatenate([shard["looks"] for shard in shards])
+        self._pictures: LumaPictures = np.concatenate([shard["luma_pictures"] for shard in shards])
         self._balls: Balls = np.concatenate([shard["balls"] for shard in shards])
-        self._with = np.argwhere(self._balls[..., 2] > 0)
+        self._balls_present = np.argwhere(self._balls[..., 2] > 0)
         self._random = np.random.default_rng(seed)
         self._cells = np.mgrid[: HIGH // STEP, : WIDE // STEP][::-1].transpose(1, 2, 0) + 0.5
 
     def __len__(self) -> int:
-        return len(self._looks)
+        return len(self._pictures)
 
     def batch(self, count: int, varied: bool = True) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Luma (N, 1, H, W), and on a quarter of its size hills (N, h, w) and places (N, 4, h, w).
+        """Draw crops with their targets.
 
-        Places are offsets right and down in cells, the logarithm of the width in cells, and their weight.
+        Args:
+            count: N, the number of crops.
+            varied: Whether crops are scaled, mirrored, recoloured and given noise.
+
+        Returns:
+            Crops, shape (N, 1, H, W), luma from 0 to 255; peaks, shape (N, h, w) in cells, 1 where a ball is;
+            and positions, shape (N, 4, h, w): offset of the ball to the right and down in cells, logarithm of
+            its width in cells, and weight of these three in the loss.
         """
         samples = [self._sample(varied) for _ in range(count)]
-        luma, hills, places = (np.stack(part) for part in zip(*samples, strict=True))
-        return torch.from_numpy(luma[:, None]), torch.from_numpy(hills), torch.from_numpy(places)
+        luma, peaks, positions = (np.stack(part) for part in zip(*samples, strict=True))
+        return torch.from_numpy(luma[:, None]), torch.from_numpy(peaks), torch.from_numpy(positions)
 
     def _sample(self, varied: bool) -> tuple[npt.NDArray[np.float32], ...]:
         random = self._random
         scale = math.exp(random.uniform(-0.35, 0.35)) if varied and random.random() < 0.5 else 1.0
         size = np.round(np.array([WIDE, HIGH]) * scale)
-        if random.random() < SHARE_WITH:
-            number, ball = self._with[int(random.integers(len(self._with)))]
+        if random.random() < SHARE_WITH_BALL:
+            number, ball = self._balls_present[int(random.integers(len(self._balls_present)))]
             middle = self._balls[number, ball, :2] + random.uniform(-0.46, 0.46, 2) * size
         else:
-            number = int(random.integers(len(self._looks)))
-            middle = random.uniform((0, 0.2 * self._looks.shape[1]), self._looks.shape[2:0:-1])
-        height, width = self._looks.shape[1:]
+            number = int(random.integers(len(self._pictures)))
+            middle = random.uniform((0, 0.2 * self._pictures.shape[1]), self._pictures.shape[2:0:-1])
+        height, width = self._pictures.shape[1:]
         x, y = np.clip(np.round(middle - size / 2), 0, (width, height) - size).astype(int)
-        crop = self._looks[number, y : y + int(size[1]), x : x + int(size[0])]
+        crop = self._pictures[number, y : y + int(size[1]), x : x + int(size[0])]
         if scale != 1.0:
             how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
             crop = cv2.resize(crop, (WIDE, HIGH), interpolation=how)
@@ -88,69 +106,75 @@ class Crops:
         return (luma.astype(np.float32), *self._targets(balls / STEP))
 
     def _targets(self, balls: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float32], ...]:
-        """Of balls in cells."""
+        """The peaks and positions of balls whose centre and width are given in cells."""
         cells = self._cells
-        hills = np.zeros(cells.shape[:2], np.float32)
-        places = np.zeros((4, *cells.shape[:2]), np.float32)
+        peaks = np.zeros(cells.shape[:2], np.float32)
+        positions = np.zeros((4, *cells.shape[:2]), np.float32)
         for x, y, size in balls:
             if not (0 <= x < cells.shape[1] and 0 <= y < cells.shape[0]):
                 continue
             apart = np.array([x, y]) - cells
-            hill = np.exp(-(apart**2).sum(2) / (2 * NEAR**2))
-            hill[int(y), int(x)] = 1.0
-            near = hill > np.maximum(hills, 0.2)
-            hills = np.maximum(hills, hill).astype(np.float32)
+            peak = np.exp(-(apart**2).sum(2) / (2 * PEAK_WIDTH**2))
+            peak[int(y), int(x)] = 1.0
+            near = peak > np.maximum(peaks, 0.2)
+            peaks = np.maximum(peaks, peak).astype(np.float32)
             for channel, value in enumerate(
-                (apart[..., 0], apart[..., 1], np.full(hill.shape, math.log(size)))
+                (apart[..., 0], apart[..., 1], np.full(peak.shape, math.log(size)))
             ):
-                places[channel][near] = value[near]
-            places[3][near] = hill[near]
-        return hills, places
+                positions[channel][near] = value[near]
+            positions[3][near] = peak[near]
+        return peaks, positions
 
 
-def loss(found: torch.Tensor, hills: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Focal loss of the hills (Zhou et al., Objects as Points, 2019) and absolute errors of the rest."""
+def loss(found: torch.Tensor, peaks: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Focal loss of the peaks (Zhou et al., Objects as Points, 2019) and absolute errors of the positions.
+
+    Args:
+        found: Output of the network, shape (N, 4, h, w).
+        peaks: See `Crops.batch`.
+        positions: See `Crops.batch`.
+    """
     logit = found[:, 0]
-    sure, unsure = torch.nn.functional.logsigmoid(logit), torch.nn.functional.logsigmoid(-logit)
+    log_yes, log_no = torch.nn.functional.logsigmoid(logit), torch.nn.functional.logsigmoid(-logit)
     chance = logit.sigmoid()
-    top = (hills >= 1).float()
-    focal = -(top * (1 - chance) ** 2 * sure + (1 - top) * (1 - hills) ** 4 * chance**2 * unsure)
-    weight = places[:, 3:]
-    off = (found[:, 1:] - places[:, :3]).abs() * weight
+    top = (peaks >= 1).float()
+    focal = -(top * (1 - chance) ** 2 * log_yes + (1 - top) * (1 - peaks) ** 4 * chance**2 * log_no)
+    weight = positions[:, 3:]
+    off = (found[:, 1:] - positions[:, :3]).abs() * weight
     return focal.sum() / top.sum().clamp(min=1) + 2 * off.sum() / weight.sum().clamp(min=1)
 
 
 def validate(network: BallModule, crops: Crops) -> str:
-    """Recall, precision and errors over crops that are not changed."""
+    """Recall, precision and errors over crops that are not varied, as a line of text."""
     network.eval()
     hits = missed = wrong = 0
     errors: list[float] = []
     with torch.inference_mode():
-        for _ in range(8):
-            luma, hills, places = crops.batch(128, varied=False)
+        for _ in range(VALIDATION_BATCHES):
+            luma, peaks, positions = crops.batch(BATCH, varied=False)
             found = network(luma)
             chance = found[:, 0].sigmoid().flatten(1)
             for i in range(len(luma)):
                 best = int(chance[i].argmax())
-                said = float(chance[i, best]) >= SURE
-                true = bool((hills[i] >= 1).any())
-                weight = places[i, 3].flatten()[best]
-                if said and weight > 0:
+                claimed = float(chance[i, best]) >= CONFIDENCE
+                true = bool((peaks[i] >= 1).any())
+                weight = positions[i, 3].flatten()[best]
+                if claimed and weight > 0:
                     hits += 1
-                    apart = (found[i, 1:3].flatten(1)[:, best] - places[i, :2].flatten(1)[:, best]) * STEP
+                    apart = (found[i, 1:3].flatten(1)[:, best] - positions[i, :2].flatten(1)[:, best]) * STEP
                     errors.append(float(apart.norm()))
                 else:
                     missed += true
-                    wrong += said
+                    wrong += claimed
     network.train()
     return (
         f"recall {hits / max(1, hits + missed):.3f} precision {hits / max(1, hits + wrong):.3f} "
-        f"error {np.median(errors):.2f}, {np.percentile(errors, 90):.2f} px of the look"
+        f"error {np.median(errors):.2f}, {np.percentile(errors, 90):.2f} px of the luma picture"
     )
 
 
 def write(network: BallModule, name: Path) -> None:
-    """The weights for torch, and the network for OpenVINO; both in half precision."""
+    """Write the weights for torch and the network for OpenVINO, both in half precision."""
     import openvino
 
     network.eval()
@@ -163,7 +187,7 @@ def write(network: BallModule, name: Path) -> None:
 
 
 def batches(crops: Crops) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Without end."""
+    """Yield batches without end."""
     while True:
         yield crops.batch(BATCH)
 
@@ -174,7 +198,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path, help="without a suffix")
+    parser.add_argument("out", type=Path, help="the files to write, without suffix")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--first", type=int, default=16)
@@ -188,10 +212,16 @@ def main() -> None:
     validation = Crops(sorted((options.data / "val").glob("*.npz")), 0)
     network = BallModule(options.first, options.width)
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
-    print(len(training), "looks,", sum(p.numel() for p in network.parameters()), "parameters", flush=True)
-    begun = told = time.monotonic()
+    print(
+        len(training),
+        "luma pictures,",
+        sum(p.numel() for p in network.parameters()),
+        "parameters",
+        flush=True,
+    )
+    begun = reported = time.monotonic()
     step, sums = 0, 0.0
-    for luma, hills, places in batches(training):
+    for luma, peaks, positions in batches(training):
         done = (time.monotonic() - begun) / (60 * options.minutes)
         if done >= 1:
             break
@@ -199,14 +229,14 @@ def main() -> None:
             group["lr"] = (
                 options.rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
             )
-        value = loss(network(luma), hills, places)
+        value = loss(network(luma), peaks, positions)
         optimiser.zero_grad()
         torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         step, sums = step + 1, 0.98 * sums + 0.02 * float(value.detach())
-        if time.monotonic() - told > 60:
-            told = time.monotonic()
+        if time.monotonic() - reported > 60:
+            reported = time.monotonic()
             print(f"{step} steps, loss {sums:.3f}, {validate(network, validation)}", flush=True)
             write(network, options.out)
     write(network, options.out)

@@ -1,10 +1,10 @@
-"""Scenes as varied as the renderer allows, for training only: any kit, grass, crowd, camera, and more balls.
+"""Renders scenes as varied as possible, for training: any kit, grass, crowd, camera, and more balls.
 
-A quarter of the scenes leave the pitch as it looks: ground of any colour, seen from nearer, on half of which
-everybody is dressed for themselves and therefore a player. They are what the detector knows of people who
+A quarter of the scenes show no pitch, but ground of any colour from a nearer camera. On half of these,
+everybody wears clothes of their own and counts as a player. The detector learns from them to find people who
 play no match.
 
-Weather and light are left to `touchline_lab.training.augment`, which draws them anew for every sample.
+Weather and light are applied by `touchline_lab.training.augment`, anew for every sample.
 """
 
 from __future__ import annotations
@@ -24,19 +24,26 @@ from touchline_lab.renderer.variants import UNSEEN_KITS
 
 __all__ = ["VariedScene", "draw_kits", "draw_street_clothes", "hue_and_saturation"]
 
-_ORDINARY_SHARE: Final = 0.4  # scenes left as the demonstration has them
+_ORDINARY_SHARE: Final = 0.4
+"""Share of the scenes that stay as in the demonstration."""
 _ANYWHERE_SHARE: Final = 0.25
-_DISTINCT: Final = 190  # least difference between the shirts of two sides, summed over the channels
-_RESERVED_NEAR: Final = 45  # least difference to an evaluated shirt of the same role, in some channel
+"""Share of the scenes that show no pitch."""
+_DISTINCT: Final = 190
+"""Minimum difference between the shirts of two sides, summed over the channels."""
+_RESERVED_NEAR: Final = 45
+"""Minimum difference to a reserved shirt of the same role, in at least one channel."""
 _RESERVED: Final = {
     role: tuple(kits[place][0] for kits in UNSEEN_KITS.values() for place in places)
     for role, places in ((pitch.PLAYER, (0, 1)), (pitch.GOALKEEPER, (2, 3)), (pitch.REFEREE, (4,)))
 }
-_FIRST_EXTRA_BALL: Final = 230  # labels of balls that no match has
+"""Shirts that are reserved for the evaluation, by role."""
+_FIRST_EXTRA_BALL: Final = 230
+"""Label of the first additional ball; no match uses labels from here on but 255."""
 _REFEREES: Final[tuple[Colour, ...]] = (
     *((24, 24, 24), (24, 24, 24), (60, 40, 35), (30, 30, 200), (235, 200, 110)),
     *((190, 60, 200), (30, 120, 245), (70, 30, 90)),
 )
+"""Usual shirts of referees."""
 
 
 def hue_and_saturation(colour: Colour) -> tuple[float, float, float]:
@@ -47,9 +54,10 @@ def hue_and_saturation(colour: Colour) -> tuple[float, float, float]:
 
 
 def _reserved(colour: Colour, class_id: int) -> bool:
-    """Whether a shirt is close to what `renderer.variants` keeps for the evaluation of unseen kits.
+    """Whether a shirt is close to one that is reserved for the evaluation of unseen kits.
 
-    Green and pale cream teams, goalkeepers in black or grey, referees in yellow.
+    Beside these shirts themselves, green and pale cream are reserved for teams, black and grey for
+    goalkeepers, and yellow for referees.
     """
     for shirt in _RESERVED[class_id]:
         if max(abs(one - other) for one, other in zip(colour, shirt, strict=True)) < _RESERVED_NEAR:
@@ -63,7 +71,7 @@ def _reserved(colour: Colour, class_id: int) -> bool:
 
 
 def _any_colour(random: np.random.Generator, class_id: int) -> Colour:
-    """A shirt that is not reserved: goalkeepers bright, a third of the teams white, black or pale."""
+    """Choose a shirt that is not reserved: bright for goalkeepers, colourless for a third of the teams."""
     while True:
         bright = class_id == pitch.GOALKEEPER
         saturation = random.uniform(0.55, 1.0) if bright or random.random() < 0.7 else random.uniform(0, 0.25)
@@ -79,7 +87,7 @@ def _difference(one: Colour, other: Colour) -> int:
 
 
 def draw_kits(random: np.random.Generator) -> tuple[list[Kit], list[Kit], Kit]:
-    """Two teams, their goalkeepers and the referee, all told apart by their shirts."""
+    """Choose kits of two teams, their goalkeepers and the referee, whose shirts differ clearly."""
     shirts: list[Colour] = []
     for class_id in (pitch.PLAYER,) * 2 + (pitch.GOALKEEPER,) * 2 + (pitch.REFEREE,):
         while True:
@@ -90,7 +98,9 @@ def draw_kits(random: np.random.Generator) -> tuple[list[Kit], list[Kit], Kit]:
             keepers = class_id == pitch.GOALKEEPER and len(shirts) == 3
             if all(_difference(colour, other) >= _DISTINCT for other in (shirts[:2] if keepers else shirts)):
                 break
-            if class_id == pitch.REFEREE and random.random() < 0.02:  # nothing left between the others
+            if (
+                class_id == pitch.REFEREE and random.random() < 0.02
+            ):  # no colour may be left between the others
                 shirts.clear()
                 return draw_kits(random)
         shirts.append(colour)
@@ -114,7 +124,7 @@ def draw_kits(random: np.random.Generator) -> tuple[list[Kit], list[Kit], Kit]:
 
 
 def draw_street_clothes(random: np.random.Generator) -> Kit:
-    """What one person wears, like nobody else; never the colours of an evaluated team."""
+    """Choose the clothes of one person; never the colours of an evaluated team."""
     shirt, trousers = _any_colour(random, pitch.PLAYER), _any_colour(random, pitch.PLAYER)
     if random.random() < 0.4:
         dark = int(random.integers(10, 60))
@@ -123,101 +133,106 @@ def draw_street_clothes(random: np.random.Generator) -> Kit:
 
 
 class VariedScene(Scene):
-    """A scene whose looks change with every picture; two in five stay as they are, a quarter is no pitch."""
+    """A scene that `vary` changes for every picture; two in five stay ordinary, a quarter shows no pitch.
+
+    Attributes:
+        without_pitch: Whether the scene shows other ground than a pitch.
+        own_clothes: Whether everybody wears clothes of their own, and so counts as a player.
+    """
 
     def __init__(self, seed: int) -> None:
         """As `Scene`."""
         super().__init__(seed)
-        self._looks = np.random.default_rng([seed, 5])
-        kind = self._looks.random()
+        self._choices = np.random.default_rng([seed, 5])
+        kind = self._choices.random()
         self._varied = bool(kind >= _ORDINARY_SHARE)
-        self._anywhere = bool(kind >= 1 - _ANYWHERE_SHARE)
-        self._street = False
+        self.without_pitch = bool(kind >= 1 - _ANYWHERE_SHARE)
+        self.own_clothes = False
         if self._varied:
             self._repaint()
 
     def _repaint(self) -> None:
-        """Another grass, crowd, white and light."""
-        random, stadium = self._looks, self._stadium
+        """Choose other colours of grass, crowd and lines."""
+        random, stadium = self._choices, self.stadium
         gain = random.uniform(0.7, 1.3) * random.uniform(0.8, 1.2, 3)
-        stadium._grass = np.asarray(np.clip(stadium._grass * gain, 0, 255), np.uint8)
+        stadium.grass = np.asarray(np.clip(stadium.grass * gain, 0, 255), np.uint8)
         blue, green, red = (
             int(channel * factor) for channel, factor in zip(stadium.shadow, gain, strict=True)
         )
         stadium.shadow = (blue, green, red)
         tint = random.uniform(0.3, 1.7, 3)
-        stadium._crowd = np.asarray(np.clip(stadium._crowd * tint, 0, 255), np.uint8)
+        stadium.crowd = np.asarray(np.clip(stadium.crowd * tint, 0, 255), np.uint8)
         white = int(random.integers(185, 256))
-        stadium._white = (white, white, white)
+        stadium.white = (white, white, white)
 
-    def change_looks(self) -> None:
-        """Dress everybody anew and move the camera, if this is a varied scene."""
+    def vary(self) -> None:
+        """Give everybody another kit and move the camera, unless this is an ordinary scene."""
         if not self._varied:
             return
-        random, match = self._looks, self._match
-        if self._anywhere:
+        random, match = self._choices, self.match
+        if self.without_pitch:
             self._go_anywhere()
-            if self._street:
-                self._figures = [
+            if self.own_clothes:
+                self.figures = [
                     Figure(draw_street_clothes(random), figure.skin, figure.hair, figure.height)
-                    for figure in self._figures
+                    for figure in self.figures
                 ]
                 return
         teams, keepers, referee = draw_kits(random)
-        people = zip(self._figures, match.class_ids, match.teams, strict=True)
+        people = zip(self.figures, match.class_ids, match.teams, strict=True)
         kits = {pitch.PLAYER: teams, pitch.GOALKEEPER: keepers, pitch.REFEREE: [referee] * 3}
-        self._figures = [
+        self.figures = [
             Figure(kits[int(kind)][int(team)], figure.skin, figure.hair, figure.height)
             for figure, kind, team in people
         ]
-        if not self._anywhere and random.random() < 0.5:
-            match._hfov = match._hfov_target = random.uniform(26, 46)
-            match._aim = match._aim + random.normal(0, (5, 2))
-            match._camera_position = np.array(
+        if not self.without_pitch and random.random() < 0.5:
+            match.hfov = match.hfov_target = random.uniform(26, 46)
+            match.aim = match.aim + random.normal(0, (5, 2))
+            match.camera_position = np.array(
                 [LENGTH / 2 + random.uniform(-5, 5), WIDTH + random.uniform(24, 38), random.uniform(13, 21)]
             )
 
     def _go_anywhere(self) -> None:
-        """Lay another ground, move the camera to somebody, and people closer together."""
-        random, match, stadium = self._looks, self._match, self._stadium
-        self._street = bool(random.random() < 0.5)
+        """Choose another ground, move the camera close to somebody, and people closer together."""
+        random, match, stadium = self._choices, self.match, self.stadium
+        self.own_clothes = bool(random.random() < 0.5)
         colour = 255 * np.array(
             colorsys.hsv_to_rgb(random.random(), random.uniform(0, 1) ** 2, random.uniform(0.15, 1.0))
         )
-        texture = cv2.cvtColor(stadium._grass, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        texture = cv2.cvtColor(stadium.grass, cv2.COLOR_BGR2GRAY).astype(np.float32)
         texture = (texture - texture.mean()) * np.float32(random.uniform(0, 1.5))
-        stadium._grass = np.asarray(np.clip(texture[..., None] + colour, 0, 255), np.uint8)
+        stadium.grass = np.asarray(np.clip(texture[..., None] + colour, 0, 255), np.uint8)
         blue, green, red = (int(channel) for channel in colour * random.uniform(0.4, 0.95))
         stadium.shadow = (blue, green, red)
         line = colour * random.uniform(0.5, 1.5) if random.random() < 0.6 else random.uniform(0, 255, 3)
         blue, green, red = (int(channel) for channel in np.clip(line, 0, 255))
-        stadium._white = (blue, green, red)
+        stadium.white = (blue, green, red)
         centre = match.position[int(random.integers(len(match.position)))].copy()
         match.position = centre + (match.position - centre) * random.uniform(0.15, 0.8)
-        match._hfov = match._hfov_target = random.uniform(10, 32)
-        match._aim = centre + random.normal(0, 3, 2)
-        match._camera_position = np.array(
+        match.hfov = match.hfov_target = random.uniform(10, 32)
+        match.aim = centre + random.normal(0, 3, 2)
+        match.camera_position = np.array(
             [centre[0] + random.uniform(-25, 25), WIDTH + random.uniform(8, 38), random.uniform(9, 32)]
         )
 
     def _draw_person(
         self, layers: Layers, camera: Camera, index: int, depth: float
     ) -> tuple[Box, int] | None:
-        """Everybody in clothes of their own is a player."""
+        """Draw a person; with clothes of their own, everybody is a player."""
         drawn = super()._draw_person(layers, camera, index, depth)
-        if drawn is None or not self._street:
+        if drawn is None or not self.own_clothes:
             return drawn
         (_, *corners), area = drawn
         x1, y1, x2, y2 = corners
         return (pitch.PLAYER, x1, y1, x2, y2), area
 
     def _draw_objects(self, layers: Layers, camera: Camera) -> list[Box]:
-        """Everybody, the ball, and up to three balls more: one a picture is little to learn from."""
+        """Draw people, the ball, and up to three more balls: one per picture is little to learn from."""
         boxes = super()._draw_objects(layers, camera)
-        random = self._looks
+        random = self._choices
         for label in range(_FIRST_EXTRA_BALL, _FIRST_EXTRA_BALL + int(random.integers(0, 4))):
             low = random.random() < 0.7
-            spot = self._match.ball + random.normal(0, 12, 2)
+            spot = self.match.ball + random.normal(0, 12, 2)
             height = BALL_RADIUS if low else BALL_RADIUS + random.uniform(0, 4)
             ((x, y),), (depth,) = camera.project([[*spot, height]])
             (ground,), _ = camera.project_ground(spot)
@@ -228,7 +243,7 @@ class VariedScene(Scene):
             radius = max(3.0, camera.focal * BALL_RADIUS / depth)
             draw_ball(
                 layers, (float(x), float(y)), (float(ground[0]), float(ground[1])), radius,
-                self._stadium.shadow, label,
+                self.stadium.shadow, label,
             )  # fmt: skip
             x1, y1, x2, y2 = self._clip((x - radius, y - radius, x + radius, y + radius))
             boxes.append((pitch.BALL, x1, y1, x2, y2))

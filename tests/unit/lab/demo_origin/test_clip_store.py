@@ -1,4 +1,4 @@
-"""Rendered clips on disk."""
+"""Rendered clips are kept on disk."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def test_seed_length_and_index_make_other_clips(tmp_path: Path, rendered: list[t
     assert len(paths) == len(rendered) == 4
 
 
-def test_a_changed_renderer_renders_anew(
+def test_a_changed_renderer_renders_again(
     tmp_path: Path, rendered: list[tuple[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip_store.stored_clip(tmp_path, 1, 4.0)
     before = clip_store.renderer_key()
-    monkeypatch.setattr(clip_store, "_RENDERER", clip_store._RENDERER[:-1])
+    monkeypatch.setattr(clip_store, "RENDERER_MODULES", clip_store.RENDERER_MODULES[:-1])
     assert clip_store.renderer_key() != before
     clip_store.stored_clip(tmp_path, 1, 4.0)
     assert len(rendered) == 2

@@ -10,7 +10,7 @@ FPS = 25
 
 
 def played(seed: int, frames: int) -> tuple[PassingMatch, np.ndarray, np.ndarray]:
-    """A match after so many frames, with the ball's way and the distance of the nearest player to it."""
+    """A match after some frames, with the positions of the ball and its distances to the nearest player."""
     match = PassingMatch(seed, FPS)
     balls, nearest = [], []
     for _ in range(frames):
@@ -21,7 +21,7 @@ def played(seed: int, frames: int) -> tuple[PassingMatch, np.ndarray, np.ndarray
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_what_happens_is_what_the_ball_does(seed: int) -> None:
+def test_the_recorded_actions_agree_with_the_positions_of_the_ball(seed: int) -> None:
     match, balls, nearest = played(seed, 1500)
     events = [event for event in match.events if 0 < event.frame < 1499]
     assert {event.action for event in events} == {"pass", "pass_received", "ball_out_of_play"}

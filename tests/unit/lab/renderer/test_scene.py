@@ -36,14 +36,14 @@ def test_no_seed_is_both_trained_on_and_measured_on() -> None:
     assert len(set().union(*uses)) == sum(len(use) for use in uses)
 
 
-def test_the_middle_of_the_picture_is_what_the_camera_looks_at() -> None:
+def test_the_target_of_the_camera_is_the_middle_of_the_picture() -> None:
     camera = Camera(np.array([60.0, 100.0, 16.0]), np.array([50.0, 30.0, 0.0]), 30.0, SIZE)
     (pixel,), (depth,) = camera.project_ground([50.0, 30.0])
     np.testing.assert_allclose(pixel, (320, 180), atol=1e-9)
     assert depth == pytest.approx(np.sqrt(10**2 + 70**2 + 16**2))
 
 
-def test_right_is_right_and_near_is_down() -> None:
+def test_x_points_to_the_right_and_near_points_are_lower() -> None:
     camera = Camera(np.array([60.0, 100.0, 16.0]), np.array([60.0, 30.0, 0.0]), 30.0, SIZE)
     pixels, _ = camera.project_ground([[60, 30], [61, 30], [60, 31]])
     assert pixels[1, 0] > pixels[0, 0]
@@ -75,18 +75,18 @@ def test_a_picture_does_not_depend_on_the_pictures_before_it(rendered: Rendered)
     assert np.array_equal(scene.render().image, rendered.image)
 
 
-def test_seeds_differ(rendered: Rendered) -> None:
+def test_another_seed_gives_another_picture(rendered: Rendered) -> None:
     assert not np.array_equal(Scene(TEST_SEED + 1, SIZE).render().image, rendered.image)
 
 
-def test_time_does_not_run_back() -> None:
+def test_a_scene_cannot_go_back_to_an_earlier_frame() -> None:
     scene = Scene(TEST_SEED, SIZE)
     scene.advance(2)
     with pytest.raises(ValueError, match="cannot go back"):
         scene.advance(1)
 
 
-def test_boxes_lie_in_the_picture_and_hold_something(rendered: Rendered) -> None:
+def test_boxes_lie_in_the_picture_and_are_not_empty(rendered: Rendered) -> None:
     classes = [box[0] for box in rendered.boxes]
     assert classes.count(pitch.PLAYER) >= 4
     assert classes.count(pitch.REFEREE) <= 1
@@ -96,7 +96,7 @@ def test_boxes_lie_in_the_picture_and_hold_something(rendered: Rendered) -> None
         assert 0 <= y1 < y2 <= SIZE[1]
 
 
-def test_the_black_one_is_the_referee() -> None:
+def test_the_box_of_the_referee_shows_the_black_kit() -> None:
     scene = Scene(TEST_SEED, (1280, 720))
     scene.advance(30)
     picture = scene.render()

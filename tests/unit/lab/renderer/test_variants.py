@@ -66,10 +66,12 @@ def test_tinted_grass_leaves_the_stands_and_the_truth() -> None:
     assert np.abs(dry.image[:40].astype(int) - day.image[:40]).mean() < 0.1  # grass shows in the seams
 
 
-def test_another_stand_looks_from_elsewhere() -> None:
-    match = VariantMatch(3000, 25, replace(PLAIN, stand=(9.0, 41.0, 23.0)))
-    np.testing.assert_array_equal(match._camera_position, (LENGTH / 2 + 9, WIDTH + 41, 23.0))
-    moved, _ = rendered(replace(PLAIN, stand=(9.0, 41.0, 23.0)))
+def test_another_camera_position_gives_another_homography() -> None:
+    match = VariantMatch(3000, 25, replace(PLAIN, camera_position=(9.0, 41.0, 23.0)))
+    camera = match.camera(SIZE)
+    centre = np.linalg.solve(camera.matrix[:, :3], -camera.matrix[:, 3])
+    np.testing.assert_allclose(centre, (LENGTH / 2 + 9, WIDTH + 41, 23.0))
+    moved, _ = rendered(replace(PLAIN, camera_position=(9.0, 41.0, 23.0)))
     assert not np.allclose(moved.homography, rendered(PLAIN)[0].homography)
 
 
@@ -95,7 +97,7 @@ def spread(conditions: SceneConditions) -> float:
     return float(np.linalg.norm(match.position[:20] - match.position[:20].mean(0), axis=1).mean())
 
 
-def test_a_crowd_stands_closer() -> None:
+def test_people_in_a_crowd_stand_closer() -> None:
     assert spread(replace(PLAIN, crowding=0.6)) < 0.75 * spread(PLAIN)
 
 
@@ -104,10 +106,10 @@ def test_pan_and_zoom_move_the_camera_more() -> None:
         match = VariantMatch(3002, 25, conditions)
         turned = zoomed = 0.0
         for _ in range(150):
-            before = match._aim.copy(), match._hfov
+            before = match.aim.copy(), match.hfov
             match.step()
-            turned += float(np.linalg.norm(match._aim - before[0]))
-            zoomed += abs(match._hfov - before[1])
+            turned += float(np.linalg.norm(match.aim - before[0]))
+            zoomed += abs(match.hfov - before[1])
         return turned, zoomed
 
     plain = travelled(PLAIN)
@@ -142,7 +144,7 @@ def test_a_scene_is_rendered_once(tmp_path: Path) -> None:
     assert stored_scene(tmp_path, replace(PLAIN, weather="night"))[0] != first[0]
 
 
-def test_scenes_are_told_apart_and_use_seeds_that_no_training_saw() -> None:
+def test_scenes_differ_in_name_and_options_and_use_seeds_of_the_evaluation() -> None:
     assert (
         len({conditions.name for conditions in SCENES})
         == len({conditions.key for conditions in SCENES})
@@ -164,13 +166,15 @@ def test_held_out_scenes_share_nothing_with_the_others() -> None:
     assert len(set(seeds)) == len(seeds)
     assert set(seeds) <= set(HELD_OUT_SEEDS)
     ordinary = SceneConditions("", ())
-    for option in ("weather", "kits", "crowding", "pan", "zoom", "stand", "grass"):
-        ours, theirs = ({getattr(conditions, option) for conditions in looks} for looks in (HELD_OUT, SCENES))
+    for option in ("weather", "kits", "crowding", "pan", "zoom", "camera_position", "grass"):
+        ours, theirs = (
+            {getattr(conditions, option) for conditions in scenes} for scenes in (HELD_OUT, SCENES)
+        )
         plain = getattr(ordinary, option)
         assert ours - {plain}, f"no held-out scene varies {option}"
         assert not (ours - {plain}) & (theirs - {plain}), option
 
 
-def test_wardrobes_differ_in_every_role() -> None:
+def test_both_sets_of_unseen_kits_differ_in_every_role() -> None:
     for one, other in zip(UNSEEN_KITS["other"], UNSEEN_KITS["held-out"], strict=True):
         assert np.abs(np.subtract(one[0], other[0])).max() >= 45

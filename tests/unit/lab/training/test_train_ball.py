@@ -1,4 +1,4 @@
-"""What the ball network is shown, and that what it learns is what inference reads."""
+"""Training of the ball network: targets, loss, and the files that inference reads."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from touchline_lab.training.train_ball import Crops, loss, write
 
 @pytest.fixture
 def crops(tmp_path: Path) -> Crops:
-    """One look with one bright disc."""
-    look = np.full((360, 640), 60, np.uint8)
+    """Crops of one luma picture with one bright disc."""
+    picture = np.full((360, 640), 60, np.uint8)
     rows, columns = np.mgrid[:360, :640]
-    look[(columns + 0.5 - 301.25) ** 2 + (rows + 0.5 - 202.5) ** 2 < 16] = 250
+    picture[(columns + 0.5 - 301.25) ** 2 + (rows + 0.5 - 202.5) ** 2 < 16] = 250
     balls = np.zeros((1, 6, 3), np.float32)
     balls[0, 0] = 301.25, 202.5, 8.0
-    np.savez(tmp_path / "0000.npz", looks=look[None], balls=balls)
+    np.savez(tmp_path / "0000.npz", luma_pictures=picture[None], balls=balls)
     return Crops([tmp_path / "0000.npz"], seed=0)
 
 
 @pytest.mark.parametrize("varied", [False, True])
 def test_targets_lie_on_the_disc(crops: Crops, varied: bool) -> None:
-    luma, hills, places = crops.batch(64, varied)
+    luma, peaks, positions = crops.batch(64, varied)
     assert luma.shape == (64, 1, HIGH, WIDE)
     shown = 0
-    for picture, hill, place in zip(luma[:, 0].numpy(), hills.numpy(), places.numpy(), strict=True):
-        if not (hill >= 1).any():
+    for crop, peak, position in zip(luma[:, 0].numpy(), peaks.numpy(), positions.numpy(), strict=True):
+        if not (peak >= 1).any():
             continue
-        row, column = np.argwhere(hill >= 1)[0]
-        x, y = STEP * (column + 0.5 + place[0, row, column]), STEP * (row + 0.5 + place[1, row, column])
-        wide = STEP * np.exp(place[2, row, column])
+        row, column = np.argwhere(peak >= 1)[0]
+        x, y = STEP * (column + 0.5 + position[0, row, column]), STEP * (row + 0.5 + position[1, row, column])
+        wide = STEP * np.exp(position[2, row, column])
         if not (wide < x < WIDE - wide and wide < y < HIGH - wide):
             continue
         shown += 1
-        weight = np.clip(picture - np.percentile(picture, 95) - 20, 0, None)
+        weight = np.clip(crop - np.percentile(crop, 95) - 20, 0, None)
         rows, columns = np.mgrid[:HIGH, :WIDE] + 0.5
         assert (weight * columns).sum() / weight.sum() == pytest.approx(x, abs=0.8)
         assert (weight * rows).sum() / weight.sum() == pytest.approx(y, abs=0.8)
@@ -48,19 +48,19 @@ def test_targets_lie_on_the_disc(crops: Crops, varied: bool) -> None:
     assert shown > 15
 
 
-def test_an_output_that_says_the_targets_loses_least(crops: Crops) -> None:
-    _, hills, places = crops.batch(16, varied=False)
-    right = torch.cat([torch.where(hills >= 1, 9.0, -9.0)[:, None], places[:, :3]], 1)
+def test_the_loss_is_smallest_for_an_output_that_equals_the_targets(crops: Crops) -> None:
+    _, peaks, positions = crops.batch(16, varied=False)
+    right = torch.cat([torch.where(peaks >= 1, 9.0, -9.0)[:, None], positions[:, :3]], 1)
     shifted = right.roll(3, dims=3)
-    assert loss(right, hills, places) < 0.05
-    assert loss(shifted, hills, places) > 10 * loss(right, hills, places)
+    assert loss(right, peaks, positions) < 0.05
+    assert loss(shifted, peaks, positions) > 10 * loss(right, peaks, positions)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")  # OpenVINO's converter traces
 def test_what_is_written_is_what_inference_reads(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = BallModule(8, 12)
-    with torch.no_grad():  # sure of every cell, so that there is something to compare
+    with torch.no_grad():  # confident in every cell, so that there is something to compare
         network.head.bias[0] = 3.0
     write(network, tmp_path / "net")
     noise = np.random.default_rng(0).integers(0, 255, (360, 640)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What training shows must leave the evaluation's other kits, and its seeds, unseen."""
+"""Training never uses the kits that are reserved for the evaluation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from touchline_lab.renderer.variants import VariantScene
 from touchline_lab.training.light import change_light
 from touchline_lab.training.varied_scene import VariedScene, draw_kits, draw_street_clothes
 
-LEAST_DISTANCE = 40
-"""Between a shirt of training and the same role's in the evaluation, in any one channel."""
+MINIMUM_DISTANCE = 40
+"""Between a shirt of training and one of the same role in the evaluation, in at least one channel."""
 
 
 WARDROBES: Final[tuple[Literal["other", "held-out"], ...]] = ("other", "held-out")
@@ -28,7 +28,7 @@ def evaluated_shirts() -> dict[int, set[Colour]]:
         scene = VariantScene(
             SceneConditions("kits", (EVALUATION_SEEDS[0],), kits=wardrobe), EVALUATION_SEEDS[0]
         )
-        for figure, class_id in zip(scene._figures, scene._match.class_ids, strict=True):
+        for figure, class_id in zip(scene.figures, scene.match.class_ids, strict=True):
             shirts.setdefault(int(class_id), set()).add(figure.kit.shirt)
     return shirts
 
@@ -51,7 +51,7 @@ def test_no_training_shirt_is_near_the_same_role_in_the_evaluation() -> None:
     for role, kits in worn.items():
         ours, theirs = np.array([kit.shirt for kit in kits]), np.array(sorted(reserved[role]))
         distance = np.abs(ours[:, None] - theirs[None]).max(axis=2)
-        assert distance.min() >= LEAST_DISTANCE, (role, ours[distance.min(axis=1).argmin()])
+        assert distance.min() >= MINIMUM_DISTANCE, (role, ours[distance.min(axis=1).argmin()])
 
 
 def test_the_referee_and_the_goalkeepers_stand_out_from_both_teams() -> None:
@@ -67,7 +67,7 @@ def test_a_varied_scene_is_the_same_every_time_and_its_extra_balls_are_in_the_tr
     pictures = []
     for _ in range(2):
         scene = VariedScene(100_003)
-        scene.change_looks()
+        scene.vary()
         pictures.append(scene.render())
     np.testing.assert_array_equal(pictures[0].image, pictures[1].image)
     assert pictures[0].boxes == pictures[1].boxes
@@ -90,14 +90,14 @@ def test_away_from_the_pitch_everybody_in_clothes_of_their_own_is_a_player() -> 
     kinds: set[bool] = set()
     for seed in range(100_000, 100_040):
         scene = VariedScene(seed)
-        if not scene._anywhere:
+        if not scene.without_pitch:
             continue
-        scene.change_looks()
+        scene.vary()
         people = {box[0] for box in scene.render().boxes} - {pitch.BALL}
-        shirts = {figure.kit.shirt for figure in scene._figures}
-        assert (len(shirts) > 5) == scene._street
-        assert not scene._street or people <= {pitch.PLAYER}
-        kinds.add(scene._street)
+        shirts = {figure.kit.shirt for figure in scene.figures}
+        assert (len(shirts) > 5) == scene.own_clothes
+        assert not scene.own_clothes or people <= {pitch.PLAYER}
+        kinds.add(scene.own_clothes)
     assert kinds == {True, False}
 
 
