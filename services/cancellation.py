@@ -43,6 +43,10 @@ class CancelScope:
                 return
         callback()
 
+    def wait(self, seconds: float) -> bool:
+        """Wait so long, or until the cancel; whether it came."""
+        return self._event.wait(seconds)
+
     def check(self, stage: str) -> None:
         """Raise `Cancelled` when the scope was cancelled."""
         if self._event.is_set():

@@ -16,6 +16,7 @@
         │   ├── ConnectFailed         name, TCP or TLS did not come up
         │   ├── StreamStalled         the origin went silent or broke off
         │   ├── SourceRejected        the origin answered, but not with the video (404, 403, ...)
+        │   ├── SourceChanged         the file became another one while it was fetched
         │   └── UrlRefused            our own guard does not allow this URL
         ├── VideoError
         │   ├── UnsupportedVideo      not a video, or one that we do not decode
@@ -134,9 +135,31 @@ class StreamStalled(TransportError):
 
 
 class SourceRejected(TransportError):
-    """The origin answered with a status that is not the video."""
+    """The origin answered with a status that is not the video.
+
+    Args:
+        message: As in every error.
+        stage: As in every error.
+        retryable: As in every error.
+        retry_after_s: Seconds after which the origin asks to be asked again, where it says so.
+    """
 
     default_retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stage: str | None = None,
+        retryable: bool | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, stage=stage, retryable=retryable)
+        self.retry_after_s = retry_after_s
+
+
+class SourceChanged(TransportError):
+    """The resource became another one while it was fetched; parts of the two are never put together."""
 
 
 class UrlRefused(TransportError):

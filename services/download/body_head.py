@@ -8,11 +8,15 @@ from typing import Final
 
 import httpx
 
+from services.byte_span import ByteSpan
+from services.download.backoff import is_passing, retry_after_s
+from services.download.resource_version import ResourceVersion
 from services.errors import SourceRejected, StreamStalled
 
-_CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
-RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses with which an origin says that the same request may succeed later (RFC 9110, RFC 6585)."""
+_CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
+_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
+COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd"})
+"""Content codings under which a body is not the video's own bytes (RFC 9110, section 8.4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,42 +26,79 @@ class BodyHead:
     Attributes:
         start: Offset of the body's first byte in the resource; None when the asked range lies behind its end.
         end: Offset behind the body's last byte, where the head tells.
-        total: Length of the whole resource in bytes, where the head tells.
+        version: Which version of the resource it is, with its whole length where the head tells.
         accepts_ranges: False when the origin says that it answers no Range requests.
     """
 
     start: int | None
     end: int | None
-    total: int | None
+    version: ResourceVersion
     accepts_ranges: bool
 
 
-def read_body_head(response: httpx.Response, asked_from: int) -> BodyHead:
+def read_body_head(response: httpx.Response, asked: ByteSpan) -> BodyHead:
     """Check status and headers of a response.
 
     Args:
         response: The response; its body is not read.
-        asked_from: First byte that was asked for; 0 for a plain GET.
+        asked: The bytes that were asked for; from 0 to the end for a plain GET.
 
     Raises:
-        SourceRejected: The status is neither 200 nor 206, nor a 416 that tells the resource's length.
+        SourceRejected: The status is neither 200 nor 206, nor a 416 that tells the resource's length; or the
+            body is compressed.
         StreamStalled: The body is another range than the one asked for.
     """
-    status = response.status_code
-    accepts_ranges = response.headers.get("accept-ranges", "").lower() != "none"
-    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
-    if status == 416 and asked_from and found and found[3] != "*":
-        return BodyHead(None, None, int(found[3]), accepts_ranges)
-    if status not in (200, 206):
-        reason = f" {response.reason_phrase}" if response.reason_phrase else ""
-        raise SourceRejected(
-            f"the origin answered {status}{reason} for the video", retryable=status in RETRYABLE_STATUSES
-        )
-    length = response.headers.get("content-length", "")
+    status, headers = response.status_code, response.headers
+    accepts_ranges = headers.get("accept-ranges", "").lower() != "none"
+    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+    if status == 416 and asked.start and found and found[3] != "*":
+        version = ResourceVersion.from_headers(int(found[3]), headers)
+        return BodyHead(None, None, version, accepts_ranges)
+    check_status(response, "the video")
+    coding = compression(headers.get("content-encoding", ""))
+    if coding:
+        raise SourceRejected(f"the origin sends the video compressed ({coding}) though it was asked not to")
+    text = headers.get("content-length", "")
+    length = int(text) if _NUMBER.fullmatch(text) else None
     if status == 200 or not found:
-        size = int(length) if length.isdigit() else None
-        return BodyHead(0 if status == 200 else asked_from, size, size, accepts_ranges)
-    if found[1] is None or int(found[1]) != asked_from:
-        raise StreamStalled(f"the origin sent bytes from {found[1]}, asked for {asked_from}")
-    end = int(found[2]) + 1
-    return BodyHead(asked_from, end, end if found[3] == "*" else int(found[3]), accepts_ranges)
+        start = 0 if status == 200 else asked.start
+        end = None if length is None else start + length
+        return BodyHead(start, end, ResourceVersion.from_headers(end, headers), accepts_ranges)
+    total = None if found[3] == "*" else int(found[3])
+    end = int(found[2] or 0) + 1
+    too_far = asked.stop is not None and end > asked.stop
+    if found[1] is None or int(found[1]) != asked.start or too_far or length not in (None, end - asked.start):
+        raise StreamStalled(
+            f"the origin sent bytes {headers['content-range'].removeprefix('bytes ')}, asked for "
+            f"{asked.start}-{'' if asked.stop is None else asked.stop - 1}"
+        )
+    version = ResourceVersion.from_headers(end if total is None else total, headers)
+    return BodyHead(asked.start, end, version, accepts_ranges)
+
+
+def range_header(wanted: ByteSpan) -> str:
+    """Value of the `Range` header that asks for these bytes."""
+    return f"bytes={wanted.start}-{'' if wanted.stop is None else wanted.stop - 1}"
+
+
+def check_status(response: httpx.Response, what: str) -> None:
+    """Let only successful responses pass.
+
+    Raises:
+        SourceRejected: It is another one; it says whether and when the same request may succeed.
+    """
+    status = response.status_code
+    if status in (200, 206):
+        return
+    reason = f" {response.reason_phrase}" if response.reason_phrase else ""
+    raise SourceRejected(
+        f"the origin answered {status}{reason} for {what}",
+        retryable=is_passing(status),
+        retry_after_s=retry_after_s(response.headers.get("retry-after")),
+    )
+
+
+def compression(content_encoding: str) -> str:
+    """The compression that a `Content-Encoding` names; empty for labels that leave the bytes as they are."""
+    codings = (coding.strip().lower() for coding in content_encoding.split(","))
+    return ", ".join(coding for coding in codings if coding in COMPRESSIONS)

@@ -10,11 +10,16 @@ from typing import Final
 from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
+from services.download.resource_version import ResourceVersion
 from services.download.segments import Segments
-from services.errors import ChallengeError
+from services.errors import ChallengeError, TooLarge
 
 FAR_AHEAD: Final = 512 * 1024
 """Bytes. Demuxers make many small forward seeks; only a longer one is worth a request of its own."""
+REPEATED_SHARE: Final = 8
+"""One part in so many of the longest resource accepted may arrive twice: what hanging connections had ..."""
+REPEATED_BYTES: Final = 1_000_000
+"""... been asked for, and this much always."""
 
 
 class ByteStream:
@@ -30,15 +35,26 @@ class ByteStream:
         deadline: Bounds every wait.
         scope: Its cancel ends every wait.
         out_of_order: Whether parts can be fetched out of order.
+        max_bytes: Length of the longest resource that is accepted (MAX_VIDEO_MB); None: any.
 
     Attributes:
         waited_s: Seconds that readers have waited for bytes.
     """
 
-    def __init__(self, deadline: Deadline, scope: CancelScope, *, out_of_order: bool = False) -> None:
+    def __init__(
+        self,
+        deadline: Deadline,
+        scope: CancelScope,
+        *,
+        out_of_order: bool = False,
+        max_bytes: int | None = None,
+    ) -> None:
         self._deadline = deadline
         self._scope = scope
         self._out_of_order = out_of_order
+        self._max_bytes = max_bytes
+        self._received = 0
+        self._version: ResourceVersion | None = None
         self._changed = threading.Condition()
         self._called = threading.Event()
         self._needed: Sequence[ByteSpan] | None = None
@@ -101,6 +117,26 @@ class ByteStream:
             self._size = size
             self._changed.notify_all()
 
+    @property
+    def validator(self) -> str:
+        """Value for `If-Range` of further requests; empty while it is not known, or when there is none."""
+        return "" if self._version is None else self._version.validator
+
+    def check_version(self, version: ResourceVersion) -> None:
+        """Compare the version that a response belongs to with that of the first one.
+
+        Raises:
+            SourceChanged: It is another one.
+            TooLarge: The resource is longer than what is accepted.
+        """
+        with self._changed:
+            self._version = self._version or version
+            self._version.check_same(version)
+        if self._max_bytes is not None and (version.size or 0) > self._max_bytes:
+            raise TooLarge(
+                f"the video has {version.size} bytes; MAX_VIDEO_MB allows {self._max_bytes}", stage="download"
+            )
+
     def expect(self, span: ByteSpan) -> None:
         """These bytes are under way, so nobody else has to fetch them."""
         with self._changed:
@@ -127,14 +163,22 @@ class ByteStream:
             self._changed.notify_all()
 
     def feed_body(self, data: bytes) -> None:
-        """Put in bytes of the body, at the offset where it arrives."""
+        """Put in bytes of the body, at the offset where it arrives.
+
+        Raises:
+            TooLarge: As `feed`.
+        """
         with self._changed:
             self._put(self._body_at, data)
             self._body_at += len(data)
             self._changed.notify_all()
 
     def feed(self, offset: int, data: bytes) -> None:
-        """Put in bytes of any offset."""
+        """Put in bytes of any offset.
+
+        Raises:
+            TooLarge: More bytes have come than a resource of `max_bytes` explains.
+        """
         with self._changed:
             self._put(offset, data)
             if self._requested is not None and offset in self._requested:
@@ -163,6 +207,13 @@ class ByteStream:
             self._changed.notify_all()
 
     def _put(self, offset: int, data: bytes) -> None:
+        self._received += len(data)
+        if self._max_bytes is not None:
+            repeated = self._max_bytes // REPEATED_SHARE + REPEATED_BYTES
+            if offset + len(data) > self._max_bytes or self._received > self._max_bytes + repeated:
+                raise TooLarge(
+                    f"the origin sent more than {self._max_bytes} bytes (MAX_VIDEO_MB)", stage="download"
+                )
         released = max(0, self._released - offset)
         if released < len(data):
             self._segments.add(offset + released, data[released:])

@@ -11,18 +11,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Final, Protocol
 
 from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
+from services.download.backoff import Backoff
 from services.download.body_head import BodyHead, read_body_head
 from services.download.byte_stream import ByteStream
 from services.download.exchange import Exchange
 from services.download.pool import ConnectionPool
 from services.download.range_fetch import RangeFetch
-from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge, TransportError
+from services.errors import (
+    ChallengeError,
+    SourceChanged,
+    SourceRejected,
+    StreamStalled,
+    TooLarge,
+    TransportError,
+)
 from services.settings import Settings
 from services.timeline import Timeline
 
@@ -41,6 +50,7 @@ class State(Enum):
     RANGES = "range connections fetch"
     TAKEOVER = "the pool takes over"
     GAPS = "the pool fetches what is missing"
+    BACKOFF = "the origin refuses for a moment"
     ON_REQUEST = "only out-of-order reads are fetched"
     COMPLETE = "complete"
     FAILED = "failed"
@@ -50,7 +60,8 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.NEW: frozenset({State.RANGES, State.GAPS}),
     State.RANGES: frozenset({State.TAKEOVER, State.GAPS, State.FAILED}),
     State.TAKEOVER: frozenset({State.RANGES, State.GAPS, State.FAILED}),
-    State.GAPS: frozenset({State.ON_REQUEST, State.COMPLETE, State.FAILED}),
+    State.GAPS: frozenset({State.BACKOFF, State.ON_REQUEST, State.COMPLETE, State.FAILED}),
+    State.BACKOFF: frozenset({State.GAPS, State.FAILED}),
     State.ON_REQUEST: frozenset({State.COMPLETE, State.FAILED}),
     State.COMPLETE: frozenset(),
     State.FAILED: frozenset(),
@@ -72,6 +83,10 @@ class ParallelFetch(Protocol):
     @property
     def is_silent(self) -> bool:
         """Whether all connections have been silent for longer than working ones are."""
+
+    @property
+    def error(self) -> ChallengeError | None:
+        """Why the whole download has failed, if it has."""
 
     @property
     def awaits_restriction(self) -> bool:
@@ -101,6 +116,7 @@ class Download:
         scope: Its cancel ends the thread and resets its HTTP/2 streams.
         timeline: Gets `connect`, `first_byte` and `download`, and facts about the connection.
         sparse: Whether `restrict_to` will name less than the whole: until then only the head is fetched.
+        use_range_connections: False for a single connection, whose bytes cannot be of several versions.
 
     Attributes:
         stream: The bytes.
@@ -117,6 +133,7 @@ class Download:
         timeline: Timeline,
         *,
         sparse: bool = False,
+        use_range_connections: bool = True,
     ) -> None:
         self._pool = pool
         self._url = url
@@ -124,33 +141,37 @@ class Download:
         self._deadline = deadline
         self._scope = scope
         self._timeline = timeline
-        self._max_bytes = int(settings.max_video_mb * 1_000_000)
         self._partial_bytes = (
             int(settings.partial_download_mb * 1_000_000) if settings.partial_download else None
         )
         self._may_use_ranges = self._partial_bytes is None
+        self._use_range_connections = self._may_use_ranges and use_range_connections
         self._position = 0
         """Offset of the next byte of the body that the pool's connection reads."""
         self._body_bytes = 0
         self._has_ranges = False
         self._restricted = False
         self.state = State.NEW
-        self.stream = ByteStream(deadline, scope, out_of_order=self._may_use_ranges)
+        self.stream = ByteStream(
+            deadline,
+            scope,
+            out_of_order=self._may_use_ranges,
+            max_bytes=int(settings.max_video_mb * 1_000_000),
+        )
         self._ranges: ParallelFetch = RangeFetch(
             pool.range_connections,
-            url,
+            pool.check_url(url),
             self.stream,
             deadline,
             scope,
             timeline,
-            self._max_bytes,
             await_restriction=sparse,
         )
         self._thread = threading.Thread(target=self._run, name="touchline-download", daemon=True)
 
     def start(self) -> ByteStream:
         """Begin; returns the stream at once."""
-        self._has_ranges = self._may_use_ranges and self._ranges.start()
+        self._has_ranges = self._use_range_connections and self._ranges.start()
         self._enter(State.RANGES if self._has_ranges else State.GAPS)
         self._thread.start()
         return self.stream
@@ -183,6 +204,8 @@ class Download:
         try:
             if self.state is State.RANGES:
                 self._follow_ranges()
+                if self._ranges.error is not None:
+                    raise self._ranges.error
                 self._enter(State.GAPS)
             self._fetch_gaps()
             if self._restricted and not self._scope.cancelled:
@@ -213,16 +236,17 @@ class Download:
             False when the range connections came back first, or when the pool's connection is no better.
         """
         gap = self.stream.missing()
-        last = None if gap.stop is None else gap.stop - 1
         asked = self._timeline.now()
         try:
-            with self._pool.open(self._url, self._deadline, first_byte=gap.start, last_byte=last) as exchange:
+            with self._open(gap) as exchange:
                 if not self._ranges.is_silent:
                     return False
                 self._ranges.stop()
                 self.stream.expect_no_more()
                 self._timeline.count("takeovers")
-                self._read_body(exchange, gap, asked, resumed=False)
+                self._read_body(exchange, gap, gap, asked, resumed=False)
+        except SourceChanged:
+            raise
         except TransportError:
             # the whole path may be silent, and then the range connections are as likely to come back
             if not self._ranges.ended and self._ranges.silent_s < self._settings.stall_timeout_s:
@@ -231,26 +255,46 @@ class Download:
         return True
 
     def _fetch_gaps(self) -> None:
-        """GAPS: fetch what is missing, first to last; a body that breaks off is resumed."""
-        for attempt in range(MAX_RESUMES + 1):
+        """GAPS and BACKOFF: fetch what is missing, first to last, also after refusals that pass."""
+        resumes = 0
+        backoff = Backoff(self._deadline)
+        while True:
             before = self._body_bytes
             try:
-                gap = self.stream.missing()
-                while not (gap.is_empty or self._scope.cancelled):
-                    self._fetch_gap(gap, resumed=attempt > 0)
-                    if self.stream.size is None:
-                        return  # only the end of the body could tell how long the resource is
-                    gap = self.stream.missing()
+                self._fetch_all_gaps(resumed=resumes > 0)
                 return
+            except SourceRejected as error:
+                pause_s = backoff.pause_s(error)
+                self._timeline.count("refusals")
+                self._enter(State.BACKOFF)
+                self._scope.wait(pause_s)
+                self._scope.check("download")
+                self._enter(State.GAPS)
             except StreamStalled:
                 if self._has_everything():
                     return  # only the end mark was lost
                 # the first time it may have been the connection
-                brought_enough = not attempt or self._body_bytes - before >= MIN_RESUME_BYTES
-                resumable = self._may_use_ranges and brought_enough and attempt < MAX_RESUMES
+                brought_enough = not resumes or self._body_bytes - before >= MIN_RESUME_BYTES
+                resumable = self._may_use_ranges and brought_enough and resumes < MAX_RESUMES
                 if self._scope.cancelled or not resumable:
                     raise
+                resumes += 1
                 self._timeline.count("resumes")
+
+    def _fetch_all_gaps(self, *, resumed: bool) -> None:
+        gap = self.stream.missing()
+        while not (gap.is_empty or self._scope.cancelled):
+            asked = self._timeline.now()
+            wanted = gap
+            if self._partial_bytes is not None:
+                wanted = ByteSpan(gap.start, self._partial_bytes)
+            elif gap.stop == self.stream.size:
+                wanted = ByteSpan(gap.start, None)
+            with self._open(wanted) as exchange:
+                self._read_body(exchange, gap, wanted, asked, resumed=resumed)
+            if self.stream.size is None:
+                return  # only the end of the body could tell how long the resource is
+            gap = self.stream.missing()
 
     def _serve_requests(self) -> None:
         """ON_REQUEST: what is needed is there; should a reader need other bytes after all, fetch them."""
@@ -264,15 +308,12 @@ class Download:
         size = self.stream.size
         return size is not None and self._position >= size and self.stream.missing().is_empty
 
-    def _fetch_gap(self, gap: ByteSpan, *, resumed: bool) -> None:
-        asked = self._timeline.now()
-        last = None if self._partial_bytes is None else self._partial_bytes - 1
-        if gap.stop is not None and gap.stop != self.stream.size:
-            last = gap.stop - 1
-        with self._pool.open(self._url, self._deadline, first_byte=gap.start, last_byte=last) as exchange:
-            self._read_body(exchange, gap, asked, resumed=resumed)
+    def _open(self, wanted: ByteSpan) -> AbstractContextManager[Exchange]:
+        return self._pool.open(self._url, self._deadline, wanted=wanted, validator=self.stream.validator)
 
-    def _read_body(self, exchange: Exchange, gap: ByteSpan, asked: float, *, resumed: bool) -> None:
+    def _read_body(
+        self, exchange: Exchange, gap: ByteSpan, wanted: ByteSpan, asked: float, *, resumed: bool
+    ) -> None:
         """Read the body that was asked for from the start of a gap.
 
         Raises:
@@ -281,7 +322,8 @@ class Download:
         head_at = self._timeline.now()
         self._note_connection(exchange, asked, head_at)
         self._position = gap.start
-        head = read_body_head(exchange.response, gap.start)
+        head = read_body_head(exchange.response, wanted)
+        self.stream.check_version(head.version)
         if head.start is not None and gap.start and head.start == 0:
             if resumed:
                 raise StreamStalled("the origin broke off and does not continue where it stopped")
@@ -294,7 +336,8 @@ class Download:
             return  # the resource is shorter than it was taken to be
         self._position = head.start
         self.stream.expect_body_at(self._position)
-        self._read_chunks(exchange, self._feed_body, head_at)
+        length = None if head.end is None else head.end - head.start
+        self._read_chunks(exchange, self._feed_body, head_at, length)
         if gap.stop is not None and self._position < gap.stop and not self._scope.cancelled:
             raise StreamStalled(
                 f"the origin gave {self._position - gap.start} bytes from {gap.start}, not all"
@@ -309,21 +352,9 @@ class Download:
 
     def _set_size(self, head: BodyHead) -> None:
         """Take over the length of the resource; with PARTIAL_DOWNLOAD, of the part that is used."""
-        total = head.total if self._partial_bytes is None else head.end
-        if total is None:
-            return
-        if total > self._max_bytes:
-            raise TooLarge(
-                f"the video has {total} bytes; MAX_VIDEO_MB allows {self._max_bytes}", stage="download"
-            )
-        if self._partial_bytes is not None:
-            total = min(total, self._partial_bytes)
-        if self.stream.size not in (None, total):
-            raise SourceRejected(
-                f"the video had {self.stream.size} bytes, then {total}: it changed while it was fetched",
-                retryable=True,
-            )
-        self.stream.set_size(total)
+        total = head.version.size if self._partial_bytes is None else head.end
+        if total is not None:
+            self.stream.set_size(total if self._partial_bytes is None else min(total, self._partial_bytes))
 
     def _feed_body(self, chunk: bytes) -> None:
         self.stream.feed_body(chunk)
@@ -337,16 +368,18 @@ class Download:
         if span is not None and self._may_use_ranges and not self._ranges.awaits_restriction:
             try:
                 self._fetch_span(span)
+            except (SourceChanged, TooLarge):
+                raise
             except ChallengeError:
                 # the body brings the same bytes, or the gap is fetched later; that error counts
                 self.stream.disable_out_of_order()
 
     def _fetch_span(self, span: ByteSpan) -> None:
         asked = self._timeline.now()
-        last = None if span.stop is None else span.stop - 1
-        with self._pool.open(self._url, self._deadline, first_byte=span.start, last_byte=last) as exchange:
-            head = read_body_head(exchange.response, span.start)
-            if exchange.response.status_code != 206 or head.start != span.start:
+        with self._open(span) as exchange:
+            head = read_body_head(exchange.response, span)
+            self.stream.check_version(head.version)
+            if exchange.response.status_code != 206 or head.start != span.start or head.end is None:
                 raise StreamStalled(f"the origin does not give the bytes from {span.start} by themselves")
             if exchange.connected:
                 self._timeline.count("handshakes")
@@ -358,22 +391,23 @@ class Download:
                 self.stream.feed(position, data)
                 position += len(data)
 
-            self._read_chunks(exchange, feed, asked)
-        if last is not None and position <= last and not self._scope.cancelled:
+            self._read_chunks(exchange, feed, asked, head.end - span.start)
+        if position < head.end and not self._scope.cancelled:
             raise StreamStalled(f"the origin gave {position - span.start} bytes from {span.start}, not all")
 
-    def _read_chunks(self, exchange: Exchange, feed: Callable[[bytes], None], head_at: float) -> None:
+    def _read_chunks(
+        self, exchange: Exchange, feed: Callable[[bytes], None], head_at: float, length: int | None
+    ) -> None:
+        """Read a body; one that is longer than its head said ends the connection."""
         read = 0
         self._scope.on_cancel(lambda: self._interrupt(exchange))
-        for chunk in exchange.chunks(lambda: self._deadline.bound(self._settings.stall_timeout_s)):
+        for chunk in exchange.chunks():
             if self._scope.cancelled:
                 return
-            feed(chunk)
             read += len(chunk)
-            if self._position > self._max_bytes:
-                raise TooLarge(
-                    f"the video has more than {self._max_bytes} bytes (MAX_VIDEO_MB)", stage="download"
-                )
+            if length is not None and read > length:
+                raise StreamStalled(f"the origin sent more than the {length} bytes that it announced")
+            feed(chunk)
             if self._partial_bytes is not None and self._position >= self._partial_bytes:
                 break
         self._timeline.add("download", head_at, self._timeline.now())

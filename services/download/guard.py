@@ -6,6 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import httpx
+
+from services.download.origins import ascii_url
 from services.errors import UrlRefused
 from services.settings import Settings
 
@@ -30,14 +33,18 @@ class UrlGuard:
         hosts = tuple(host.lower() for host in settings.allowed_hosts)
         return cls(hosts, settings.allow_http, settings.allow_private_addresses)
 
-    def check_url(self, url: str) -> None:
+    def check_url(self, url: str) -> str:
         """Check a URL before anything is sent.
+
+        Returns:
+            The URL as it is requested (`ascii_url`).
 
         Raises:
             UrlRefused: It is not one that this deployment fetches; the text says which setting allows it.
         """
         try:
-            parts = urlsplit(url)
+            plain = ascii_url(url)
+            parts = urlsplit(plain)
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise UrlRefused(f"{url[:200]!r} is not a URL: {error}") from error
@@ -49,8 +56,10 @@ class UrlGuard:
             raise UrlRefused("a URL with user name or password is not fetched")
         if port is not None and not self.allow_private and port not in (80, 443, 8080, 8443):
             raise UrlRefused(f"port {port} is not a web port; ALLOW_PRIVATE_ADDRESSES=1 accepts every port")
-        if not any(self._matches(host.lower(), pattern) for pattern in self.allowed_hosts):
+        names = {host, httpx.URL(plain).host}  # IDNA, and as people write it
+        if not any(self._matches(name, pattern) for name in names for pattern in self.allowed_hosts):
             raise UrlRefused(f"host {host!r} is not in ALLOWED_HOSTS")
+        return plain
 
     def check_address(self, host: str, address: str) -> None:
         """Check the address that a host name led to; called at connect, so that DNS cannot lead inside.

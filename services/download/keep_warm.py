@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, TransportError
+
+MAX_FAILURES: Final = 3
+"""Touches in a row that fail, after which an origin that no setting names is not touched any more."""
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ class KeepWarm:
         self._also = also
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="touchline-keep-warm", daemon=True)
-        self._failing: dict[str, str] = {}
+        self._failures: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin with a first round at once."""
@@ -62,18 +66,23 @@ class KeepWarm:
                 result[url] = None
             except TransportError as error:
                 result[url] = str(error)
-        self._log_changes(result)
+        self._note_changes(result)
         return result
 
-    def _log_changes(self, result: dict[str, str | None]) -> None:
-        """One line when an origin is lost or comes back, not one every round."""
+    def _note_changes(self, result: dict[str, str | None]) -> None:
+        """One line when an origin is lost or comes back; what only a challenge named is forgotten."""
         for url, problem in result.items():
-            if problem is not None and url not in self._failing:
+            failures = self._failures.pop(url, 0)
+            if problem is None:
+                if failures:
+                    log.info("%s is warm again", url)
+                continue
+            if not failures:
                 log.warning("%s cannot be kept warm: %s", url, problem)
-                self._failing[url] = problem
-            elif problem is None and url in self._failing:
-                del self._failing[url]
-                log.info("%s is warm again", url)
+            if failures + 1 >= MAX_FAILURES and url not in self._origins:
+                self._pool.forget(url)
+            else:
+                self._failures[url] = failures + 1
 
     def _run(self) -> None:
         while True:

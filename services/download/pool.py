@@ -17,20 +17,23 @@ from urllib.parse import urljoin, urlsplit
 import certifi
 import httpx
 
+from services.byte_span import ByteSpan
 from services.deadline import Deadline
+from services.download.body_head import range_header
 from services.download.error_mapping import mapped_errors
 from services.download.exchange import Exchange
 from services.download.guard import UrlGuard
+from services.download.origins import RecentOrigins, origin_of
+from services.download.patience import Patience, Timeouts
 from services.download.pool_health import ConnectionInfo, PoolHealth
 from services.download.range_connection_pool import RangeConnectionPool
-from services.download.request_trace import RequestTrace, SendTurn
 from services.download.sockets import GuardedBackend
 from services.download.transport import GuardedTransport
 from services.errors import SettingsError, SourceRejected
 from services.settings import Settings, get_settings
 
-MAX_REMEMBERED_ORIGINS: Final = 8
-"""Origins of past challenges that are kept warm."""
+WHOLE: Final = ByteSpan(0, None)
+"""All bytes of a resource."""
 
 
 class ConnectionPool:
@@ -39,8 +42,7 @@ class ConnectionPool:
     Attributes:
         range_connections: The range connections to all origins.
 
-    Safe to use from several threads. Requests go out one after the other (not their responses, nor the
-    opening of connections): httpcore does not guard the next HTTP/2 stream id against two threads.
+    Safe to use from several threads; none waits for another's network, and every wait ends with its deadline.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -59,18 +61,17 @@ class ConnectionPool:
             trust_env=False,
         )
         self.range_connections = RangeConnectionPool(self._backend, settings)
-        self._send_lock = threading.Lock()
         self._stats_lock = threading.Lock()
         self._requests = 0
         self._reused = 0
         self._last_warm: float | None = None
-        self._origins: dict[str, None] = {}
+        self._recent = RecentOrigins()
 
     # -- requests -----------------------------------------------------------------------------------
 
     @contextmanager
     def open(
-        self, url: str, deadline: Deadline, *, first_byte: int = 0, last_byte: int | None = None
+        self, url: str, deadline: Deadline, *, wanted: ByteSpan = WHOLE, validator: str = ""
     ) -> Iterator[Exchange]:
         """GET a URL and give the exchange with its body unread.
 
@@ -79,31 +80,31 @@ class ConnectionPool:
         Args:
             url: What to fetch; it and every redirect pass the guard.
             deadline: Bounds every wait.
-            first_byte: First byte wanted; other than 0, or with `last_byte`, a Range request is made.
-            last_byte: Last byte wanted, inclusive.
+            wanted: The bytes that are asked for, with a Range request unless it is the whole.
+            validator: Value for `If-Range`: a resource that has changed is then given as a whole.
 
         Raises:
             UrlRefused, ConnectFailed, StreamStalled, SourceRejected, DeadlineExceeded
         """
         headers = {}
-        if first_byte or last_byte is not None:
-            headers["range"] = f"bytes={first_byte}-{'' if last_byte is None else last_byte}"
+        if wanted != WHOLE:
+            headers["range"] = range_header(wanted)
+            if validator:
+                headers["if-range"] = validator
         for _ in range(self._settings.max_redirects + 1):
             exchange = self._send("GET", url, headers, deadline)
             target = exchange.response.headers.get("location")
             if exchange.response.status_code not in (301, 302, 303, 307, 308) or not target:
                 break
-            exchange.close(complete=False)
+            exchange.close()
             url = urljoin(url, target)
         else:
             raise SourceRejected(f"more than {self._settings.max_redirects} redirects (MAX_REDIRECTS)")
         self._remember(url)
-        complete = False
         try:
             yield exchange
-            complete = exchange.response.is_closed
         finally:
-            exchange.close(complete=complete)
+            exchange.close()
 
     def warmup(self, url: str) -> float:
         """Open, or touch, the connection and the range connections to a URL's origin.
@@ -117,34 +118,50 @@ class ConnectionPool:
         started = time.perf_counter()
         limit = Deadline.after(self._settings.connect_timeout_s + self._settings.stall_timeout_s)
         exchange = self._send("HEAD", url, {}, limit)
-        exchange.close(complete=True)
+        exchange.close()
         self.range_connections.warm(url, exchange.first_byte_s)
-        self._remember(url)
         with self._stats_lock:
             self._last_warm = time.monotonic()
         return time.perf_counter() - started
 
     def refresh_dns(self, url: str) -> None:
         """Resolve the origin's name again, while nobody waits for it."""
-        parts = urlsplit(url)
+        parts = urlsplit(self._guard.check_url(url))
         if parts.hostname:
             with mapped_errors("connect"):
                 default = 80 if parts.scheme == "http" else 443
-                self._backend.resolve(parts.hostname, parts.port or default, fresh=True)
+                self._backend.resolve(
+                    parts.hostname, parts.port or default, self._settings.connect_timeout_s, fresh=True
+                )
+
+    def check_url(self, url: str) -> str:
+        """The URL as it is requested.
+
+        Raises:
+            UrlRefused: The guard does not allow it.
+        """
+        return self._guard.check_url(url)
 
     def origins(self) -> tuple[str, ...]:
         """Origins of the latest challenges, as URLs, the latest last."""
-        with self._stats_lock:
-            return tuple(self._origins)
+        for origin in self._recent.expire():
+            self.forget(origin)
+        return self._recent.get()
+
+    def forget(self, origin: str) -> None:
+        """Close the connections to an origin that nobody uses at the moment; it is not kept warm any more."""
+        self._recent.drop(origin)
+        self.range_connections.forget(origin)
+        for connection in self._transport.connections():
+            if origin_of(connection.origin) == origin and connection.is_idle():
+                connection.close()
 
     def health(self) -> PoolHealth:
         """What the pool holds now."""
-        found = []
-        for connection in self._transport.connections():
-            text = connection.info()
-            protocol = "HTTP/2" if "HTTP/2" in text else "HTTP/1.1"
-            origin = text.split("'")[1] if "'" in text else ""
-            found.append(ConnectionInfo(origin, protocol, connection.is_idle(), text))
+        found = [
+            ConnectionInfo(connection.origin, connection.protocol, connection.is_idle(), connection.info())
+            for connection in self._transport.connections()
+        ]
         with self._stats_lock:
             warm = None if self._last_warm is None else time.monotonic() - self._last_warm
             return PoolHealth(tuple(found), self._backend.opened, self._requests, self._reused, warm)
@@ -155,16 +172,11 @@ class ConnectionPool:
         self._client.close()
 
     def _remember(self, url: str) -> None:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}/"
-        with self._stats_lock:
-            self._origins.pop(origin, None)
-            self._origins[origin] = None
-            while len(self._origins) > MAX_REMEMBERED_ORIGINS:
-                del self._origins[next(iter(self._origins))]
+        for origin in self._recent.add(origin_of(url)):
+            self.forget(origin)
 
     def _send(self, method: str, url: str, headers: dict[str, str], deadline: Deadline) -> Exchange:
-        self._guard.check_url(url)
+        url = self._guard.check_url(url)
         try:
             return self._send_once(method, url, headers, deadline, self._settings.reuse_probe_s)
         except _DeadConnectionError:
@@ -174,30 +186,24 @@ class ConnectionPool:
         self, method: str, url: str, headers: dict[str, str], deadline: Deadline, probe_s: float | None
     ) -> Exchange:
         deadline.check("connect")
-        set_up = deadline.bound(self._settings.connect_timeout_s)
-        stall = deadline.bound(self._settings.stall_timeout_s)
-        timeouts = {"connect": set_up, "pool": set_up, "write": stall, "read": min(stall, probe_s or stall)}
-
-        def on_connect() -> None:
-            timeouts["read"] = stall  # a fresh connection is no guess: give it the whole time
-
+        settings = self._settings
+        silence = Patience(settings.stall_timeout_s, deadline)
+        probe = None if probe_s is None else Patience(min(probe_s, silence), deadline)
+        timeouts = Timeouts(Patience(settings.connect_timeout_s, deadline), silence, probe)
         started = time.perf_counter()
-        with mapped_errors("connect"), SendTurn(self._send_lock) as turn:
-            trace = RequestTrace(on_connect, turn.done)
+        with mapped_errors("connect"):
             request = self._client.build_request(method, url, headers=headers)
-            request.extensions = {"timeout": timeouts, "trace": trace}
+            request.extensions = {"timeout": timeouts}
             try:
                 response = self._client.send(request, stream=True)
             except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ReadTimeout) as error:
-                if probe_s is not None and trace.connect_started is None:
+                if probe_s is not None and timeouts.connect_s is None:
                     raise _DeadConnectionError from error
                 raise
-        ended = time.perf_counter()
-        connect_s = (trace.connect_ended or ended) - trace.connect_started if trace.connect_started else 0.0
         with self._stats_lock:
             self._requests += 1
-            self._reused += trace.connect_started is None
-        return Exchange(response, trace.connect_started is not None, connect_s, ended - started - connect_s)
+            self._reused += timeouts.connect_s is None
+        return Exchange(response, timeouts, time.perf_counter() - started)
 
 
 class _DeadConnectionError(Exception):

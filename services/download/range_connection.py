@@ -13,21 +13,55 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 import h11
 import httpcore
 
+from services.byte_span import ByteSpan
+from services.deadline import Deadline
+from services.download.body_head import compression, range_header
 from services.download.error_mapping import mapped_errors
+from services.download.patience import Patience
+from services.download.resource_version import ResourceVersion
 from services.download.sockets import GuardedBackend
 from services.errors import StreamStalled
 
-_CONTENT_RANGE = re.compile(rb"bytes (?:(\d+)-\d+|\*)/(\d+)")
+_CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
 READ_SIZE: Final = 64 * 1024
 """Bytes of one read from the socket."""
 BUSY_STATUSES: Final = (429, 503)
 """Answers of an origin that allows fewer connections or requests at a time (RFC 6585, RFC 9110)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suffix:
+    """The last bytes of a resource, asked for before its length is known.
+
+    Attributes:
+        length: How many.
+    """
+
+    length: int
+
+
+class _Request:
+    """An unanswered request, with an h11 connection of its own: one handles one exchange at a time."""
+
+    def __init__(self, wanted: ByteSpan | Suffix | None) -> None:
+        self.wanted = wanted
+        self.exchange = h11.Connection(h11.CLIENT)
+
+    def fits(self, first: int, last: int, total: int) -> bool:
+        """Whether a response with these bytes is exactly what was asked for."""
+        if isinstance(self.wanted, Suffix):
+            return first == max(0, total - self.wanted.length) and last == total - 1
+        if self.wanted is None:
+            return False
+        stop = total if self.wanted.stop is None else min(self.wanted.stop, total)
+        return first == self.wanted.start and last == stop - 1
 
 
 class RangeConnection:
@@ -36,7 +70,7 @@ class RangeConnection:
     Args:
         backend: How sockets are opened.
         context: TLS, offering HTTP/1.1 only.
-        url: A URL at the origin.
+        origin: The origin, as a URL.
         user_agent: Value of the header of that name.
 
     Attributes:
@@ -44,43 +78,44 @@ class RangeConnection:
         pause_s: Seconds between the end of the previous response and the head of the latest one, when the two
             requests were pipelined; otherwise 0.
         start: Offset of the next body byte, once a response's head has arrived.
-        total: Length of the whole resource in bytes, as the latest head says.
-        tag: The resource's strong entity tag; empty when it has none.
+        version: The version of the resource, as the latest head says.
     """
 
-    def __init__(self, backend: GuardedBackend, context: ssl.SSLContext, url: str, user_agent: str) -> None:
+    def __init__(
+        self, backend: GuardedBackend, context: ssl.SSLContext, origin: str, user_agent: str
+    ) -> None:
         self._backend = backend
         self._context = context
-        self._parts = urlsplit(url)
+        self._parts = urlsplit(origin)
         self._agent = user_agent
-        self._socket: socket.socket | None = None
         self._stream: httpcore.NetworkStream | None = None
-        self._responses: deque[h11.Connection] = deque()
-        """One for each unanswered request: an h11 connection handles one exchange at a time."""
+        self._requests: deque[_Request] = deque()
+        self._left = 0
+        """Bytes of the current body that have not arrived yet; the body of a 416 does not count."""
         self._is_part = False
         self._closes_after = False
         self._ended: float | None = None
         self.round_trip_s = 0.0
         self.pause_s = 0.0
         self.start = 0
-        self.total = 0
-        self.tag = ""
+        self.version = ResourceVersion(None)
 
     @property
     def is_open(self) -> bool:
         """Whether it is open and has no unanswered request."""
-        return self._socket is not None and not self._responses and not self._closes_after
+        return self._stream is not None and not self._requests and not self._closes_after
 
     @property
     def unanswered(self) -> int:
         """Number of unanswered requests."""
-        return len(self._responses)
+        return len(self._requests)
 
     @property
     def socket(self) -> socket.socket:
-        """The open socket, for a selector."""
-        assert self._socket is not None
-        return self._socket
+        """The open socket, which does not block, for a selector."""
+        assert self._stream is not None
+        found: socket.socket = self._stream.get_extra_info("socket")
+        return found
 
     def touch(self, timeout: float) -> None:
         """Open it, or check that it is still open, with a HEAD request; blocks up to `timeout` seconds.
@@ -88,20 +123,19 @@ class RangeConnection:
         Raises:
             ConnectFailed, StreamStalled, UrlRefused
         """
+        limit = Patience(timeout, Deadline.after(timeout))
         fresh = not self.is_open
-        if fresh:
-            self.close()
-            self._connect(timeout)
-        begin = time.monotonic()
         try:
             with mapped_errors("connect"):
-                self.send("HEAD", "/", None)
-                self.socket.settimeout(timeout)
-                while self._responses:
-                    self._next_event(self.socket.recv)
-                    if time.monotonic() - begin > timeout:
-                        raise StreamStalled("the origin went silent", stage="connect")
-                self.socket.setblocking(False)
+                if fresh:
+                    self.close()
+                    self._stream = stream = self._connect(limit)
+                elif self._stream is not None:
+                    stream = self._stream
+                begun = time.monotonic()
+                self.send("HEAD", "/")
+                while self._requests:
+                    self._next_event(lambda size: stream.read(size, limit))
         except (OSError, h11.ProtocolError) as error:
             self.close()
             raise StreamStalled(f"the origin broke off: {error}", stage="connect") from error
@@ -109,31 +143,37 @@ class RangeConnection:
             self.close()
             raise
         if not fresh:  # the first request of a connection may wait for more than the round trip
-            self.round_trip_s = time.monotonic() - begin
+            self.round_trip_s = time.monotonic() - begun
 
-    def send(self, method: str, target: str, range_header: str | None) -> None:
+    def send(
+        self, method: str, target: str, wanted: ByteSpan | Suffix | None = None, validator: str = ""
+    ) -> None:
         """Send a request.
 
         Args:
             method: GET or HEAD.
             target: Path and query.
-            range_header: Value of the Range header, if any.
+            wanted: The bytes that are asked for; None: the whole.
+            validator: Value for `If-Range`, once the version of the resource is known.
 
         Raises:
             OSError, h11.ProtocolError: The connection cannot be used any more.
         """
-        host = self._parts.netloc.rpartition("@")[2]
-        headers = [("host", host), ("user-agent", self._agent), ("accept", "*/*")]
+        headers = [("host", self._parts.netloc), ("user-agent", self._agent), ("accept", "*/*")]
         headers.append(("accept-encoding", "identity"))
-        if range_header is not None:
-            headers.append(("range", range_header))
-        exchange = h11.Connection(h11.CLIENT)
-        data = exchange.send(h11.Request(method=method, target=target, headers=headers))
-        data = (data or b"") + (exchange.send(h11.EndOfMessage()) or b"")
+        if isinstance(wanted, Suffix):
+            headers.append(("range", f"bytes=-{wanted.length}"))
+        elif wanted is not None:
+            headers.append(("range", range_header(wanted)))
+        if wanted is not None and validator:
+            headers.append(("if-range", validator))
+        request = _Request(wanted)
+        data = request.exchange.send(h11.Request(method=method, target=target, headers=headers)) or b""
+        data += request.exchange.send(h11.EndOfMessage()) or b""
         # a few requests of some hundred bytes fit into every send buffer
         if self.socket.send(data) != len(data):
             raise OSError("the send buffer of the connection is full")
-        self._responses.append(exchange)
+        self._requests.append(request)
 
     def receive(self, take: Callable[[int, bytes], None]) -> int:
         """Read what has arrived.
@@ -148,8 +188,8 @@ class RangeConnection:
             OSError, h11.ProtocolError: The connection broke, or a response is not the range that was asked
             for.
         """
-        before = len(self._responses)
-        while self._responses:
+        before = len(self._requests)
+        while self._requests:
             event = self._next_event(self._receive_now)
             if event is None:
                 break
@@ -157,29 +197,27 @@ class RangeConnection:
                 self._read_head(event)
             elif isinstance(event, h11.Data) and self._is_part:
                 data = bytes(event.data)
+                self._left -= len(data)
+                if self._left < 0:
+                    raise OSError("the origin sent more than it was asked for")
                 take(self.start, data)
                 self.start += len(data)
-        return before - len(self._responses)
+        return before - len(self._requests)
 
     def close(self) -> None:
         """Close it; `touch` opens it again."""
         if self._stream is not None:
             self._stream.close()
-        self._socket = self._stream = None
-        self._responses.clear()
-        self._closes_after = False
+        self._stream = None
+        self._requests.clear()
+        self._is_part = self._closes_after = False
         self._ended = None
 
-    def _connect(self, timeout: float) -> None:
+    def _connect(self, limit: Patience) -> httpcore.NetworkStream:
         secure = self._parts.scheme == "https"
         host, port = self._parts.hostname or "", self._parts.port or (443 if secure else 80)
-        with mapped_errors("connect"):
-            options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-            stream = self._backend.connect_tcp(host, port, timeout=timeout, socket_options=options)
-            if secure:
-                stream = stream.start_tls(self._context, server_hostname=host, timeout=timeout)
-        self._stream = stream
-        self._socket = stream.get_extra_info("socket")
+        stream = self._backend.connect_tcp(host, port, limit)
+        return stream.start_tls(self._context, host, limit) if secure else stream
 
     def _receive_now(self, size: int) -> bytes | None:
         try:
@@ -189,51 +227,77 @@ class RangeConnection:
 
     def _next_event(self, receive: Callable[[int], bytes | None]) -> object:
         """The next h11 event of the oldest unanswered request; None when more bytes have to arrive."""
-        response = self._responses[0]
+        exchange = self._requests[0].exchange
         while True:
-            event = response.next_event()
+            event = exchange.next_event()
             if event is not h11.NEED_DATA:
                 if isinstance(event, h11.EndOfMessage):
-                    self._finish_response(response)
+                    self._finish_response(exchange)
                 return event
             data = receive(READ_SIZE)
             if data is None:
                 return None
             if not data:
                 raise OSError("the origin closed the connection")
-            response.receive_data(data)
+            exchange.receive_data(data)
 
-    def _finish_response(self, response: h11.Connection) -> None:
+    def _finish_response(self, exchange: h11.Connection) -> None:
         """Bytes behind the end of a response belong to the next one."""
-        self._responses.popleft()
-        self._ended = time.monotonic() if self._responses else None
-        rest = response.trailing_data[0]
-        self._closes_after = response.their_state is h11.MUST_CLOSE
-        if self._responses and self._closes_after:
+        if self._is_part and self._left:
+            raise OSError("the origin sent less than it was asked for")
+        self._is_part = False
+        self._requests.popleft()
+        self._ended = time.monotonic() if self._requests else None
+        rest = exchange.trailing_data[0]
+        self._closes_after = exchange.their_state is h11.MUST_CLOSE
+        if self._requests and self._closes_after:
             raise OSError("the origin answers no more requests on this connection")
         if rest:  # no bytes would mean that the connection has ended
-            if not self._responses:
+            if not self._requests:
                 raise OSError("the origin sent more than it was asked for")
-            self._responses[0].receive_data(rest)
+            self._requests[0].exchange.receive_data(rest)
 
     def _read_head(self, response: h11.Response) -> None:
-        headers = dict(response.headers.raw_items())
-        headers = {name.lower(): value for name, value in headers.items()}
-        span = _CONTENT_RANGE.fullmatch(headers.get(b"content-range", b""))
-        self._is_part = response.status_code == 206
+        status = response.status_code
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
+        if status in BUSY_STATUSES:
+            raise OriginBusy(f"the origin answered {status} to a range")
+        if compression(headers.get("content-encoding", "")) or (status >= 400 and status != 416):
+            raise ResourceRefused(f"the origin does not give the resource: {status}")
+        found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+        self._is_part = status == 206
         # 416 says that the resource ends before this range, which is a useful answer as well
-        if response.status_code in BUSY_STATUSES:
-            raise OriginBusy(f"the origin answered {response.status_code} to a range")
-        if span is None or response.status_code not in (206, 416) or self._is_part == (span[1] is None):
-            raise RangeRefused(f"the origin answered {response.status_code} to a range")
+        if found is None or status not in (206, 416) or self._is_part == (found[1] is None):
+            raise RangeRefused(
+                f"the origin answered {status} to a range", ResourceVersion.from_headers(None, headers)
+            )
+        total = int(found[3])
+        if self._is_part:
+            first, last = int(found[1]), int(found[2])
+            self.start, self._left = first, last - first + 1
+            length = headers.get("content-length", "")
+            if not self._requests[0].fits(first, last, total) or length not in ("", str(self._left)):
+                raise RangeRefused(
+                    f"the origin sent bytes {first}-{last}, which were not asked for", ResourceVersion(None)
+                )
         self.pause_s = 0.0 if self._ended is None else time.monotonic() - self._ended
-        tag = headers.get(b"etag", b"").decode("latin-1")
-        self.start, self.total = int(span[1] or 0), int(span[2])
-        self.tag = "" if tag.startswith("W/") else tag
+        self.version = ResourceVersion.from_headers(total, headers)
 
 
 class RangeRefused(OSError):  # noqa: N818 - the connection works; only ranges do not
-    """The origin answered, but not with the range that was asked for."""
+    """The origin answered, but not with the range that was asked for.
+
+    Attributes:
+        version: The version of the resource that it answered with: a changed one is given as a whole.
+    """
+
+    def __init__(self, message: str, version: ResourceVersion) -> None:
+        super().__init__(message)
+        self.version = version
+
+
+class ResourceRefused(OSError):  # noqa: N818 - as above
+    """The origin does not give this resource, by any connection."""
 
 
 class OriginBusy(OSError):  # noqa: N818 - as above

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import certifi
 
+from services.download.origins import origin_of
 from services.download.range_connection import RangeConnection
 from services.download.sockets import GuardedBackend
 from services.errors import TransportError
@@ -24,6 +25,8 @@ ROUND_TRIP_PER_CONNECTION_S: Final = 0.004
 """Where it is longer, one connection for each so many seconds: twice as many save a whole round trip."""
 MAX_FAILURES: Final = 3
 """Consecutive downloads that no range connection brought to its end, after which one connection is used."""
+CLOSE_S: Final = 1.0
+"""Seconds that closing waits for a download to give its connections back."""
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ class _OriginConnections:
         self.maximum: int | None = None
         self.failures = 0
         self.round_trip_s = 0.0
+        self.forgotten = False
 
     def measure(self) -> None:
         """Keep the round-trip time: the shortest of the latest touches."""
@@ -45,6 +49,11 @@ class _OriginConnections:
             if connection.is_open and connection.round_trip_s
         ]
         self.round_trip_s = min(measured, default=0.0)
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+        self.connections = []
 
 
 class RangeConnectionPool:
@@ -61,7 +70,7 @@ class RangeConnectionPool:
         self._context = ssl.create_default_context(cafile=settings.ca_file or certifi.where())
         self._context.set_alpn_protocols(["http/1.1"])
         self._lock = threading.Lock()
-        self._origins: dict[tuple[str, str], _OriginConnections] = {}
+        self._origins: dict[str, _OriginConnections] = {}
 
     def warm(self, url: str, round_trip_s: float) -> int:
         """Open or touch the connections to a URL's origin, all at once, if they shorten a download.
@@ -94,6 +103,8 @@ class RangeConnectionPool:
             self._touch_all(more)
             with origin.lock:
                 origin.connections += more
+                if origin.forgotten:
+                    origin.close()
         return sum(connection.is_open for connection in origin.connections)
 
     def _additional(self, origin: _OriginConnections, url: str) -> list[RangeConnection]:
@@ -102,9 +113,8 @@ class RangeConnectionPool:
         allowed = allowed if origin.maximum is None else min(allowed, origin.maximum)
         count = min(allowed, max(DEFAULT_COUNT, int(origin.round_trip_s / ROUND_TRIP_PER_CONNECTION_S)))
         missing = range(count - len(origin.connections))
-        return [
-            RangeConnection(self._backend, self._context, url, self._settings.user_agent) for _ in missing
-        ]
+        agent = self._settings.user_agent
+        return [RangeConnection(self._backend, self._context, origin_of(url), agent) for _ in missing]
 
     def _touch_all(self, connections: list[RangeConnection]) -> None:
         """Open or touch connections, all at once."""
@@ -164,14 +174,31 @@ class RangeConnectionPool:
         """Use no range connections to this origin from now on: it does not answer Range requests itself."""
         self._origin(url).refused = True
 
+    def forget(self, origin: str) -> None:
+        """Close the connections to an origin, unless somebody has them, and forget what is known of it.
+
+        Args:
+            origin: As `origin_of` gives it.
+        """
+        with self._lock:
+            found = self._origins.get(origin)
+            if found is None or not found.lock.acquire(blocking=False):
+                return
+            del self._origins[origin]
+        found.forgotten = True
+        found.close()
+        found.lock.release()
+
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
             origins = list(self._origins.values())
         for origin in origins:
-            with origin.lock:
-                for connection in origin.connections:
-                    connection.close()
+            # a download that ends right now gives its connections back; one that hangs loses them
+            given_back = origin.lock.acquire(timeout=CLOSE_S)
+            origin.close()
+            if given_back:
+                origin.lock.release()
 
     def _touch(self, connection: RangeConnection) -> str | None:
         limit = self._settings.connect_timeout_s + self._settings.stall_timeout_s
@@ -182,6 +209,5 @@ class RangeConnectionPool:
         return None
 
     def _origin(self, url: str) -> _OriginConnections:
-        parts = urlsplit(url)
         with self._lock:
-            return self._origins.setdefault((parts.scheme, parts.netloc), _OriginConnections())
+            return self._origins.setdefault(origin_of(url), _OriginConnections())

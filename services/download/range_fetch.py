@@ -24,8 +24,15 @@ from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE, Blocks
 from services.download.byte_stream import ByteStream
-from services.download.range_connection import OriginBusy, RangeConnection, RangeRefused
+from services.download.range_connection import (
+    OriginBusy,
+    RangeConnection,
+    RangeRefused,
+    ResourceRefused,
+    Suffix,
+)
 from services.download.range_connection_pool import RangeConnectionPool
+from services.errors import ChallengeError
 from services.timeline import Timeline
 
 PIPELINE_DEPTH: Final = 4
@@ -63,13 +70,15 @@ class _Assignment:
 
     def __init__(self, connection: RangeConnection) -> None:
         self.connection = connection
-        self.asked: deque[ByteSpan | None] = deque()
-        """None stands for a piece of the end, whose offset is not known when it is asked for."""
+        self.asked: deque[ByteSpan | Suffix] = deque()
         self.last_heard = time.monotonic()
 
 
 class RangeFetch:
     """Feeds a stream over range connections; what they cannot bring is left to the pool's connection.
+
+    Attributes:
+        error: Why the whole download has failed, if it has.
 
     Args:
         connections: Lends connections; they are given back at the end.
@@ -79,7 +88,6 @@ class RangeFetch:
         scope: Its cancel ends the fetch.
         timeline: Gets `connect`, `first_byte`, `download`, and `range_connections`:
             those that lasted, of those used.
-        max_bytes: Largest resource that is accepted.
         await_restriction: Whether only head and end are fetched until `restrict_to` is called.
     """
 
@@ -91,7 +99,6 @@ class RangeFetch:
         deadline: Deadline,
         scope: CancelScope,
         timeline: Timeline,
-        max_bytes: int,
         *,
         await_restriction: bool = False,
     ) -> None:
@@ -101,7 +108,6 @@ class RangeFetch:
         self._deadline = deadline
         self._scope = scope
         self._timeline = timeline
-        self._max_bytes = max_bytes
         self._loan = ExitStack()
         self._assignments: list[_Assignment] = []
         self._target = "/"
@@ -113,14 +119,15 @@ class RangeFetch:
         self._awaits_restriction = await_restriction
         self._restriction: Sequence[ByteSpan] | None = None
         self._restriction_set = threading.Event()
-        self._identity: tuple[int, str] | None = None
         self._stopped = False
         self._refused = False
         self._busy = False
+        self._resource_refused = False
         self._begun = 0.0
         self._first_byte: float | None = None
         self._last_heard = time.monotonic()
         self.patience_s = MIN_PATIENCE_S
+        self.error: ChallengeError | None = None
         self._max_pause_s = MIN_PAUSE_S
         self._pauses = 0
         self._ended = threading.Event()
@@ -210,7 +217,7 @@ class RangeFetch:
             # a connection that turns out to be dead leaves no gap: the next one is asked for its piece
             if asked < front:
                 asked += self._ask_for_block(assignment)
-            elif self._ask(assignment, None, f"bytes=-{(asked - front + 1) * PIECE}"):
+            elif self._ask(assignment, Suffix((asked - front + 1) * PIECE)):
                 asked += 1
         self._suffix_bytes = max(0, asked - front) * PIECE
         self._stream.expect_suffix(self._suffix_bytes)
@@ -228,19 +235,18 @@ class RangeFetch:
         span = self._blocks.take()
         if span is None:
             return False
-        last = "" if span.stop is None else str(span.stop - 1)
-        if not self._ask(assignment, span, f"bytes={span.start}-{last}"):
+        if not self._ask(assignment, span):
             return False
         self._stream.expect(span)
         self._stream.expect_body_at(self._blocks.next_offset or span.start)
         return True
 
-    def _ask(self, assignment: _Assignment, span: ByteSpan | None, range_header: str) -> bool:
+    def _ask(self, assignment: _Assignment, wanted: ByteSpan | Suffix) -> bool:
         if not assignment.asked:
             assignment.last_heard = time.monotonic()
-        assignment.asked.append(span)
+        assignment.asked.append(wanted)
         try:
-            assignment.connection.send("GET", self._target, range_header)
+            assignment.connection.send("GET", self._target, wanted, self._stream.validator)
         except (OSError, h11.ProtocolError):
             self._drop(assignment)
             return False
@@ -252,7 +258,7 @@ class RangeFetch:
         self._selector.unregister(assignment.connection.socket)
         assignment.connection.close()
         for span in assignment.asked:
-            if span is not None:
+            if isinstance(span, ByteSpan):
                 self._blocks.put_back(ByteSpan(self._stream.end_at(span.start), span.stop))
         assignment.asked.clear()
 
@@ -272,7 +278,8 @@ class RangeFetch:
             self._end()
 
     def _has_work(self) -> bool:
-        if self._stopped or self._refused or self._scope.cancelled or self._deadline.remaining() <= 0:
+        ends = self._stopped or self._refused or self._resource_refused or self.error is not None
+        if ends or self._scope.cancelled or self._deadline.remaining() <= 0:
             return False
         return bool(self._assignments) and (
             self._awaits_restriction
@@ -297,20 +304,29 @@ class RangeFetch:
                 if self._pauses == MAX_PAUSES:
                     self._blocks.widen()
         except (OSError, h11.ProtocolError) as error:
-            self._refused |= isinstance(error, RangeRefused)
+            if isinstance(error, RangeRefused):
+                self._note_refusal(error)
             self._busy |= isinstance(error, OriginBusy)
+            self._resource_refused |= isinstance(error, ResourceRefused)
             self._drop(assignment)
+        except ChallengeError as error:
+            self.error = error
+
+    def _note_refusal(self, error: RangeRefused) -> None:
+        """No ranges from this origin, unless it gave the whole of another version (RFC 9110, 13.1.5)."""
+        try:
+            self._stream.check_version(error.version)
+            self._refused = True
+        except ChallengeError as changed:
+            self.error = changed
 
     def _take(self, connection: RangeConnection, offset: int, data: bytes) -> None:
-        if self._identity is None:
-            if connection.total > self._max_bytes:
-                raise OSError("the resource is too long")  # the pool's connection raises the typed error
+        version = connection.version
+        self._stream.check_version(version)
+        if self._first_byte is None and version.size is not None:
             self._first_byte = self._timeline.now()
-            self._identity = (connection.total, connection.tag)
-            self._stream.set_size(connection.total)
-            self._blocks.end_at(max(0, connection.total - self._suffix_bytes))
-        elif self._identity != (connection.total, connection.tag):
-            raise RangeRefused("the ranges are not of one file")
+            self._stream.set_size(version.size)
+            self._blocks.end_at(max(0, version.size - self._suffix_bytes))
         self._timeline.count("bytes", len(data))
         self._stream.feed(offset, data)
 
@@ -338,8 +354,11 @@ class RangeFetch:
         self._selector.close()
         if self._refused:
             self._connections.refuse(self._url)
-        elif self._busy and lasted:
-            self._connections.limit(self._url, lasted)
+        elif self._busy:
+            if lasted:
+                self._connections.limit(self._url, lasted)
+        elif self.error is not None or self._resource_refused:
+            pass  # nothing that the connections could do better
         elif self._stopped or not self._scope.cancelled:
             self._connections.record_outcome(self._url, worked=lasted > 0 and not self._stopped)
         self._loan.close()

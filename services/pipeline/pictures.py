@@ -77,9 +77,7 @@ class Pictures:
             data = _from_base64(frame.frame_id, frame.data)
         else:
             started, begun = time.perf_counter(), self._timeline.now()
-            data = download_picture(
-                self._pool, frame.url or "", self._settings, self._deadline, self._scope, self._left
-            )
+            data = download_picture(self._pool, frame.url or "", self._deadline, self._scope, self._left)
             self.waited_s += time.perf_counter() - started
             self._timeline.add("download", begun, self._timeline.now())
         self._timeline.count("bytes", len(data))

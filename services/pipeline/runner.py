@@ -15,7 +15,7 @@ from services.deadline import Deadline
 from services.download.byte_stream import ByteStream
 from services.download.download import Download
 from services.download.pool import ConnectionPool
-from services.errors import CorruptVideo, DeadlineExceeded, TransportError
+from services.errors import CorruptVideo, DeadlineExceeded, SourceChanged, TransportError
 from services.frame_plan import FramePlan
 from services.inference.backend import choose_device
 from services.pipeline.batching import BatchSchedule
@@ -33,6 +33,8 @@ from services.wire.reply import Answer
 
 RESERVE_S = 0.5
 """Kept free before the deadline for filling, encoding and the way back."""
+MAX_BEGINNINGS = 3
+"""How often a challenge is begun whose video becomes another file while it is fetched."""
 WAY_BACK_S = 0.3
 """Of these, what threads that end late leave for the way back."""
 LAST_BATCH_S = 0.1
@@ -77,10 +79,46 @@ def run_challenge(
     settings = runtime.settings
     served = runtime.kinds.get(challenge.kind)
     pool = runtime.pool if settings.use_connection_pool else ConnectionPool(settings)
+    try:
+        for beginning in range(1, MAX_BEGINNINGS + 1):
+            try:
+                return _answer(challenge, served, runtime, timeline, scope, deadline, pool, beginning)
+            except SourceChanged:
+                if beginning == MAX_BEGINNINGS:
+                    raise
+                timeline.note(beginnings=beginning + 1)
+        raise AssertionError("the last beginning returns or raises")
+    finally:
+        scope.cancel()
+        if pool is not runtime.pool:
+            pool.close()
+
+
+def _answer(
+    challenge: Challenge,
+    served: ServedKind,
+    runtime: Runtime,
+    timeline: Timeline,
+    whole: CancelScope,
+    deadline: Deadline,
+    pool: ConnectionPool,
+    beginning: int,
+) -> Answer:
+    """Answer from the beginning; the first time with all connections, then with one."""
+    scope, settings = CancelScope(), runtime.settings
+    whole.on_cancel(scope.cancel)
     source: Download | Pictures
     if challenge.video_url:
-        sparse = settings.frame_profile == "keyframes"
-        source = Download(pool, challenge.video_url, settings, deadline, scope, timeline, sparse=sparse)
+        source = Download(
+            pool,
+            challenge.video_url,
+            settings,
+            deadline,
+            scope,
+            timeline,
+            sparse=settings.frame_profile == "keyframes",
+            use_range_connections=beginning == 1,
+        )
     else:
         source = Pictures(pool, challenge.pictures, settings, deadline, scope, timeline)
     try:
@@ -89,8 +127,6 @@ def run_challenge(
         scope.cancel()
         # one that still opens a connection ends with its time-out, and no answer waits for that
         source.join(min(1.0, max(0.0, deadline.remaining() - WAY_BACK_S)))
-        if pool is not runtime.pool:
-            pool.close()
 
 
 class _Work:
@@ -232,6 +268,8 @@ class _Work:
                     ended = True
                 except TimedOut:
                     late = True
+                except SourceChanged:
+                    raise
                 except TransportError as error:
                     if not (begun or batch):
                         raise

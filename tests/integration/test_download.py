@@ -227,7 +227,7 @@ def test_keep_warm_stays_away_from_a_challenge(server: DemoOrigin, pool: Connect
     [
         ({"status": 404}, SourceRejected),
         ({"status": 403}, SourceRejected),
-        ({"status": 503}, SourceRejected),
+        ({"status": 501}, SourceRejected),
         ({"stall_after": 100_000}, StreamStalled),
         ({"cut_after": 100_000}, StreamStalled),
     ],

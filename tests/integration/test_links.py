@@ -166,7 +166,7 @@ def test_ten_kilobytes_a_second_end_by_the_deadline(
     [
         ({"stall_after": 0}, StreamStalled),
         ({"cut_after": 20_000}, StreamStalled),
-        ({"status": 503}, SourceRejected),
+        ({"status": 403}, SourceRejected),
     ],
 )
 def test_a_link_that_brings_no_frame_is_told_as_such(

@@ -68,7 +68,7 @@ class MuteConnection:
         self._connection = connection
         self.unanswered = 0
 
-    def send(self, method: str, target: str, range_header: str | None) -> None:
+    def send(self, *_: Any) -> None:
         self.unanswered += 1
 
     def __getattr__(self, name: str) -> Any:
@@ -276,11 +276,14 @@ def test_an_origin_that_needs_time_for_each_request_gets_few(
 
 
 def test_silence_on_every_way_is_told_after_the_longest_silence_allowed(
-    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+    server: DemoOrigin, settings: Settings
 ) -> None:
     short = settings.model_copy(update={"stall_timeout_s": 0.5, "reuse_probe_s": 0.2})
+    pool = ConnectionPool(short)
+    pool.warmup(server.base_url)
     with pytest.raises(StreamStalled):
         fetch(pool, server.url("body.bin", stall_after=0), short)
+    pool.close()
 
 
 def test_a_line_that_the_origin_closes_in_the_middle_loses_nothing(
@@ -346,9 +349,9 @@ def test_lines_that_died_take_nothing_from_the_head_where_few_bytes_are_wanted(
         for line in held[:3]:
             line.socket.shutdown(socket.SHUT_RDWR)
     scope, deadline = CancelScope(), Deadline.after(20)
-    stream = ByteStream(deadline, scope)
+    stream = ByteStream(deadline, scope, max_bytes=len(BODY))
     fetching = RangeFetch(
-        pool.range_connections, url, stream, deadline, scope, Timeline(), len(BODY), await_restriction=True
+        pool.range_connections, url, stream, deadline, scope, Timeline(), await_restriction=True
     )
     assert fetching.start()
     stream.read_at(len(BODY) - PIECE, PIECE)
