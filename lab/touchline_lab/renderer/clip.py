@@ -13,31 +13,17 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Self
 
-import av
 import cv2
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from touchline_lab.renderer.scene import Box, Scene
+from touchline_lab.renderer.encoding import ClipEncoder, Planes, planes_of, processes_for
+from touchline_lab.renderer.scene import Box, Rendered, Scene
 from touchline_lab.renderer.seeds import DEMO_SEED, TEST_SEED
 
 __all__ = ["DEMO_SEED", "TEST_SEED", "FrameTruth", "GroundTruth", "render_clip"]
-
-_BIT_RATE: Final = 1_600_000
-"""Bits per second, as in clips of real challenges: about 6 MB for 30 s at 1280 x 720."""
-_BIT_RATE_PIXELS: Final = 1280 * 720
-"""Pixels of a picture that `_BIT_RATE` is for; it is scaled for others."""
-_GROUP_OF_PICTURES: Final = 50
-"""Maximum distance of two key frames, in frames: two seconds, as in clips of real challenges."""
-_WORTH_A_PROCESS: Final = 50
-"""Frames from which on rendering in several processes is faster than starting them takes."""
-
-Planes = npt.NDArray[np.uint8]
 
 
 class FrameTruth(msgspec.Struct, frozen=True):
@@ -52,6 +38,18 @@ class FrameTruth(msgspec.Struct, frozen=True):
     boxes: list[Box]
     keypoints: list[tuple[float, float]]
     homography: list[tuple[float, float, float]]
+
+    @classmethod
+    def of(cls, rendered: Rendered) -> Self:
+        """The ground truth of a rendered frame, rounded: the file need not be larger than it is exact."""
+        return cls(
+            boxes=[
+                (class_id, round(x1, 1), round(y1, 1), round(x2, 1), round(y2, 1))
+                for class_id, x1, y1, x2, y2 in rendered.boxes
+            ],
+            keypoints=[(round(float(x), 2), round(float(y), 2)) for x, y in rendered.keypoints],
+            homography=[(_short(a), _short(b), _short(c)) for a, b, c in rendered.homography],
+        )
 
 
 class GroundTruth(msgspec.Struct, frozen=True):
@@ -92,16 +90,7 @@ class _Painter:
         """Frame ``index`` as I420 planes, shape (height * 3 / 2, width), and its truth."""
         self._scene.advance(index)
         rendered = self._scene.render()
-        planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
-        truth = FrameTruth(
-            boxes=[
-                (class_id, round(x1, 1), round(y1, 1), round(x2, 1), round(y2, 1))
-                for class_id, x1, y1, x2, y2 in rendered.boxes
-            ],
-            keypoints=[(round(float(x), 2), round(float(y), 2)) for x, y in rendered.keypoints],
-            homography=[(_short(a), _short(b), _short(c)) for a, b, c in rendered.homography],
-        )
-        return planes, truth
+        return planes_of(rendered.image), FrameTruth.of(rendered)
 
 
 def _short(number: float) -> float:
@@ -167,24 +156,15 @@ def render_clip(
     """
     count = round(seconds * fps)
     if processes is None:
-        processes = (os.cpu_count() or 1) if count > _WORTH_A_PROCESS else 1
-    width, height = size
+        processes = processes_for(count)
     frames: list[FrameTruth] = []
-    options = {"movflags": "+faststart"} if faststart else {}
-    with av.open(os.fspath(out_path), "w", format="mp4", options=options) as container:
-        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.bit_rate = int(_BIT_RATE * width * height / _BIT_RATE_PIXELS)
-        stream.gop_size = _GROUP_OF_PICTURES
-        stream.thread_count = 1  # several threads would not write the same bytes every time
+    with ClipEncoder(os.fspath(out_path), size, fps, faststart=faststart) as encoder:
         for index, (planes, truth) in enumerate(_painted(seed, count, size, fps, processes)):
-            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-            frame.pts, frame.time_base = index, Fraction(1, fps)
-            container.mux(stream.encode(frame))
+            encoder.add(planes)
             frames.append(truth)
             if progress is not None:
                 progress(index + 1, count)
-        container.mux(stream.encode(None))
+    width, height = size
     return GroundTruth(seed=seed, fps=fps, width=width, height=height, frames=frames)
 
 

@@ -12,12 +12,12 @@ from typing import Final
 import av
 
 from services import pitch
-from touchline_lab.renderer import camera, clip, figures, match, scene, stadium
+from touchline_lab.renderer import camera, clip, encoding, figures, match, scene, stadium
 from touchline_lab.renderer.clip import GroundTruth, render_clip
 
 __all__ = ["StoredClip", "renderer_key", "stored_clip"]
 
-RENDERER_MODULES: Final = (camera, clip, figures, match, pitch, scene, stadium)
+RENDERER_MODULES: Final = (camera, clip, encoding, figures, match, pitch, scene, stadium)
 """Modules whose source decides what a clip looks like."""
 Progress = Callable[[int, int], None]
 

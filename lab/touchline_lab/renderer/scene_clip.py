@@ -6,20 +6,17 @@ import hashlib
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-import av
 import cv2
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from touchline_lab.renderer import variants, weather
 from touchline_lab.renderer.clip import FrameTruth, GroundTruth
 from touchline_lab.renderer.clip_store import renderer_key
 from touchline_lab.renderer.conditions import SceneConditions
+from touchline_lab.renderer.encoding import ClipEncoder, Planes, planes_of, processes_for
 from touchline_lab.renderer.variants import VariantScene
 
 __all__ = ["SceneTruth", "render_scene", "shot_starts", "stored_scene"]
@@ -29,14 +26,6 @@ FPS: Final = 25
 ID_STEP: Final = 100
 """Ids of shot n begin at n times this: a person has another id on the other side of a cut."""
 
-_BITS_PER_PIXEL: Final = 1_600_000 / (1280 * 720)
-"""Bits per second and pixel, as in the ordinary clips."""
-_GROUP_OF_PICTURES: Final = 50
-"""Maximum distance of two key frames, in frames."""
-_WORTH_A_PROCESS: Final = 50
-"""Frames from which on rendering in several processes is faster than starting them takes."""
-
-Planes = npt.NDArray[np.uint8]
 Painted = tuple[Planes, FrameTruth, list[int]]
 
 
@@ -76,16 +65,8 @@ class _Painter:
             self._shot, self._scene = shot, VariantScene(self._conditions, self._conditions.seeds[shot], FPS)
         self._scene.advance(index - self._starts[shot])
         rendered = self._scene.render()
-        truth = FrameTruth(
-            boxes=[
-                (class_id, round(x1, 1), round(y1, 1), round(x2, 1), round(y2, 1))
-                for class_id, x1, y1, x2, y2 in rendered.boxes
-            ],
-            keypoints=[(round(float(x), 2), round(float(y), 2)) for x, y in rendered.keypoints],
-            homography=[(float(a), float(b), float(c)) for a, b, c in rendered.homography],
-        )
-        planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
-        return planes, truth, [shot * ID_STEP + who for who in self._scene.ids]
+        ids = [shot * ID_STEP + who for who in self._scene.ids]
+        return planes_of(rendered.image), FrameTruth.of(rendered), ids
 
 
 _painter: _Painter | None = None
@@ -127,25 +108,17 @@ def render_scene(
     """
     count = round(conditions.seconds * FPS)
     if processes is None:
-        processes = (os.cpu_count() or 1) if count > _WORTH_A_PROCESS else 1
-    width, height = conditions.size
+        processes = processes_for(count)
     frames: list[FrameTruth] = []
     ids: list[list[int]] = []
-    with av.open(os.fspath(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.bit_rate = int(_BITS_PER_PIXEL * width * height)
-        stream.gop_size = _GROUP_OF_PICTURES
-        stream.thread_count = 1  # several threads would not write the same bytes every time
+    with ClipEncoder(os.fspath(path), conditions.size, FPS) as encoder:
         for index, (planes, truth, who) in enumerate(_painted(conditions, count, processes)):
-            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-            frame.pts, frame.time_base = index, Fraction(1, FPS)
-            container.mux(stream.encode(frame))
+            encoder.add(planes)
             frames.append(truth)
             ids.append(who)
             if progress is not None:
                 progress(index + 1, count)
-        container.mux(stream.encode(None))
+    width, height = conditions.size
     known = GroundTruth(seed=conditions.seeds[0], fps=FPS, width=width, height=height, frames=frames)
     return SceneTruth(known, ids, shot_starts(conditions)[1:])
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import io
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from services import pitch
 from services.video.luma import luma_picture
+from touchline_lab.renderer.encoding import BITS_PER_PIXEL, ClipEncoder, planes_of
 from touchline_lab.renderer.scene import Rendered, Scene
 from touchline_lab.renderer.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from touchline_lab.training.light import change_light
@@ -35,8 +35,8 @@ VARIED_SHARE = 0.75
 """Share of the scenes that are varied."""
 SIZES = ((1280, 720), (1280, 720), (1280, 720), (960, 540), (1920, 1080))
 """Sizes of the pictures; each is as likely as it occurs here."""
-BITS_PER_PIXEL = 1_600_000 / (1280 * 720)
-"""Bits per second and pixel, as in the rendered clips."""
+FPS = 25
+"""Frames per second of the encoded pictures."""
 FIRST = 400_000
 """Position of the first seed in the training range; the other networks begin at its beginning."""
 
@@ -74,18 +74,9 @@ def _rendered(seed: int, random: np.random.Generator) -> tuple[list[Rendered], t
 def _coded(pictures: list[Rendered], size: tuple[int, int], bits: float) -> list[av.VideoFrame]:
     """Encode the pictures, and return them as they are decoded, in order."""
     memory = io.BytesIO()
-    with av.open(memory, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=25, options={"preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.bit_rate = int(bits * size[0] * size[1])
-        stream.gop_size = 50
-        stream.thread_count = 1
-        for index, rendered in enumerate(pictures):
-            planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
-            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-            frame.pts, frame.time_base = index, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    with ClipEncoder(memory, size, FPS, bits_per_pixel=bits) as encoder:
+        for rendered in pictures:
+            encoder.add(planes_of(rendered.image))
     memory.seek(0)
     with av.open(memory, "r") as container:
         return list(container.decode(video=0))

@@ -24,6 +24,7 @@ import torch
 from ultralytics.utils.torch_utils import ModelEMA
 
 from services.pitch import CLASS_NAMES
+from touchline_lab.evaluation.scoring import overlaps
 from touchline_lab.training.augment import Frames, batch
 from touchline_lab.training.models import (
     Float32,
@@ -64,15 +65,6 @@ def frame_weights(task: str, shards: list[Frames]) -> Float32:
     return np.ones(sum(len(shard.images) for shard in shards), np.float32)
 
 
-def overlap(boxes: Float32, others: Float32) -> Float32:
-    """Intersection over union (IoU) of every pair, shape (N, M)."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas = [(corners[:, 2:] - corners[:, :2]).prod(axis=1) for corners in (boxes, others)]
-    return np.asarray(shared / (areas[0][:, None] + areas[1][None, :] - shared + 1e-12), np.float32)
-
-
 def validate_objects(
     outputs: torch.Tensor, frames: Frames, chosen: list[int], confidence: float = 0.35
 ) -> str:
@@ -93,7 +85,7 @@ def validate_objects(
             truths[class_id] += len(expected)
             answers[class_id] += len(given)
             if len(expected) and len(given):
-                hits[class_id] += (overlap(given, expected).max(axis=0) > 0.5).sum()
+                hits[class_id] += (overlaps(given, expected).max(axis=0) > 0.5).sum()
     recall, precision = hits / truths.clip(1), hits / answers.clip(1)
     lines = zip(CLASS_NAMES, recall, precision, strict=True)
     return "  ".join(f"{name} R {r:.2f} P {p:.2f}" for name, r, p in lines)
