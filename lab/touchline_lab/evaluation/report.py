@@ -13,8 +13,9 @@ from touchline_lab.evaluation.run import Evaluation, Row, finest_within, summary
 __all__ = ["COLUMNS", "budget_cells", "cells", "markdown", "picture", "save"]
 
 COLUMNS: Final = (
-    *("scene", "stride", "sampled frames", "s", "F1", "people R/P", "ball R/P", "IDF1", "HOTA"),
-    *("kp px", "ground px", "kp score", "score"),
+    *("scene", "stride", "sampled frames", "time, s", "F1", "people: recall / precision"),
+    *("ball: recall / precision", "IDF1", "HOTA", "keypoint error, px", "ground error, px"),
+    *("keypoint score", "score"),
 )
 """Headings of the measures; docs/concepts/accuracy.md explains them."""
 _CURVES: Final = {
