@@ -118,6 +118,7 @@ class ConnectionPool:
         started = time.perf_counter()
         limit = Deadline.after(self._settings.connect_timeout_s + self._settings.stall_timeout_s)
         exchange = self._send("HEAD", url, {}, limit)
+        next(exchange.chunks(), None)  # an HTTP/1.1 connection stays open only after the end of its response
         exchange.close()
         self.range_connections.warm(url, exchange.first_byte_s)
         with self._stats_lock:

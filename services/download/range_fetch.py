@@ -57,6 +57,10 @@ PATIENCE_ROUND_TRIPS: Final = 4.0
 """The same in round trips, if it is long."""
 MAX_PATIENCE_S: Final = 5.0
 """Longest silence in seconds that is waited for after others that ended by themselves."""
+MIN_PROGRESS: Final = 500
+"""Bytes of a body that count as progress ..."""
+DRIP_PATIENCE: Final = 4.0
+"""... and for how many times the patience with a silent connection it may be missing at the end."""
 MIN_PAUSE_S: Final = 0.03
 """Seconds between two pipelined responses that the congestion window cannot explain ..."""
 PAUSE_ROUND_TRIPS: Final = 1.5
@@ -71,7 +75,15 @@ class _Assignment:
     def __init__(self, connection: RangeConnection) -> None:
         self.connection = connection
         self.asked: deque[ByteSpan | Suffix] = deque()
-        self.last_heard = time.monotonic()
+        self.last_heard = self.progressed_at = time.monotonic()
+        self._progress = 0
+
+    def note_bytes(self, count: int) -> None:
+        """Bytes of a body have arrived; a byte now and then is no progress."""
+        self._progress += count
+        if self._progress >= MIN_PROGRESS:
+            self._progress = 0
+            self.progressed_at = time.monotonic()
 
 
 class RangeFetch:
@@ -243,7 +255,7 @@ class RangeFetch:
 
     def _ask(self, assignment: _Assignment, wanted: ByteSpan | Suffix) -> bool:
         if not assignment.asked:
-            assignment.last_heard = time.monotonic()
+            assignment.last_heard = assignment.progressed_at = time.monotonic()
         assignment.asked.append(wanted)
         try:
             assignment.connection.send("GET", self._target, wanted, self._stream.validator)
@@ -298,8 +310,9 @@ class RangeFetch:
         assignment.last_heard = self._last_heard = now
         connection = assignment.connection
         try:
-            for _ in range(connection.receive(lambda at, data: self._take(connection, at, data))):
+            for _ in range(connection.receive(lambda at, data: self._take(assignment, at, data))):
                 assignment.asked.popleft()
+                assignment.progressed_at = time.monotonic()
                 self._pauses += connection.pause_s > self._max_pause_s
                 if self._pauses == MAX_PAUSES:
                     self._blocks.widen()
@@ -320,21 +333,25 @@ class RangeFetch:
         except ChallengeError as changed:
             self.error = changed
 
-    def _take(self, connection: RangeConnection, offset: int, data: bytes) -> None:
-        version = connection.version
+    def _take(self, assignment: _Assignment, offset: int, data: bytes) -> None:
+        version = assignment.connection.version
         self._stream.check_version(version)
         if self._first_byte is None and version.size is not None:
             self._first_byte = self._timeline.now()
             self._stream.set_size(version.size)
             self._blocks.end_at(max(0, version.size - self._suffix_bytes))
         self._timeline.count("bytes", len(data))
+        assignment.note_bytes(len(data))
         self._stream.feed(offset, data)
 
     def _hanging(self) -> list[_Assignment]:
-        """Connections that are silent while others are not, or have nothing left to bring."""
-        latest = time.monotonic() - self.patience_s
-        silent = [a for a in self._assignments if a.connection.unanswered and a.last_heard < latest]
-        return silent if len(silent) < len(self._assignments) else []
+        """Connections that are silent while others are not, or drip while others have nothing left to do."""
+        now = time.monotonic()
+        asked = [a for a in self._assignments if a.connection.unanswered]
+        hanging = [a for a in asked if a.last_heard < now - self.patience_s]
+        if len(asked) < len(self._assignments) and not self._blocks.left:
+            hanging = [a for a in asked if a.progressed_at < now - DRIP_PATIENCE * self.patience_s] or hanging
+        return hanging if len(hanging) < len(self._assignments) else []
 
     def _apply_restriction(self) -> None:
         """Leave out what is not needed; where the head does not hold the index, wait no longer."""

@@ -24,6 +24,7 @@ from services.download.guard import UrlGuard
 from services.download.patience import Patience
 
 _T = TypeVar("_T")
+Resolver = Callable[[str, int], list[str]]
 
 DNS_TTL_S: Final = 60.0
 """Seconds. glibc caches nothing, so a fresh connection would pay the look-up each time."""
@@ -130,12 +131,17 @@ class SocketStream(httpcore.NetworkStream):
 class GuardedBackend(httpcore.NetworkBackend):
     """Resolves through a cache, lets the guard check each address, and connects to exactly that address.
 
+    Args:
+        guard: Which addresses are allowed.
+        resolver: Gives the addresses of a host for a port; raises OSError or UnicodeError when it has none.
+
     Attributes:
         opened: Connections opened so far.
     """
 
-    def __init__(self, guard: UrlGuard) -> None:
+    def __init__(self, guard: UrlGuard, resolver: Resolver | None = None) -> None:
         self._guard = guard
+        self._resolver = resolver or system_resolver
         self._lock = threading.Lock()
         self._cache: dict[tuple[str, int], tuple[float, list[str]]] = {}
         self.opened = 0
@@ -153,7 +159,7 @@ class GuardedBackend(httpcore.NetworkBackend):
             known = self._cache.get((host, port))
         if known and not fresh and now - known[0] < DNS_TTL_S:
             return known[1]
-        addresses = _look_up(host, port, timeout)
+        addresses = _look_up(self._resolver, host, port, timeout)
         for address in addresses:
             self._guard.check_address(host, address)
         self._remember(host, port, addresses)
@@ -194,17 +200,21 @@ class GuardedBackend(httpcore.NetworkBackend):
             self._cache[(host, port)] = (time.monotonic(), addresses)
 
 
-def _look_up(host: str, port: int, timeout: float) -> list[str]:
+def system_resolver(host: str, port: int) -> list[str]:
+    """The addresses that the operating system knows, in its order."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _look_up(resolver: Resolver, host: str, port: int, timeout: float) -> list[str]:
     """Ask the resolver, in a thread of its own: it has time-outs that no caller can shorten."""
     answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put(resolver(host, port))
         except (OSError, UnicodeError) as error:
             answers.put(error)
-        else:
-            answers.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
 
     threading.Thread(target=ask, name="touchline-resolve", daemon=True).start()
     try:

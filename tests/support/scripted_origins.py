@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,6 +45,12 @@ class Request:
         return int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
 
 
+@cache
+def _authority() -> trustme.CA:
+    """One for all origins, so that one pool can trust several."""
+    return trustme.CA()
+
+
 class TlsOrigin:
     """Listens with TLS and serves each connection in a thread of its own; a context manager.
 
@@ -57,7 +64,7 @@ class TlsOrigin:
     protocol = "http/1.1"
 
     def __init__(self) -> None:
-        authority = trustme.CA()
+        authority = _authority()
         self._folder = tempfile.TemporaryDirectory()
         self.ca_file = Path(self._folder.name) / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_file))

@@ -1,0 +1,451 @@
+"""Origins that drip, flood, lie about ranges, compress or refuse for a moment."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from services.cancellation import CancelScope
+from services.deadline import Deadline
+from services.download.keep_warm import MAX_FAILURES, KeepWarm
+from services.download.origins import MAX_REMEMBERED
+from services.download.picture_download import download_picture
+from services.download.pool import ConnectionPool
+from services.errors import (
+    ChallengeError,
+    DeadlineExceeded,
+    SourceChanged,
+    SourceRejected,
+    StreamStalled,
+    TooLarge,
+)
+from services.settings import Settings
+from tests.support.downloads import RunningDownload, fetch, loopback_settings
+from tests.support.scripted_origins import (
+    Handler,
+    Http1Origin,
+    Request,
+    file_response,
+    text_response,
+)
+
+pytestmark = pytest.mark.integration
+
+BODY = bytes((i * 7 + i // 251) % 256 for i in range(1_500_000))
+TIMED_OUT = (StreamStalled, DeadlineExceeded)
+
+StartOrigin = Callable[[Handler], Http1Origin]
+MakePool = Callable[..., tuple[ConnectionPool, Settings]]
+
+
+@pytest.fixture
+def start() -> Iterator[StartOrigin]:
+    with ExitStack() as stack:
+        yield lambda handler: stack.enter_context(Http1Origin(handler))
+
+
+@pytest.fixture
+def make_pool() -> Iterator[MakePool]:
+    with ExitStack() as stack:
+
+        def make(origin: Http1Origin, **overrides: object) -> tuple[ConnectionPool, Settings]:
+            settings = loopback_settings(origin, **overrides)
+            pool = ConnectionPool(settings)
+            stack.callback(pool.close)
+            return pool, settings
+
+        yield make
+
+
+def serve_file(connection: ssl.SSLSocket, request: Request) -> bool:
+    """A good origin."""
+    connection.sendall(file_response(BODY, request))
+    return True
+
+
+def drip(start: bytes, part: bytes) -> Handler:
+    """After a good first answer on each connection: the start of an answer, then a part of it without end."""
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.method == "HEAD":
+            return serve_file(connection, request)
+        connection.sendall(start)
+        ended = threading.Event()
+        while not ended.wait(0.05):
+            connection.sendall(part)
+        return False
+
+    return handler
+
+
+DRIPS = {
+    "head": drip(b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
+    "informational responses": drip(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+    "body": drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"a"),
+}
+
+
+@pytest.mark.parametrize("what", DRIPS)
+@pytest.mark.parametrize("warm", [True, False])
+def test_what_drips_ends_at_the_deadline_and_holds_up_nobody(
+    start: StartOrigin, make_pool: MakePool, what: str, warm: bool
+) -> None:
+    origin = start(DRIPS[what])
+    pool, settings = make_pool(origin)
+    if warm:
+        pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings, seconds=1.5) as dripping:
+        # another request on the same pool is answered while the first one drips
+        pool.warmup(origin.url())
+        with pytest.raises(TIMED_OUT):
+            dripping.body()
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_a_picture_that_drips_ends_at_the_deadline(
+    start: StartOrigin, make_pool: MakePool, what: str
+) -> None:
+    origin = start(DRIPS[what])
+    pool, _ = make_pool(origin)
+    with pytest.raises(TIMED_OUT):
+        download_picture(pool, origin.url(), Deadline.after(0.7), CancelScope(), 10_000_000)
+
+
+def test_a_head_that_drips_ends_neither_keep_warm_nor_other_origins(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def drip_everything(connection: ssl.SSLSocket, request: Request) -> bool:
+        origin.drip(connection, b"HTTP/1.1 103 X\r\n\r\n")
+        return False
+
+    origin = start(drip_everything)
+    pool, _ = make_pool(origin, connect_timeout_s=0.2, stall_timeout_s=0.2, reuse_probe_s=0.1)
+
+    touched = KeepWarm(pool, [origin.url()], 60, busy=lambda: False).touch_all()
+
+    assert touched[origin.url()] is not None
+
+
+def test_what_a_range_connection_drips_is_asked_of_the_others(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    dripping = threading.Lock()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.headers.get("range", "").startswith("bytes=0-") and dripping.acquire(blocking=False):
+            connection.sendall(file_response(BODY, request)[:300])
+            origin.drip(connection, b"a")
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=6, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+
+    with RunningDownload(pool, origin.url(), settings) as running:
+        running.body()
+
+    assert running.fact("range_connections") == "5/6"
+    assert running.fact("takeovers") is None
+
+
+# -- size ---------------------------------------------------------------------------------------------------
+
+
+def test_an_out_of_order_read_is_not_answered_with_more_than_was_asked_for(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    flood = b"%x\r\n" % (1 << 16) + bytes(1 << 16) + b"\r\n"
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        span = request.span(len(BODY))
+        if span is None:
+            connection.sendall(file_response(BODY, request)[:100_000])
+            origin.closing.wait(20)
+            return False
+        head = f"Content-Range: bytes {span[0]}-{span[1] - 1}/{len(BODY)}\r\nTransfer-Encoding: chunked"
+        connection.sendall(f"HTTP/1.1 206 Partial Content\r\n{head}\r\n\r\n".encode())
+        connection.sendall(b"%x\r\n" % (span[1] - span[0]) + BODY[slice(*span)] + b"\r\n")
+        origin.drip(connection, flood, pause_s=0)
+        return False
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, max_video_mb=2)
+    with RunningDownload(pool, origin.url(), settings, seconds=2.0) as running:
+        tail = running.stream.read_at(len(BODY) - 1000, 1000)
+        with pytest.raises(ChallengeError):
+            running.body()
+    assert tail == BODY[-1000:]
+    assert (running.fact("bytes") or 0) <= 2 * len(BODY)
+
+
+def test_a_body_without_a_length_that_never_ends_is_too_large(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        origin.drip(connection, bytes(1 << 16), pause_s=0)
+        return False
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, max_video_mb=1)
+    with pytest.raises(TooLarge, match="MAX_VIDEO_MB"):
+        fetch(pool, origin.url(), settings)
+
+
+LIES: dict[str, Callable[[int, int], tuple[str, bytes]]] = {
+    "other bytes": lambda a, b: (f"{a + 1}-{b}/{len(BODY)}", BODY[a + 1 : b + 1]),
+    "more bytes than asked for": lambda a, b: (f"{a}-{b}/{len(BODY)}", BODY[a : b + 1]),
+    "fewer bytes than announced": lambda a, b: (f"{a}-{b - 1}/{len(BODY)}", BODY[a : b - 9]),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_ranges_that_are_not_what_was_asked_for_are_not_used(
+    start: StartOrigin, make_pool: MakePool, lie: str
+) -> None:
+    lies = iter(range(4))
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        span = request.span(len(BODY))
+        if span is None or next(lies, None) is None:
+            return serve_file(connection, request)
+        content_range, part = LIES[lie](*span)
+        head = f"Content-Range: bytes {content_range}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(b"HTTP/1.1 206 X\r\n" + head.encode())
+        connection.sendall(b"%x\r\n" % len(part) + part + b"\r\n0\r\n\r\n")
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    assert fetch(pool, origin.url(), settings) == BODY
+
+
+# -- versions -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified"])
+@pytest.mark.parametrize("range_connections", [0, 8])
+def test_a_file_that_changes_while_it_is_fetched_is_noticed(
+    start: StartOrigin, make_pool: MakePool, name: str, range_connections: int
+) -> None:
+    gets: list[Request] = []
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.method == "GET":
+            gets.append(request)
+        version = "new" if len(gets) > 1 else "old"
+        response = file_response(BODY, request, f'{name}: "{version}"')
+        if request.method == "GET" and request.span(len(BODY)) is None:
+            connection.sendall(response[:400_000])
+            return False
+        connection.sendall(response)
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with pytest.raises(SourceChanged):
+        fetch(pool, origin.url(), settings)
+
+
+# -- refusals -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 524])
+def test_a_refusal_that_passes_is_asked_again(start: StartOrigin, make_pool: MakePool, status: int) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if len(origin.requests) == 1:
+            connection.sendall(text_response(status, "Retry-After: 0"))
+            return True
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    with RunningDownload(pool, origin.url(), settings) as running:
+        assert running.body() == BODY
+    assert running.fact("refusals") == 1
+
+
+def test_a_resume_that_is_refused_for_a_moment_goes_on(start: StartOrigin, make_pool: MakePool) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if len(origin.requests) == 1:
+            connection.sendall(file_response(BODY, request)[:500_000])
+            return False
+        if len(origin.requests) == 2:
+            connection.sendall(text_response(503))
+            return True
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    assert fetch(pool, origin.url(), settings) == BODY
+
+
+@pytest.mark.parametrize(("status", "headers"), [(404, ()), (403, ()), (503, ("Retry-After: 3600",))])
+def test_a_refusal_that_lasts_is_told_at_once(
+    start: StartOrigin, make_pool: MakePool, status: int, headers: tuple[str, ...]
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(text_response(status, *headers))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    with pytest.raises(SourceRejected) as caught:
+        fetch(pool, origin.url(), settings)
+    assert caught.value.retryable == (status == 503)
+    assert len(origin.requests) == 1
+
+
+def test_a_picture_that_is_refused_for_a_moment_is_asked_for_again(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if len(origin.requests) == 1:
+            connection.sendall(text_response(503))
+            return True
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, _ = make_pool(origin)
+    found = download_picture(pool, origin.url(), Deadline.after(10), CancelScope(), 10_000_000)
+    assert found == BODY
+
+
+def test_range_connections_are_used_again_after_one_address_that_does_not_exist(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.target == "/missing.mp4":
+            connection.sendall(text_response(404))
+            return True
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with pytest.raises(SourceRejected, match="404"):
+        fetch(pool, origin.url("missing.mp4"), settings)
+    pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings) as running:
+        assert running.body() == BODY
+    assert running.fact("range_connections") == "8/8"
+
+
+# -- what a body is -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("range_connections", [0, 8])
+@pytest.mark.parametrize("label", ["aws-chunked", "", "identity", "utf-8"])
+def test_labels_that_are_no_compression_are_ignored(
+    start: StartOrigin, make_pool: MakePool, label: str, range_connections: int
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(file_response(BODY, request, f"Content-Encoding: {label}"))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    assert fetch(pool, origin.url(), settings) == BODY
+
+
+@pytest.mark.parametrize("range_connections", [0, 8])
+def test_a_compressed_body_is_refused_by_the_name_of_its_compression(
+    start: StartOrigin, make_pool: MakePool, range_connections: int
+) -> None:
+    packed = gzip.compress(BODY)
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(file_response(packed, request, "Content-Encoding: gzip"))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with pytest.raises(SourceRejected, match="gzip"):
+        fetch(pool, origin.url(), settings)
+
+
+@pytest.mark.parametrize("range_connections", [0, 8])
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("Málaga.mp4", "/M%C3%A1laga.mp4"),
+        ("M%C3%A1laga.mp4", "/M%C3%A1laga.mp4"),
+        ("Real Madrid.mp4", "/Real%20Madrid.mp4"),
+        ("a.mp4?title=Atlético", "/a.mp4?title=Atl%C3%A9tico"),
+        ("a.mp4?X-Amz-Signature=ab%2Fc%3d&e=1", "/a.mp4?X-Amz-Signature=ab%2Fc%3d&e=1"),
+        ("a.mp4#t=10,20", "/a.mp4"),
+    ],
+)
+def test_urls_go_out_in_ascii_and_signatures_as_they_are(
+    start: StartOrigin, make_pool: MakePool, path: str, sent: str, range_connections: int
+) -> None:
+    origin = start(serve_file)
+    pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
+    pool.warmup(origin.url(""))
+    assert fetch(pool, origin.url(path), settings) == BODY
+    assert {request.target for request in origin.requests if request.method == "GET"} == {sent}
+
+
+# -- what is kept -------------------------------------------------------------------------------------------
+
+
+def test_one_origin_in_several_spellings_is_one(start: StartOrigin, make_pool: MakePool) -> None:
+    origin = start(serve_file)
+    pool, settings = make_pool(origin)
+    for host in ("localhost", "LOCALHOST", "LocalHost"):
+        assert fetch(pool, f"https://{host}:{origin.port}/", settings) == BODY
+    assert pool.origins() == (f"https://localhost:{origin.port}/",)
+
+
+def test_connections_of_origins_that_are_no_longer_remembered_are_closed(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    origins = [start(serve_file) for _ in range(MAX_REMEMBERED + 2)]
+    pool, settings = make_pool(origins[0], range_connections=3, range_min_rtt_ms=0)
+    keeper = KeepWarm(pool, [], 60, busy=lambda: False)
+
+    for origin in origins:
+        assert fetch(pool, origin.url(), settings) == BODY
+        keeper.touch_all()
+
+    assert pool.origins() == tuple(origin.url("") for origin in origins[2:])
+    assert until(lambda: [origin.open for origin in origins] == [0, 0] + [4] * MAX_REMEMBERED)
+
+
+def test_an_origin_that_only_a_challenge_named_is_forgotten_when_it_fails(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    broken = threading.Event()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        return not broken.is_set() and serve_file(connection, request)
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=4, range_min_rtt_ms=0)
+    assert fetch(pool, origin.url(), settings) == BODY
+    keeper = KeepWarm(pool, [], 60, busy=lambda: False)
+    assert keeper.touch_all() == {origin.url(""): None}
+    broken.set()
+
+    rounds = [keeper.touch_all() for _ in range(MAX_FAILURES + 1)]
+
+    assert [len(touched) for touched in rounds] == [1] * MAX_FAILURES + [0]
+    assert until(lambda: origin.open == 0)
+
+
+def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Wait until a condition holds; whether it did in time."""
+    deadline = Deadline.after(seconds)
+    while not holds() and deadline.remaining() > 0:
+        time.sleep(0.02)
+    return holds()
