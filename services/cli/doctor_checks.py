@@ -189,6 +189,10 @@ def origins(settings: Settings) -> Iterator[Finding]:
     """How long the first and the second request to each origin take, and what is spoken there."""
     from services.download.pool import ConnectionPool
 
+    if settings.https_proxy:
+        shown = shown_value("HTTPS_PROXY", settings.https_proxy).strip("'")
+        use = "is used" if settings.use_proxy else "is not used: USE_PROXY=1 uses it"
+        yield Finding("proxy", True, f"{shown} {use}")
     pool = ConnectionPool(settings)
     try:
         for url in settings.origins:

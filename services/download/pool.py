@@ -26,10 +26,11 @@ from services.download.guard import UrlGuard
 from services.download.origins import RecentOrigins, origin_of
 from services.download.patience import Patience, Timeouts
 from services.download.pool_health import ConnectionInfo, PoolHealth
+from services.download.proxy import Proxy
 from services.download.range_connection_pool import RangeConnectionPool
 from services.download.sockets import GuardedBackend
 from services.download.transport import GuardedTransport
-from services.errors import SettingsError, SourceRejected
+from services.errors import ConnectFailed, SettingsError, SourceRejected
 from services.settings import Settings, get_settings
 
 WHOLE: Final = ByteSpan(0, None)
@@ -48,7 +49,7 @@ class ConnectionPool:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._guard = UrlGuard.from_settings(settings)
-        self._backend = GuardedBackend(self._guard)
+        self._backend = GuardedBackend(self._guard, Proxy.from_settings(settings))
         try:
             context = ssl.create_default_context(cafile=settings.ca_file or certifi.where())
         except OSError as error:
@@ -131,9 +132,7 @@ class ConnectionPool:
         if parts.hostname:
             with mapped_errors("connect"):
                 default = 80 if parts.scheme == "http" else 443
-                self._backend.resolve(
-                    parts.hostname, parts.port or default, self._settings.connect_timeout_s, fresh=True
-                )
+                self._backend.refresh(parts.hostname, parts.port or default, self._settings.connect_timeout_s)
 
     def check_url(self, url: str) -> str:
         """The URL as it is requested.
@@ -182,6 +181,10 @@ class ConnectionPool:
             return self._send_once(method, url, headers, deadline, self._settings.reuse_probe_s)
         except _DeadConnectionError:
             return self._send_once(method, url, headers, deadline, None)
+        except ConnectFailed as error:
+            if self._settings.https_proxy and not self._settings.use_proxy:
+                raise ConnectFailed(f"{error}; the proxy HTTPS_PROXY is not used (USE_PROXY=0)") from error
+            raise
 
     def _send_once(
         self, method: str, url: str, headers: dict[str, str], deadline: Deadline, probe_s: float | None

@@ -20,8 +20,10 @@ from typing import Any, Final, TypeVar
 
 import httpcore
 
+from services.deadline import Deadline
 from services.download.guard import UrlGuard
 from services.download.patience import Patience
+from services.download.proxy import Proxy
 
 _T = TypeVar("_T")
 Resolver = Callable[[str, int], list[str]]
@@ -30,6 +32,8 @@ DNS_TTL_S: Final = 60.0
 """Seconds. glibc caches nothing, so a fresh connection would pay the look-up each time."""
 ATTEMPT_DELAY_S: Final = 0.25
 """Seconds after which the next address of a host is tried beside those that have not answered (RFC 8305)."""
+PROXIED_LOOK_UP_S: Final = 1.0
+"""Seconds for looking up a name that the proxy resolves: machines behind one often have no resolver."""
 DEFAULT_TIMEOUT_S: Final = 30.0
 """Seconds for an operation whose caller names no time-out; all callers of this project name one."""
 
@@ -133,14 +137,16 @@ class GuardedBackend(httpcore.NetworkBackend):
 
     Args:
         guard: Which addresses are allowed.
+        proxy: Where connections go through; the guard checks the addresses that a name has here all the same.
         resolver: Gives the addresses of a host for a port; raises OSError or UnicodeError when it has none.
 
     Attributes:
         opened: Connections opened so far.
     """
 
-    def __init__(self, guard: UrlGuard, resolver: Resolver | None = None) -> None:
+    def __init__(self, guard: UrlGuard, proxy: Proxy | None = None, resolver: Resolver | None = None) -> None:
         self._guard = guard
+        self._proxy = proxy
         self._resolver = resolver or system_resolver
         self._lock = threading.Lock()
         self._cache: dict[tuple[str, int], tuple[float, list[str]]] = {}
@@ -165,6 +171,15 @@ class GuardedBackend(httpcore.NetworkBackend):
         self._remember(host, port, addresses)
         return addresses
 
+    def refresh(self, host: str, port: int, timeout: float) -> None:
+        """Resolve a name again, while nobody waits for it.
+
+        Raises:
+            httpcore.ConnectError, httpcore.ConnectTimeout, UrlRefused
+        """
+        if self._proxy is None or not self._proxy.serves(host):
+            self.resolve(host, port, timeout, fresh=True)
+
     def connect_tcp(
         self,
         host: str,
@@ -180,6 +195,8 @@ class GuardedBackend(httpcore.NetworkBackend):
         """
         with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
             end = time.monotonic() + _seconds(timeout)
+        if self._proxy is not None and self._proxy.serves(host):
+            return self._connect_through(self._proxy, host, port, end)
         addresses = self.resolve(host, port, end - time.monotonic())
         try:
             connected, address = _connect_first(addresses, port, end)
@@ -194,6 +211,23 @@ class GuardedBackend(httpcore.NetworkBackend):
             # the next connection need not find out again which address does not answer
             self._remember(host, port, [address, *(other for other in addresses if other != address)])
         return SocketStream(connected)
+
+    def _connect_through(self, proxy: Proxy, host: str, port: int, end: float) -> SocketStream:
+        # most names are the proxy's to resolve; one that leads to an inner address from here is refused
+        with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+            self.resolve(host, port, min(PROXIED_LOOK_UP_S, end - time.monotonic()))
+        addresses = _look_up(self._resolver, proxy.host, proxy.port, end - time.monotonic())
+        connected, _ = _connect_first(addresses, proxy.port, end)
+        stream = SocketStream(connected)
+        deadline = Deadline(end)
+        try:
+            proxy.open_tunnel(stream, host, port, Patience(deadline.remaining(), deadline))
+        except BaseException:
+            stream.close()
+            raise
+        with self._lock:
+            self.opened += 1
+        return stream
 
     def _remember(self, host: str, port: int, addresses: list[str]) -> None:
         with self._lock:

@@ -38,7 +38,9 @@ class Settings(
         populate_by_name=True,
     )
 
-    @field_validator("origins", "allowed_hosts", "served_kinds", "predictor", "class_map", mode="before")
+    @field_validator(
+        "origins", "allowed_hosts", "no_proxy", "served_kinds", "predictor", "class_map", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):

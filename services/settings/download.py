@@ -64,6 +64,17 @@ class DownloadSettings(BaseSettings):
         validation_alias=AliasChoices("ca_file", "SSL_CERT_FILE"),
         description="PEM file of the authorities trusted instead of the bundled ones (also SSL_CERT_FILE).",
     )
+    use_proxy: bool = Field(
+        False, description="Connect through the proxy HTTPS_PROXY, except to the hosts of NO_PROXY."
+    )
+    https_proxy: str | None = Field(
+        None, description="URL of an HTTP proxy, `http://[user:password@]host:port`; see USE_PROXY."
+    )
+    no_proxy: CsvList = Field(
+        (),
+        description="Hosts reached without the proxy, comma-separated: names with their subdomains, "
+        "addresses, networks; `*`: all.",
+    )
     user_agent: str = Field(
         "touchline/0.1", min_length=1, max_length=200, description="User-Agent of all requests."
     )

@@ -49,7 +49,7 @@ def backend(*addresses: str, guard: UrlGuard = OPEN) -> GuardedBackend:
     def resolver(host: str, port: int) -> list[str]:
         return list(addresses)
 
-    return GuardedBackend(guard, resolver)
+    return GuardedBackend(guard, resolver=resolver)
 
 
 def has_ipv6() -> bool:
@@ -112,7 +112,7 @@ def test_a_resolver_that_never_answers_is_left_after_the_time_out() -> None:
         never.wait(30)
         return []
 
-    opens = GuardedBackend(OPEN, hang)
+    opens = GuardedBackend(OPEN, resolver=hang)
     with pytest.raises(httpcore.ConnectTimeout, match="resolved"):
         opens.connect_tcp("clips.test", 443, timeout=0.1)
     never.set()
