@@ -7,7 +7,6 @@ STATE_DIR share the devices in the same way.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.errors import ModelNotReady
+from services.files import take_lock
 
 WAIT_S = 20.0
 """A predecessor with gigabytes on a device takes a while to end."""
@@ -68,11 +68,8 @@ def _path(name: str, folder: Path) -> Path:
 
 
 def _try(name: str, folder: Path) -> DeviceSlot | None:
-    handle = os.open(_path(name, folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
+    handle = take_lock(_path(name, folder), wait=False)
+    if handle is None:
         return None
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)

@@ -17,7 +17,7 @@ import certifi
 import httpx
 
 from services.errors import ModelNotReady
-from services.inference.engine_cache import sha256_of
+from services.files import sha256_of
 from services.inference.hub_reference import HubReference
 from services.settings import Settings
 

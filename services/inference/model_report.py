@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from services.errors import ModelNotReady
+from services.files import sha256_of
 from services.inference.backend import choose_device
 from services.inference.ball_model import ball_detector
 from services.inference.class_map import WIRE_NAMES, only_balls
 from services.inference.detector import Detector
-from services.inference.engine_cache import sha256_of
 from services.inference.pitch_model import COUNT, PitchModel
 from services.inference.registry import bundled_models, resolve_model, wanted_models
 from services.inference.runtimes import Choice, choose_runtime, load_backend

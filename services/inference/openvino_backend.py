@@ -48,7 +48,7 @@ class OpenVinoBackend:
         import openvino
 
         self._core = openvino.Core()
-        self._lanes = slots
+        self._slots = slots
         self._threads = threads
         try:
             self._model = self._core.read_model(path)
@@ -106,14 +106,14 @@ class OpenVinoBackend:
                 steps.build(),
                 "CPU",
                 {
-                    "INFERENCE_NUM_THREADS": self._lanes * self._threads,
-                    "NUM_STREAMS": self._lanes,
+                    "INFERENCE_NUM_THREADS": self._slots * self._threads,
+                    "NUM_STREAMS": self._slots,
                     # pinned threads would wait for a core that a decoder uses while another one is free
                     "ENABLE_CPU_PINNING": False,
                 },
             )
             requests: SimpleQueue[Any] = SimpleQueue()
-            for _ in range(self._lanes):
+            for _ in range(self._slots):
                 requests.put(compiled.create_infer_request())
             self._requests[shape] = requests
             return requests

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.errors import ChallengeError, ModelNotReady
+from services.files import sha256_of
 from services.inference.backend import AnyBackend, Backend
-from services.inference.engine_cache import EngineCache, EngineKey, sha256_of
+from services.inference.export_cache import ExportCache, ExportKey
 from services.inference.openvino_backend import FACTS, OpenVinoBackend
 from services.inference.synthetic_pictures import patterned
 
@@ -42,7 +43,7 @@ the processor has arithmetic for that."""
 SCORE_TOLERANCE = 0.05
 
 
-def export_key(path: Path) -> EngineKey:
+def export_key(path: Path) -> ExportKey:
     """What the export of a model depends on.
 
     Raises:
@@ -50,10 +51,10 @@ def export_key(path: Path) -> EngineKey:
     """
     # without importing them: a worker's parent asks, which must stay free of torch
     versions = {name: metadata.version(name) for name in EXPORTERS}
-    return EngineKey.of(path, FORMAT, {"precision": "float32", **versions})
+    return ExportKey.of(path, FORMAT, {"precision": "float32", **versions})
 
 
-def find_export(path: Path, cache: EngineCache) -> Path | None:
+def find_export(path: Path, cache: ExportCache) -> Path | None:
     """The OpenVINO file made from a model earlier; nothing is made.
 
     Raises:
@@ -63,7 +64,7 @@ def find_export(path: Path, cache: EngineCache) -> Path | None:
     return None if entry is None else _xml(entry)
 
 
-def export(path: Path, cache: EngineCache) -> Path:
+def export(path: Path, cache: ExportCache) -> Path:
     """The OpenVINO file of a model, made if it is not there: tens of seconds.
 
     Args:

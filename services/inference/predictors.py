@@ -49,7 +49,7 @@ class PluggedPredictor:
         self._plugin = plugin
         self._inner = inner
         self.device = str(getattr(inner, "device", device))
-        self.slots = max(1, int(getattr(inner, "lanes", 1)))
+        self.slots = max(1, int(getattr(inner, "slots", 1)))
         # keep-warm and a challenge must not exceed what the plug-in allows
         self._free = threading.Semaphore(self.slots)
 

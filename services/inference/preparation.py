@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.errors import ModelNotReady
-from services.inference.engine_cache import EngineCache
+from services.inference.export_cache import ExportCache
 from services.inference.hub_reference import PREFIX, HubReference
 from services.inference.hub_store import HubStore, cache_folder
 from services.inference.openvino_export import find_export
@@ -38,4 +38,4 @@ def _needs_preparing(name: str, settings: Settings) -> bool:
         or not has_openvino()
     ):
         return False
-    return find_export(path, EngineCache(cache_folder(settings) / "openvino")) is None
+    return find_export(path, ExportCache(cache_folder(settings) / "openvino")) is None

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.errors import ModelNotReady
+from services.files import sha256_of
 from services.inference.backend import AnyBackend, Backend
-from services.inference.engine_cache import EngineCache, sha256_of
+from services.inference.export_cache import ExportCache
 from services.inference.hub_store import cache_folder
 from services.inference.openvino_backend import OpenVinoBackend, source_checksum
 from services.inference.openvino_export import export, find_export
@@ -110,7 +111,7 @@ def choose_runtime(path: Path, device: str, settings: Settings, *, make: bool = 
 
 
 def _of_export(path: Path, device: str, settings: Settings, make: bool) -> Choice:
-    cache = EngineCache(cache_folder(settings) / "openvino")
+    cache = ExportCache(cache_folder(settings) / "openvino")
     try:
         found = export(path, cache) if make else find_export(path, cache)
     except ModelNotReady as error:

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from services.errors import ModelNotReady
-from services.inference.engine_cache import EngineCache, EngineKey
+from services.inference.export_cache import ExportCache, ExportKey
 from services.settings import Settings
 from services.video.letterbox import Letterbox
 
@@ -72,7 +72,7 @@ def tensorrt_file(
                 f"RUNTIME=tensorrt: not installed: {', '.join(lacks)}; `pip install 'touchline[tensorrt]'`"
             )
         return None
-    cache = EngineCache(Path(settings.model_cache_dir).expanduser() / "tensorrt")
+    cache = ExportCache(Path(settings.model_cache_dir).expanduser() / "tensorrt")
     key = engine_key(path, settings, (facts or device_facts)(device))
     if not wanted:
         entry = cache.find(key)
@@ -87,7 +87,7 @@ def tensorrt_file(
     return cache.get(key, make) / ENGINE
 
 
-def engine_key(path: Path, settings: Settings, facts: Facts) -> EngineKey:
+def engine_key(path: Path, settings: Settings, facts: Facts) -> ExportKey:
     """The key of the engine that a model needs under some settings on some device."""
     height, width = _picture(settings)
     wanted = {
@@ -96,7 +96,7 @@ def engine_key(path: Path, settings: Settings, facts: Facts) -> EngineKey:
         "precision": "fp16" if settings.half else "fp32",
         "shapes": "dynamic",
     }
-    return EngineKey.of(path, "engine", {**facts, **wanted})
+    return ExportKey.of(path, "engine", {**facts, **wanted})
 
 
 def device_facts(device: str) -> Facts:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.inference.engine_cache import sha256_of
+from services.files import sha256_of
 from services.inference.preparation import needs_preparing
 from services.inference.registry import WEIGHTS
 from services.settings import load_settings

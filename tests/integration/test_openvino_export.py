@@ -12,7 +12,7 @@ import yaml
 from services.errors import ModelNotReady
 from services.inference import openvino_export
 from services.inference.backend import Backend
-from services.inference.engine_cache import EngineCache
+from services.inference.export_cache import ExportCache
 from services.inference.models import load_models
 from services.inference.openvino_backend import OpenVinoBackend
 from services.inference.openvino_export import compare, disagreement, export, find_export
@@ -46,8 +46,8 @@ def pose(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> EngineCache:
-    return EngineCache(tmp_path_factory.mktemp("cache") / "openvino")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> ExportCache:
+    return ExportCache(tmp_path_factory.mktemp("cache") / "openvino")
 
 
 def noise(count: int, height: int, width: int) -> list[Image]:
@@ -56,7 +56,7 @@ def noise(count: int, height: int, width: int) -> list[Image]:
 
 @pytest.mark.parametrize("kind", ["detector", "pose"])
 def test_an_export_gives_what_torch_gives_for_any_batch_and_size(
-    kind: str, cache: EngineCache, request: pytest.FixtureRequest
+    kind: str, cache: ExportCache, request: pytest.FixtureRequest
 ) -> None:
     path = request.getfixturevalue(kind)
     assert find_export(path, cache) is None
@@ -80,7 +80,7 @@ def test_an_export_gives_what_torch_gives_for_any_batch_and_size(
 
 
 def test_a_worker_with_own_models_runs_them_in_openvino(
-    detector: Path, pose: Path, cache: EngineCache, caplog: pytest.LogCaptureFixture
+    detector: Path, pose: Path, cache: ExportCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = load_settings(
         device="cpu",
@@ -122,12 +122,12 @@ def test_an_export_that_finds_something_else_is_refused(detector: Path, pixels: 
 
 
 def test_a_refused_export_is_remembered_and_not_used(
-    detector: Path, cache: EngineCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    detector: Path, cache: ExportCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = export(detector, cache)
     monkeypatch.setattr(openvino_export, "_ultralytics_export", lambda path, folder: file)
     monkeypatch.setattr(openvino_export, "SCORE_TOLERANCE", 1e-12)
-    other = EngineCache(tmp_path / "cache")
+    other = ExportCache(tmp_path / "cache")
     with pytest.raises(ModelNotReady, match="something else"):
         export(detector, other)
     monkeypatch.delattr(openvino_export, "_ultralytics_export")

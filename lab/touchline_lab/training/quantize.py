@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from services.inference.engine_cache import sha256_of
+from services.files import sha256_of
 from services.inference.openvino_backend import FACTS
 from services.inference.registry import WEIGHTS, bundled_models
 from services.inference.runtimes import QUANTISED

@@ -24,9 +24,10 @@ class Kind:
     def assemble(self, challenge, clip, plan, settings, predictor): ...
 """
 PREDICTOR = """
-from services.results import Detections, FrameResult
+from services.plugin import Detections, FrameResult
 
 class Blind:
+    slots = 2
     def __init__(self, settings, device):
         self.seen = (settings.frame_stride, device)
     def predict(self, frames, box):
@@ -162,7 +163,7 @@ def test_a_plugged_predictor_answers_gsr_from_the_first_byte_to_the_last(site: P
     assert warm(kinds, settings) > 0
     predictor = load_predictor("blind", settings)
     assert predictor.predict([FRAME], BOX)[0].index == 0
-    assert (predictor.device, predictor.slots) == ("cpu", 1)
+    assert (predictor.device, predictor.slots) == ("cpu", 2)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_it_knows_its_classes(backend: OpenVinoBackend) -> None:
 def test_batches_at_once_give_what_batches_in_turn_give(backend: OpenVinoBackend) -> None:
     batches = [noise(4)[shift:] + noise(4)[:shift] for shift in range(4)] * 3
     turns = [backend.forward(batch) for batch in batches]
-    with ThreadPoolExecutor(4) as threads:  # more than there are lanes
+    with ThreadPoolExecutor(4) as threads:  # more than there are slots
         together = list(threads.map(backend.forward, batches))
     for one, other in zip(turns, together, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from services.errors import ModelNotReady
+from services.files import sha256_of
 from services.inference import runtimes
 from services.inference.backend import Backend
-from services.inference.engine_cache import EngineCache, sha256_of
+from services.inference.export_cache import ExportCache
 from services.inference.openvino_backend import OpenVinoBackend
 from services.inference.registry import WEIGHTS, bundled_models
 from services.inference.runtimes import choose_runtime, load_backend
@@ -44,7 +45,7 @@ def test_a_model_is_exported_once_it_may_be(
 ) -> None:
     made: list[Path] = []
 
-    def export(path: Path, cache: EngineCache) -> Path:
+    def export(path: Path, cache: ExportCache) -> Path:
         made.append(path)
         return cache.folder / "own.xml"
 

@@ -16,7 +16,7 @@ import torch
 
 from services.errors import ModelNotReady
 from services.inference import backend, runtimes, tensorrt_engine, tensorrt_export
-from services.inference.engine_cache import EngineCache
+from services.inference.export_cache import ExportCache
 from services.inference.registry import WEIGHTS
 from services.inference.tensorrt_engine import (
     ENGINE,
@@ -103,7 +103,7 @@ def test_an_export_without_an_engine_is_no_entry(model: Path, make_settings: Cal
     with pytest.raises(ModelNotReady, match="left no engine"):
         find(model, "cuda:0", settings, lambda *_: None)
     assert (
-        EngineCache(Path(settings.model_cache_dir) / "tensorrt").find(engine_key(model, settings, FACTS))
+        ExportCache(Path(settings.model_cache_dir) / "tensorrt").find(engine_key(model, settings, FACTS))
         is None
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.errors import InferenceError, ModelNotReady
-from services.inference.engine_cache import SEAL, EngineCache, EngineKey, sha256_of
+from services.inference.export_cache import MANIFEST, ExportCache, ExportKey
 
 FACTS = {"imgsz": 384, "precision": "fp16", "device": "Some GPU"}
 
@@ -20,8 +20,8 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> EngineCache:
-    return EngineCache(tmp_path / "models" / "exported")
+def cache(tmp_path: Path) -> ExportCache:
+    return ExportCache(tmp_path / "models" / "exported")
 
 
 class Maker:
@@ -34,8 +34,8 @@ class Maker:
         (into / "sub" / "model.engine").write_bytes(b"engine")
 
 
-def test_it_is_made_once(model: Path, cache: EngineCache) -> None:
-    key, make = EngineKey.of(model, "engine", FACTS), Maker()
+def test_it_is_made_once(model: Path, cache: ExportCache) -> None:
+    key, make = ExportKey.of(model, "engine", FACTS), Maker()
     assert cache.find(key) is None
     assert not cache.folder.exists()
     entry = cache.get(key, make)
@@ -46,9 +46,9 @@ def test_it_is_made_once(model: Path, cache: EngineCache) -> None:
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_each_fact_has_an_entry_of_its_own(model: Path, cache: EngineCache, name: str) -> None:
-    entry = cache.get(EngineKey.of(model, "engine", FACTS), Maker())
-    other = EngineKey.of(model, "engine", FACTS | {name: "other"})
+def test_each_fact_has_an_entry_of_its_own(model: Path, cache: ExportCache, name: str) -> None:
+    entry = cache.get(ExportKey.of(model, "engine", FACTS), Maker())
+    other = ExportKey.of(model, "engine", FACTS | {name: "other"})
     assert cache.find(other) is None
     assert cache.get(other, Maker()) != entry
 
@@ -56,29 +56,29 @@ def test_each_fact_has_an_entry_of_its_own(model: Path, cache: EngineCache, name
 def test_other_weights_and_another_format_are_other_entries_but_another_path_is_not(
     model: Path, tmp_path: Path
 ) -> None:
-    key = EngineKey.of(model, "engine", FACTS)
-    assert EngineKey.of(model, "openvino", FACTS).name != key.name
+    key = ExportKey.of(model, "engine", FACTS)
+    assert ExportKey.of(model, "openvino", FACTS).name != key.name
     (tmp_path / "copy").mkdir()
     copy = tmp_path / "copy" / model.name
     copy.write_bytes(model.read_bytes())
-    assert EngineKey.of(copy, "engine", dict(reversed(FACTS.items()))) == key
+    assert ExportKey.of(copy, "engine", dict(reversed(FACTS.items()))) == key
     copy.write_bytes(b"trained on")
-    assert EngineKey.of(copy, "engine", FACTS).name != key.name
+    assert ExportKey.of(copy, "engine", FACTS).name != key.name
 
 
-def test_a_damaged_entry_is_made_anew(model: Path, cache: EngineCache) -> None:
-    key, make = EngineKey.of(model, "engine", FACTS), Maker()
+def test_a_damaged_entry_is_made_anew(model: Path, cache: ExportCache) -> None:
+    key, make = ExportKey.of(model, "engine", FACTS), Maker()
     entry = cache.get(key, make)
     (entry / "sub" / "model.engine").write_bytes(b"engin")
     assert cache.find(key) is None
     assert (cache.get(key, make) / "sub" / "model.engine").read_bytes() == b"engine"
-    (entry / SEAL).write_text("{")
+    (entry / MANIFEST).write_text("{")
     assert cache.get(key, make) == entry
     assert make.calls == 3
 
 
-def test_a_failed_export_leaves_nothing(model: Path, cache: EngineCache) -> None:
-    key = EngineKey.of(model, "engine", FACTS)
+def test_a_failed_export_leaves_nothing(model: Path, cache: ExportCache) -> None:
+    key = ExportKey.of(model, "engine", FACTS)
 
     def fails(into: Path) -> None:
         (into / "half").write_bytes(b"...")
@@ -90,9 +90,9 @@ def test_a_failed_export_leaves_nothing(model: Path, cache: EngineCache) -> None
     assert [path.name for path in cache.folder.iterdir() if not path.name.startswith(".lock")] == []
 
 
-def test_what_a_killed_process_left_does_not_get_into_an_entry(model: Path, cache: EngineCache) -> None:
-    key = EngineKey.of(model, "engine", FACTS)
-    left = cache.folder / f".making-{key.name}"
+def test_what_a_killed_process_left_does_not_get_into_an_entry(model: Path, cache: ExportCache) -> None:
+    key = ExportKey.of(model, "engine", FACTS)
+    left = cache.folder / f".unfinished-{key.name}"
     left.mkdir(parents=True)
     (left / "half").write_bytes(b"...")
     assert not (cache.get(key, Maker()) / "half").exists()
@@ -105,10 +105,10 @@ def _get(folder: Path, model: Path, started: Path) -> None:
         started.touch(exist_ok=False)
         (into / "model.engine").write_bytes(b"engine")
 
-    EngineCache(folder).get(EngineKey.of(model, "engine", FACTS), make)
+    ExportCache(folder).get(ExportKey.of(model, "engine", FACTS), make)
 
 
-def test_processes_make_it_once(model: Path, cache: EngineCache, tmp_path: Path) -> None:
+def test_processes_make_it_once(model: Path, cache: ExportCache, tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     children = [spawn.Process(target=_get, args=(cache.folder, model, tmp_path / "began")) for _ in range(3)]
     for child in children:
@@ -116,24 +116,15 @@ def test_processes_make_it_once(model: Path, cache: EngineCache, tmp_path: Path)
     for child in children:
         child.join(60)
     assert [child.exitcode for child in children] == [0, 0, 0]
-    assert cache.find(EngineKey.of(model, "engine", FACTS)) is not None
+    assert cache.find(ExportKey.of(model, "engine", FACTS)) is not None
 
 
 def test_a_folder_that_cannot_be_made_is_named(model: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelNotReady, match="file/exported: .* writable"):
-        EngineCache(tmp_path / "file" / "exported").get(EngineKey.of(model, "engine", FACTS), Maker())
+        ExportCache(tmp_path / "file" / "exported").get(ExportKey.of(model, "engine", FACTS), Maker())
 
 
 def test_a_source_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelNotReady, match="gone.pt"):
-        EngineKey.of(tmp_path / "gone.pt", "engine", FACTS)
-
-
-def test_checksum_of_a_folder_knows_names_and_contents(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("1")
-    one = sha256_of(tmp_path)
-    (tmp_path / "a").rename(tmp_path / "b")
-    two = sha256_of(tmp_path)
-    (tmp_path / "b").write_text("2")
-    assert len({one, two, sha256_of(tmp_path)}) == 3
+        ExportKey.of(tmp_path / "gone.pt", "engine", FACTS)
