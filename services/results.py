@@ -25,12 +25,8 @@ class Detections:
     scores: Floats
     classes: Ints
 
-    def some(self, which: npt.NDArray[np.bool_]) -> Detections:
-        """Some of them.
-
-        Args:
-            which: (n,) those.
-        """
+    def select(self, which: npt.NDArray[np.bool_]) -> Detections:
+        """Those for which (n,) is true."""
         return Detections(self.boxes[which], self.scores[which], self.classes[which])
 
     @classmethod

@@ -65,8 +65,8 @@ def _make_runtime() -> Runtime:
     import torch
 
     from services.challenges.kinds import serve
-    from services.inference.backend import choose_device
-    from services.inference.devices import gpu_indices, on_device, slot_name
+    from services.inference.cuda_devices import gpu_indices
+    from services.inference.devices import choose_device, on_device, slot_name
     from services.pipeline.measure_costs import measure_costs
     from services.pipeline.warm import warm
     from services.video.nvdec import choose_decoder

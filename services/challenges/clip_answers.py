@@ -40,7 +40,7 @@ class ClipFacts:
 class ClipPredictor(Protocol):
     """A predictor for a whole clip. What `predict` returns for a frame is up to the predictor."""
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Any]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> Sequence[Any]:
         """One result for each frame of a batch; batches may come in several threads, and in any order."""
 
     def conclude(self, seen: Sequence[tuple[int, Any]], clip: ClipFacts) -> Any:
@@ -57,9 +57,9 @@ class NumberedPredictor:
     def __init__(self, inner: ClipPredictor) -> None:
         self._inner = inner
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[tuple[int, Any]]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[tuple[int, Any]]:
         """See `Predictor`."""
-        results = self._inner.predict(frames, box)
+        results = self._inner.predict(frames, letterbox)
         return [(frame.index, result) for frame, result in zip(frames, results, strict=True)]
 
     def conclude(self, seen: Sequence[tuple[int, Any]], clip: ClipFacts) -> Any:

@@ -20,7 +20,7 @@ Used = TypeVar("Used", contravariant=True)
 class Predictor(Protocol[Made]):
     """Turns sampled frames into results; called from up to `slots` threads at once."""
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Made]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> Sequence[Made]:
         """One result for each frame of a batch."""
 
 

@@ -65,9 +65,9 @@ class RulePredictor:
     def __init__(self, inner: Predictor[FrameResult]) -> None:
         self._inner = inner
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[FrameResult]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> Sequence[FrameResult]:
         """Boxes and keypoints."""
-        return self._inner.predict(frames, box)
+        return self._inner.predict(frames, letterbox)
 
     def conclude(self, seen: Sequence[tuple[int, FrameResult]], clip: ClipFacts) -> list[Action]:
         """What `services.challenges.soccer_rules` makes of the whole clip."""

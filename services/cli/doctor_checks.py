@@ -127,8 +127,8 @@ def device(settings: Settings) -> Iterator[Finding]:
     """What inference would run on, and every GPU that there is."""
     import torch
 
-    from services.inference.backend import choose_device
-    from services.inference.devices import describe_cuda_devices, gpu_indices, on_device, slot_name
+    from services.inference.cuda_devices import describe_cuda_devices, gpu_indices
+    from services.inference.devices import choose_device, on_device, slot_name
 
     advice = "set DEVICE=auto, or install the CUDA build and its driver"
     chosen = []
@@ -168,14 +168,11 @@ def kinds(settings: Settings) -> Iterator[Finding]:
 
 def models(settings: Settings) -> Iterator[Finding]:
     """Whether the model files are there; nothing where every kind has a predictor that is plugged in."""
-    from services.inference.registry import resolve_model
+    from services.inference.model_files import resolve_model, wanted_models
 
     if not settings.uses_bundled:
         return
-    wanted = {"DETECTOR_MODEL": settings.detector_model}
-    if not settings.skip_pitch:
-        wanted["PITCH_MODEL"] = settings.pitch_model
-    for variable, name in wanted.items():
+    for variable, name in wanted_models(settings).items():
         try:
             path = resolve_model(name, variable, settings, fetch=False)
         except ModelNotReady as error:

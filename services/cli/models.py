@@ -97,8 +97,8 @@ def fetch(
     ] = None,
 ) -> None:
     """Download models and export them to the runtime that will run them."""
+    from services.inference.model_files import wanted_models
     from services.inference.model_report import fetch as fetched
-    from services.inference.registry import wanted_models
     from services.settings import get_settings
 
     settings = get_settings()

@@ -29,7 +29,7 @@ def worker(
     _prepare(settings)
     from celery.__main__ import main
 
-    from services.inference.devices import gpu_indices
+    from services.inference.cuda_devices import gpu_indices
     from tasks.celery_app import worker_argv
 
     argv = worker_argv(settings, len(gpu_indices(settings)) or settings.worker_concurrency)

@@ -6,14 +6,14 @@ from typing import Protocol
 
 import numpy as np
 
-from services.inference.backend import AnyBackend
+from services.inference.backend import Backend
 from services.inference.class_map import BALL, map_ball
 from services.inference.detector import Detector
 from services.results import Detections
 from services.video.letterbox import Image, Letterbox
 
 
-def ball_detector(backend: AnyBackend, confidence: float, maximum: int) -> Detector:
+def ball_detector(backend: Backend, confidence: float, maximum: int) -> Detector:
     """A detector that gives nothing but balls.
 
     Raises:
@@ -25,7 +25,7 @@ def ball_detector(backend: AnyBackend, confidence: float, maximum: int) -> Detec
 class FindsBoxes(Protocol):
     """A detector."""
 
-    def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
+    def predict(self, images: list[Image], letterbox: Letterbox) -> list[Detections]:
         """Boxes of each picture, in source pixels."""
 
 
@@ -41,17 +41,17 @@ class SeparateBallDetector:
         self._detector = detector
         self._ball = ball
 
-    def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
+    def predict(self, images: list[Image], letterbox: Letterbox) -> list[Detections]:
         """Detect in one batch; boxes come back in source pixels, by falling score.
 
         Args:
             images: Pictures of one size, each (height, width, 3) uint8 RGB.
-            box: How the source lies in them.
+            letterbox: How the source lies in them.
 
         Raises:
             InferenceError: The device or a model failed.
         """
-        found, balls = self._detector.predict(images, box), self._ball.predict(images, box)
+        found, balls = self._detector.predict(images, letterbox), self._ball.predict(images, letterbox)
         return [_joined(one, other) for one, other in zip(found, balls, strict=True)]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.errors import InferenceError, ModelNotReady
-from services.inference.registry import WEIGHTS
+from services.inference.bundled_models import WEIGHTS
 from services.inference.runtimes import has_openvino
 from services.results import LumaPicture
 

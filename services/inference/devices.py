@@ -1,57 +1,32 @@
-"""Which device each child of a worker has, when the setting GPUS gives each its own."""
+"""The device that models run on, and how the devices of a worker's children are called."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
-from collections.abc import Callable
 
 from services.errors import ModelNotReady
 from services.settings import Settings
 
-COUNT_TIMEOUT_S = 60.0
-_COUNT = "import torch; print(torch.cuda.device_count())"
 
-
-def count_cuda_devices() -> int:
-    """CUDA devices of this machine, or those that CUDA_VISIBLE_DEVICES leaves.
-
-    Asked in a process of its own: the parent of a worker must not load torch, whose CUDA does not survive a
-    fork.
+def choose_device(wanted: str) -> str:
+    """The torch device for the setting DEVICE; `auto` takes CUDA where there is one.
 
     Raises:
-        ModelNotReady: torch cannot be asked.
+        ModelNotReady: The device that was asked for is not there.
     """
-    try:
-        found = subprocess.run(
-            [sys.executable, "-P", "-c", _COUNT],
-            capture_output=True,
-            text=True,
-            timeout=COUNT_TIMEOUT_S,
-            check=True,
-        )
-        return int(found.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        detail = getattr(error, "stderr", "") or error
-        raise ModelNotReady(f"GPUS=all: torch cannot say how many devices there are: {detail}") from error
+    import torch
 
-
-def gpu_indices(settings: Settings, count: Callable[[], int] = count_cuda_devices) -> tuple[int, ...]:
-    """The devices that the setting GPUS names; none when it is unset.
-
-    Args:
-        settings: GPUS.
-        count: Says how many CUDA devices there are; a process that has torch anyway asks it directly.
-
-    Raises:
-        ModelNotReady: GPUS=all, and there is none.
-    """
-    if settings.gpus != "all":
-        return settings.listed_gpus
-    found = count()
-    if found == 0:
-        raise ModelNotReady("GPUS=all: CUDA sees no device here; unset GPUS, and DEVICE=cpu runs without")
-    return tuple(range(found))
+    if wanted == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if wanted.startswith("cuda"):
+        index = int(wanted.partition(":")[2] or 0)
+        if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+            raise ModelNotReady(
+                f"DEVICE={wanted}: CUDA sees {torch.cuda.device_count()} device(s) here; "
+                "DEVICE=cpu runs without"
+            )
+        return f"cuda:{index}"
+    if wanted == "mps" and not torch.backends.mps.is_available():
+        raise ModelNotReady("DEVICE=mps: there is no Metal device here")
+    return wanted
 
 
 def slot_name(settings: Settings, index: int) -> str:
@@ -60,18 +35,5 @@ def slot_name(settings: Settings, index: int) -> str:
 
 
 def on_device(settings: Settings, name: str) -> Settings:
-    """The settings of the child that has a slot."""
+    """The settings of the child whose device has a name from `slot_name`."""
     return settings.model_copy(update={"device": name.partition("#")[0]})
-
-
-def describe_cuda_devices() -> list[str]:
-    """Name and memory of every CUDA device, in this process; empty without CUDA."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return []
-    found = []
-    for index in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(index)
-        found.append(f"cuda:{index} {facts.name}, {facts.total_memory / 1e9:.0f} GB")
-    return found

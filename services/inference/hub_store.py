@@ -67,7 +67,7 @@ class HubStore:
     def from_settings(cls, settings: Settings) -> Self:
         """The store that the settings describe."""
         return cls(
-            cache_folder(settings) / "hub",
+            settings.model_cache_folder / "hub",
             settings.hf_endpoint,
             settings.hf_token,
             settings.allow_unpinned_models,
@@ -184,11 +184,6 @@ class HubStore:
             raise ModelNotReady(
                 f"the hub redirects to {request.url.host!r} without TLS; nothing was downloaded"
             )
-
-
-def cache_folder(settings: Settings) -> Path:
-    """The folder of downloaded and exported models."""
-    return Path(settings.model_cache_dir).expanduser()
 
 
 def _is_intact(path: Path, reference: HubReference) -> bool:

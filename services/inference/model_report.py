@@ -1,4 +1,4 @@
-"""What a model is and what it would do here: for `touchline models`."""
+"""What a model is and what it would do on this machine: for `touchline models`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from services.errors import ModelNotReady
 from services.files import sha256_of
-from services.inference.backend import choose_device
 from services.inference.ball_model import ball_detector
+from services.inference.bundled_models import BUNDLED_MODELS
 from services.inference.class_map import WIRE_NAMES, only_balls
 from services.inference.detector import Detector
-from services.inference.pitch_model import COUNT, PitchModel
-from services.inference.registry import bundled_models, resolve_model, wanted_models
-from services.inference.runtimes import Choice, choose_runtime, load_backend
-from services.inference.synthetic_pictures import patterned
+from services.inference.devices import choose_device
+from services.inference.model_files import resolve_model, wanted_models
+from services.inference.pitch_model import PitchModel
+from services.inference.runtimes import RuntimeChoice, choose_runtime, load_backend
+from services.inference.synthetic_pictures import synthetic_pictures
 from services.settings import Settings
 from services.video.letterbox import Letterbox
+from services.wire.gsr import KEYPOINTS_PER_FRAME
 
-TRIED = 2
-"""Pictures of the batch that a check runs."""
+CHECKED_PICTURES: Final = 2
+"""Pictures of the batch that a check runs: more than one, so that a fixed batch size of one is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,10 @@ class ModelFacts:
         name: As the settings or the command name it.
         use: DETECTOR_MODEL, BALL_MODEL, PITCH_MODEL, or empty for a bundled one that is not in use.
         kind: `detector`, `ball` or `pitch`.
-        classes: The wire's class and the model's own names for it; or the keypoints.
+        classes: The wire's classes, with the model's own names for them; or the keypoints.
         runtime: What runs it.
-        reason: Why that.
-        file: Where it is.
+        reason: Why that runtime.
+        file: The model itself, not what was exported from it.
         sha256: Of the file, or of all files of a folder.
     """
 
@@ -54,14 +57,14 @@ class ModelFacts:
 def listed_models(settings: Settings) -> list[tuple[str, str]]:
     """(use, name) of the models that the settings name and of all bundled ones."""
     used = wanted_models(settings)
-    return [*used.items(), *(("", name) for name in bundled_models() if name not in used.values())]
+    return [*used.items(), *(("", name) for name in BUNDLED_MODELS if name not in used.values())]
 
 
-def fetch(name: str, settings: Settings, variable: str = "model") -> Choice:
-    """Have a model ready for a worker: downloaded, and exported where it will be.
+def fetch(name: str, settings: Settings, variable: str = "model") -> RuntimeChoice:
+    """Prepare a model for a worker: download it, and export it to the runtime that will run it.
 
     Raises:
-        ModelNotReady: It cannot be had.
+        ModelNotReady: It cannot be downloaded or exported.
     """
     return choose_runtime(resolve_model(name, variable, settings), choose_device(settings.device), settings)
 
@@ -81,42 +84,42 @@ def check(name: str, settings: Settings) -> tuple[ModelFacts, str]:
     """Load a model as a worker would, and have it look at two pictures.
 
     Returns:
-        What it is, and what came out.
+        What it is, and what it found.
 
     Raises:
         ModelNotReady: It cannot be used; the text says why.
         InferenceError: It failed.
     """
     facts, model = _load(name, "", fetch(name, settings), settings)
-    box = Letterbox.fit(1280, 720, settings.img_size)
-    pictures = patterned(TRIED, box.input_height, box.input_width)
+    letterbox = Letterbox.fit(1280, 720, settings.img_size)
+    pictures = synthetic_pictures(CHECKED_PICTURES, letterbox.input_height, letterbox.input_width)
     if isinstance(model, PitchModel):
-        points = model.predict(pictures, box)
-        numbers = [one.points for one in points]
-        result = f"{sum(int((one.scores > 0).sum()) for one in points)} keypoints"
+        keypoints = model.predict(pictures, letterbox)
+        coordinates = [one.points for one in keypoints]
+        result = f"{sum(int((one.scores > 0).sum()) for one in keypoints)} keypoints"
     else:
-        boxes = model.predict(pictures, box)
-        numbers = [one.boxes for one in boxes]
-        result = f"{sum(len(one.boxes) for one in boxes)} boxes"
-    if not all(np.isfinite(found).all() for found in numbers):
-        raise ModelNotReady(f"{name}: what the model finds are no numbers")
+        coordinates = [one.boxes for one in model.predict(pictures, letterbox)]
+        result = f"{sum(map(len, coordinates))} boxes"
+    if not all(np.isfinite(found).all() for found in coordinates):
+        raise ModelNotReady(f"{name}: the model gives coordinates that are not numbers")
     return facts, result
 
 
 def _load(
-    name: str, use: str, choice: Choice, settings: Settings
+    name: str, use: str, choice: RuntimeChoice, settings: Settings
 ) -> tuple[ModelFacts, Detector | PitchModel]:
-    backend = load_backend(choice, settings, 1, os.cpu_count() or 1)
-    keypoints = backend.keypoint_shape is not None or "kp01" in backend.names.values()
+    backend = load_backend(choice, settings, slots=1, threads=os.cpu_count() or 1)
+    finds_keypoints = backend.keypoint_shape is not None or "kp01" in backend.names.values()
+    limits = settings.conf_threshold, settings.max_detections
     model: Detector | PitchModel
-    if use == "PITCH_MODEL" or (not use and keypoints):
+    if use == "PITCH_MODEL" or (not use and finds_keypoints):
         model = PitchModel(backend, settings.pitch_conf_threshold)
-        kind, classes = "pitch", f"{COUNT} keypoints"
+        kind, classes = "pitch", f"{KEYPOINTS_PER_FRAME} keypoints"
     elif use == "BALL_MODEL" or (not use and only_balls(backend.names)):
-        model = ball_detector(backend, settings.conf_threshold, settings.max_detections)
+        model = ball_detector(backend, *limits)
         kind, classes = "ball", _class_text(backend.names, model.wire_classes)
     else:
-        model = Detector(backend, settings.conf_threshold, settings.max_detections, settings.class_map)
+        model = Detector(backend, *limits, settings.class_map)
         kind, classes = "detector", _class_text(backend.names, model.wire_classes)
     facts = ModelFacts(
         name, use, kind, classes, choice.runtime, choice.reason, choice.path, sha256_of(choice.path)

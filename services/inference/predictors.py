@@ -26,7 +26,7 @@ class LoadedPredictor(Protocol):
     device: str
     slots: int
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Any]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> Sequence[Any]:
         """One result for each frame."""
 
     def warm(self, settings: Settings) -> object:
@@ -56,14 +56,14 @@ class PluggedPredictor:
     def __str__(self) -> str:
         return f"predictor {self._plugin.name!r} ({self._plugin.source})"
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> Sequence[Any]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> Sequence[Any]:
         """Its results for a batch.
 
         Raises:
             InferenceError: It failed, or gave another number of results than there were frames.
         """
         with self._free, self._mapped("predict"):
-            results: Sequence[Any] = self._inner.predict(frames, box)
+            results: Sequence[Any] = self._inner.predict(frames, letterbox)
         if len(results) != len(frames):
             raise InferenceError(f"{self} gave {len(results)} results for {len(frames)} frames")
         return results
@@ -158,6 +158,6 @@ def _device(wanted: str) -> str:
 
     if find_spec("torch") is None:
         return "cpu" if wanted == "auto" else wanted
-    from services.inference.backend import choose_device
+    from services.inference.devices import choose_device
 
     return choose_device(wanted)

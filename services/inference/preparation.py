@@ -5,9 +5,9 @@ from __future__ import annotations
 from services.errors import ModelNotReady
 from services.inference.export_cache import ExportCache
 from services.inference.hub_reference import PREFIX, HubReference
-from services.inference.hub_store import HubStore, cache_folder
+from services.inference.hub_store import HubStore
+from services.inference.model_files import resolve_model, wanted_models
 from services.inference.openvino_export import find_export
-from services.inference.registry import resolve_model, wanted_models
 from services.inference.runtimes import QUANTISED, has_openvino
 from services.settings import BUNDLED, Settings
 
@@ -38,4 +38,4 @@ def _needs_preparing(name: str, settings: Settings) -> bool:
         or not has_openvino()
     ):
         return False
-    return find_export(path, ExportCache(cache_folder(settings) / "openvino")) is None
+    return find_export(path, ExportCache(settings.model_cache_folder / "openvino")) is None

@@ -1,59 +1,61 @@
-"""From a YOLO head's raw output to boxes: the best class of each anchor, and greedy suppression.
+"""From a model's raw output to boxes, with greedy non-maximum suppression across classes.
 
-The same as ultralytics' `non_max_suppression` with one class per box and across classes, without torch and
-without its limit by the clock.
+The result is that of ultralytics' `non_max_suppression` with one class per box, without torch and without its
+limit by the clock, which would make answers depend on the load.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
+from services.inference.backend import RawOutput
+
 Rows = npt.NDArray[np.float32]
+"""(n, 6) of one picture: x1, y1, x2, y2 in model input pixels, score, class; by falling score."""
+
+MAX_CANDIDATES: Final = 3000
+"""Boxes of one picture that are compared with each other, the best ones; the time grows with the square."""
 
 
-def suppress(
-    raw: Rows, *, classes: npt.NDArray[np.int64], confidence: float | Rows, iou: float, maximum: int
-) -> list[Rows]:
-    """Boxes of each picture.
+def suppress(raw: RawOutput, limits: Rows, iou: float, maximum: int) -> list[Rows]:
+    """Boxes of each picture from the output of a model without built-in suppression.
 
     Args:
-        raw: (pictures, 4 + classes, anchors): centre, width, height in input pixels, then class scores.
-        classes: The model's own class ids that are wanted.
-        confidence: Minimum score, one for all or (classes,) one for each of the model's own.
-        iou: Boxes that overlap a better one by more than this are dropped.
+        raw: (pictures, 4 + classes, anchors): centre, width, height in model input pixels, then class scores.
+        limits: (classes,), what a score has to exceed; infinite for classes that are not wanted.
+        iou: A box that overlaps a better one by more than this is dropped.
         maximum: Maximum number of boxes of a picture.
-
-    Returns:
-        Per picture (n, 6): x1, y1, x2, y2, score, class id; by falling score.
     """
-    scores = raw[:, 4:]
-    best = scores.max(axis=1)
-    limits = np.broadcast_to(np.asarray(confidence, np.float32), scores.shape[1])
-    above = best > limits.min()
-    # no score is above that of a class that is not wanted
-    limits = np.where(np.isin(np.arange(len(limits)), classes), limits, np.inf).astype(np.float32)
-    return [_one(raw[i], above[i], limits, iou, maximum) for i in range(len(raw))]
+    above = raw[:, 4:].max(axis=1) > limits.min()
+    return [_of_picture(raw[i][:, above[i]], limits, iou, maximum) for i in range(len(raw))]
 
 
-def _one(
-    raw: Rows,
-    kept: npt.NDArray[np.bool_],
-    limits: Rows,
-    iou: float,
-    maximum: int,
-) -> Rows:
-    found = raw[:, kept]
-    own = found[4:].argmax(axis=0)
-    score = found[4:].max(axis=0) if found.shape[1] else np.zeros(0, np.float32)
-    wanted = score > limits[own]
-    found, own, score = found[:, wanted], own[wanted], score[wanted]
-    order = np.argsort(-score, kind="stable")
+def select(raw: RawOutput, limits: Rows, maximum: int) -> list[Rows]:
+    """Boxes of each picture from the output of a model with built-in suppression.
+
+    Args:
+        raw: (pictures, boxes, 6), each as in `Rows`.
+        limits: As for `suppress`.
+        maximum: As for `suppress`.
+    """
+    return [rows[rows[:, 4] > limits[rows[:, 5].astype(np.int64)]][:maximum] for rows in raw]
+
+
+def _of_picture(found: Rows, limits: Rows, iou: float, maximum: int) -> Rows:
+    if not found.shape[1]:
+        return np.zeros((0, 6), np.float32)
+    classes, scores = found[4:].argmax(axis=0), found[4:].max(axis=0)
+    wanted = scores > limits[classes]
+    found, classes, scores = found[:, wanted], classes[wanted], scores[wanted]
+    order = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
     rows = np.empty((len(order), 6), np.float32)
     half = found[2:4, order] / 2
     rows[:, :2] = (found[:2, order] - half).T
     rows[:, 2:4] = (found[:2, order] + half).T
-    rows[:, 4], rows[:, 5] = score[order], own[order]
+    rows[:, 4], rows[:, 5] = scores[order], classes[order]
     return rows[_survivors(rows[:, :4], iou)[:maximum]]
 
 
@@ -63,10 +65,10 @@ def _survivors(boxes: Rows, iou: float) -> npt.NDArray[np.int64]:
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=2)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    above = shared > iou * (area[:, None] + area[None] - shared)
-    dead = np.zeros(len(boxes), bool)
-    # a box is above itself; those that are above no other need no look
-    for position in np.flatnonzero(above.sum(axis=1) > 1):
-        if not dead[position]:
-            dead[position + 1 :] |= above[position, position + 1 :]
-    return np.flatnonzero(~dead)
+    overlaps = shared > iou * (area[:, None] + area[None] - shared)
+    dropped = np.zeros(len(boxes), bool)
+    # every box overlaps itself: those that overlap no other one are kept anyway
+    for position in np.flatnonzero(overlaps.sum(axis=1) > 1):
+        if not dropped[position]:
+            dropped[position + 1 :] |= overlaps[position, position + 1 :]
+    return np.flatnonzero(~dropped)

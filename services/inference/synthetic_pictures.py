@@ -1,21 +1,24 @@
-"""Made-up pictures with something in them, on which models are tried and compared."""
+"""Synthetic pictures with something in them, on which models are tried and compared."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 
 from services.video.letterbox import Image
 
-FIGURES = 24
+FIGURES: Final = 24
+"""Figures in each picture: as many as people and balls in a full view of a match."""
 
 
-def patterned(count: int, height: int, width: int) -> list[Image]:
+def synthetic_pictures(count: int, height: int, width: int) -> list[Image]:
     """Pictures of a green ground with lines, figures of several sizes and some noise; always the same.
 
     Args:
         count: How many.
-        height: Of each, at least 64.
-        width: Of each, at least 64.
+        height: Of each in pixels, 64 or more.
+        width: Of each in pixels, 64 or more.
     """
     rng = np.random.default_rng(11)
     found = []

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from services.errors import ModelNotReady
 from services.inference.export_cache import ExportCache, ExportKey
@@ -21,12 +22,15 @@ from services.video.letterbox import Letterbox
 
 log = logging.getLogger(__name__)
 
-ENGINE = "model.engine"
+ENGINE: Final = "model.engine"
 """The file in an entry of the cache."""
-PACKAGES = ("tensorrt", "onnx")
-USUAL_SOURCE = (1280, 720)
-"""The engine is tuned for pictures of this shape; it takes others up to twice as wide and as high."""
-_DRIVER = Path("/proc/driver/nvidia/version")
+PACKAGES: Final = ("tensorrt", "onnx")
+"""What making an engine needs, as it is imported."""
+USUAL_SOURCE: Final = (1280, 720)
+"""Width and height in pixels of the clips that an engine is tuned for; it takes some up to twice as large."""
+LAST_LINES: Final = 8
+"""Lines of a failed export's output that the error shows."""
+_DRIVER: Final = Path("/proc/driver/nvidia/version")
 
 Facts = Mapping[str, str]
 Export = Callable[[Path, Path, str, Settings], None]
@@ -39,6 +43,8 @@ def tensorrt_file(
     settings: Settings,
     facts: Callable[[str], Facts] | None = None,
     export: Export | None = None,
+    *,
+    make: bool = True,
 ) -> Path | None:
     """The engine that stands for a model, or None when torch runs it.
 
@@ -48,48 +54,50 @@ def tensorrt_file(
         path: The model as it was resolved.
         device: The torch device that was chosen.
         settings: RUNTIME, HALF, IMG_SIZE, BATCH_SIZE and MODEL_CACHE_DIR.
-        facts: Says what an engine on a device depends on; asks torch and the packages when not given.
-        export: Makes an engine; ultralytics does when not given.
+        facts: Says what an engine on a device depends on; by default `device_facts`.
+        export: Makes an engine; by default `run_export`.
+        make: Whether one may be made now.
 
     Raises:
-        ModelNotReady: TensorRT was asked for and cannot be had.
+        ModelNotReady: TensorRT was asked for and cannot run the model.
     """
-    wanted = settings.runtime == "tensorrt"
     if settings.runtime not in ("auto", "tensorrt") or path.suffix == ".engine":
         return None
-    if not device.startswith("cuda"):
-        if wanted:
-            raise ModelNotReady(f"RUNTIME=tensorrt runs on NVIDIA GPUs, not on {device}")
+    obstacle = _obstacle(path, device, ask_packages=facts is None)
+    if obstacle is not None:
+        if settings.runtime == "tensorrt":
+            raise ModelNotReady(obstacle)
         return None
-    if path.suffix != ".pt":
-        if wanted:
-            raise ModelNotReady(f"RUNTIME=tensorrt: an engine is made from a .pt file, not from {path}")
-        return None
-    lacks = [name for name in PACKAGES if importlib.util.find_spec(name) is None] if facts is None else []
-    if lacks:
-        if wanted:
-            raise ModelNotReady(
-                f"RUNTIME=tensorrt: not installed: {', '.join(lacks)}; `pip install 'touchline[tensorrt]'`"
-            )
-        return None
-    cache = ExportCache(Path(settings.model_cache_dir).expanduser() / "tensorrt")
+    cache = ExportCache(settings.model_cache_folder / "tensorrt")
     key = engine_key(path, settings, (facts or device_facts)(device))
-    if not wanted:
+    if settings.runtime != "tensorrt" or not make:
         entry = cache.find(key)
-        return entry / ENGINE if entry is not None else None
+        return None if entry is None else entry / ENGINE
 
-    def make(into: Path) -> None:
+    def make_entry(into: Path) -> None:
         log.warning("making a TensorRT engine of %s for %s: this takes minutes, once", path, device)
         (export or run_export)(path, into, device, settings)
         if not (into / ENGINE).is_file():
             raise ModelNotReady(f"RUNTIME=tensorrt: the export of {path} left no engine")
 
-    return cache.get(key, make) / ENGINE
+    return cache.get(key, make_entry) / ENGINE
+
+
+def _obstacle(path: Path, device: str, ask_packages: bool) -> str | None:
+    """Why TensorRT cannot run a model, or None."""
+    if not device.startswith("cuda"):
+        return f"RUNTIME=tensorrt runs on NVIDIA GPUs, not on {device}"
+    if path.suffix != ".pt":
+        return f"RUNTIME=tensorrt: an engine is made from a .pt file, not from {path}"
+    missing = [name for name in PACKAGES if ask_packages and importlib.util.find_spec(name) is None]
+    if missing:
+        return f"RUNTIME=tensorrt: not installed: {', '.join(missing)}; `pip install 'touchline[tensorrt]'`"
+    return None
 
 
 def engine_key(path: Path, settings: Settings, facts: Facts) -> ExportKey:
     """The key of the engine that a model needs under some settings on some device."""
-    height, width = _picture(settings)
+    height, width = _picture_size(settings)
     wanted = {
         "picture": f"{height}x{width}",
         "batch": settings.batch_size,
@@ -116,7 +124,7 @@ def device_facts(device: str) -> Facts:
 
 
 def driver_version(file: Path = _DRIVER) -> str:
-    """The NVIDIA driver's version line; `unknown` where the kernel module does not tell."""
+    """The version line of the NVIDIA driver; `unknown` where the kernel module does not tell."""
     try:
         return file.read_text().splitlines()[0].removeprefix("NVRM version:").strip()
     except (OSError, IndexError):
@@ -124,12 +132,12 @@ def driver_version(file: Path = _DRIVER) -> str:
 
 
 def run_export(path: Path, into: Path, device: str, settings: Settings) -> None:
-    """Make an engine in a process of its own, which leaves neither memory nor settings of torch behind.
+    """Make an engine in another process, so that neither its memory nor its settings of torch stay.
 
     Raises:
         ModelNotReady: It could not be made; the text has the last lines that were printed.
     """
-    height, width = _picture(settings)
+    height, width = _picture_size(settings)
     words = [str(path), str(into / ENGINE), device, str(height), str(width), str(settings.batch_size)]
     command = [sys.executable, "-P", "-m", "services.inference.tensorrt_export", *words]
     process = subprocess.Popen(
@@ -143,15 +151,15 @@ def run_export(path: Path, into: Path, device: str, settings: Settings) -> None:
     )
     with process:
         assert process.stdout is not None
-        said = process.stdout.read()
+        output = process.stdout.read()
     if process.returncode:
-        last = "\n".join(said.splitlines()[-8:])
+        last = "\n".join(output.splitlines()[-LAST_LINES:])
         raise ModelNotReady(f"RUNTIME=tensorrt: no engine could be made of {path} on {device}:\n{last}")
 
 
-def _picture(settings: Settings) -> tuple[int, int]:
-    box = Letterbox.fit(*USUAL_SOURCE, settings.img_size)
-    return box.input_height, box.input_width
+def _picture_size(settings: Settings) -> tuple[int, int]:
+    letterbox = Letterbox.fit(*USUAL_SOURCE, settings.img_size)
+    return letterbox.input_height, letterbox.input_width
 
 
 def _version(*packages: str) -> str:

@@ -22,11 +22,11 @@ def export(model: Path, target: Path, device: str, picture: tuple[int, int], bat
         target: Where the engine goes.
         device: `cuda:N`.
         picture: Height and width that it is tuned for, in pixels.
-        batch: Most pictures of a batch.
+        batch: Maximum number of pictures of a batch.
         half: Half precision.
     """
-    # sets what ultralytics may do (no downloads, no installing) before that is imported
-    import services.inference.backend  # noqa: F401
+    # it forbids ultralytics to download and to install packages, before that is imported
+    import services.inference.torch_backend  # noqa: F401
 
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         # the export writes beside its source, which may lie on a volume that is read only
@@ -64,7 +64,7 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Read the words of the command line and export."""
+    """Read the command line and export."""
     model, target, device, height, width, batch, precision = sys.argv[1:]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     export(Path(model), Path(target), device, (int(height), int(width)), int(batch), precision == "fp16")

@@ -17,7 +17,7 @@ from services.download.download import Download
 from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, SourceChanged, TransportError
 from services.frame_plan import FramePlan
-from services.inference.backend import choose_device
+from services.inference.devices import choose_device
 from services.pipeline.batching import BatchSchedule
 from services.pipeline.pictures import Pictures
 from services.sampling.costs import Costs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationInfo, field_validator, model_validator
@@ -99,6 +100,11 @@ class Settings(
     def uses_bundled(self) -> bool:
         """Whether a served kind takes the bundled predictor, and with it DETECTOR_MODEL and PITCH_MODEL."""
         return any(self.predictor_for(kind) == BUNDLED for kind in self.served_kinds)
+
+    @property
+    def model_cache_folder(self) -> Path:
+        """MODEL_CACHE_DIR, with the home directory filled in."""
+        return Path(self.model_cache_dir).expanduser()
 
     @property
     def broker_url(self) -> str:

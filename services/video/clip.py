@@ -94,5 +94,5 @@ class Clip(Protocol):
     reader: str
     index: Mp4Index | None
 
-    def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
+    def frames(self, plan: FramePlan, letterbox: Letterbox) -> Iterator[Frame]:
         """Decode; gives the frames that the plan wants."""

@@ -66,12 +66,12 @@ class ContainerClip:
         self._turns = turns_of_angle(-first.rotation)
         self.width, self.height = shown_size(first.width, first.height, self._turns)
 
-    def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
+    def frames(self, plan: FramePlan, letterbox: Letterbox) -> Iterator[Frame]:
         """See `Clip`."""
-        return frames_with_luma(self._wanted(plan, box))
+        return frames_with_luma(self._wanted(plan, letterbox))
 
-    def _wanted(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame | LumaPicture]:
-        looking = LumaSelector(plan, (box.source_width, box.source_height), self._turns)
+    def _wanted(self, plan: FramePlan, letterbox: Letterbox) -> Iterator[Frame | LumaPicture]:
+        looking = LumaSelector(plan, (letterbox.source_width, letterbox.source_height), self._turns)
         number, last = 0, None
         for number, last in enumerate(self._pictures):  # noqa: B007 - the last one is looked at behind the loop
             if number >= self._limits.max_frames:
@@ -81,7 +81,7 @@ class ContainerClip:
             if plan.is_sampled(number):
                 begun = time.perf_counter()
                 image, luma_pictures = (
-                    letterboxed(last, box, self._turns),
+                    letterboxed(last, letterbox, self._turns),
                     looking.of_sampled_frame(number, last),
                 )
                 self.stats.add(busy_s=time.perf_counter() - begun)
@@ -93,7 +93,7 @@ class ContainerClip:
             # a plan wants the last frame of a clip, and only now it is known which that is
             yield Frame(
                 number,
-                letterboxed(last, box, self._turns),
+                letterboxed(last, letterbox, self._turns),
                 luma_pictures=looking.of_sampled_frame(number, last),
             )
 

@@ -25,7 +25,7 @@ STEP = 32
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How a source picture lies in the network's picture, in pixels.
+    """How a source picture lies in the models' input, in pixels.
 
     Attributes:
         source_width: Width of the source.
@@ -59,12 +59,18 @@ class Letterbox:
         return cls(source_width, source_height, width, height, left, top, input_width, input_height)
 
     def to_source(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Map points (..., 2) from the network's picture to source pixels, clipped to the source picture."""
+        """Map points (..., 2) from model input pixels to source pixels, clipped to the source picture."""
         scale = np.array([self.source_width / self.width, self.source_height / self.height], np.float32)
         moved = (points - np.array([self.left, self.top], np.float32)) * scale
         limit = np.array([self.source_width, self.source_height], np.float32)
         clipped: npt.NDArray[np.float32] = np.clip(moved, 0, limit).astype(np.float32)
         return clipped
+
+    def padded(self, picture: npt.NDArray[np.uint8]) -> Image:
+        """A resized picture (height, width, 3) with grey bars: (input_height, input_width, 3)."""
+        out = np.full((self.input_height, self.input_width, 3), PAD, np.uint8)
+        out[self.top : self.top + self.height, self.left : self.left + self.width] = picture
+        return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +79,7 @@ class Frame:
 
     Attributes:
         index: Frame number in the source video, from 0.
-        image: (net_height, net_width, 3) uint8, RGB.
+        image: (input_height, input_width, 3) uint8, RGB.
         keypoints: Whether the pitch is searched in it, too.
         luma_pictures: Input of the second ball pass: decoded frames since the previous sampled frame, then
             this one; rising.
@@ -85,7 +91,7 @@ class Frame:
     luma_pictures: tuple[LumaPicture, ...] = ()
 
 
-def letterboxed(picture: av.VideoFrame, box: Letterbox, turns: int = 0) -> Image:
+def letterboxed(picture: av.VideoFrame, letterbox: Letterbox, turns: int = 0) -> Image:
     """Resize, convert and turn one decoded picture.
 
     The planes are shrunk first and converted to RGB afterwards: that touches a tenth of the bytes that a
@@ -94,19 +100,17 @@ def letterboxed(picture: av.VideoFrame, box: Letterbox, turns: int = 0) -> Image
 
     Args:
         picture: As it is stored.
-        box: Where it lies when it is shown.
+        letterbox: Where it lies when it is shown.
         turns: Clockwise quarter turns from stored to shown.
 
     Returns:
-        (net_height, net_width, 3) uint8, RGB.
+        (input_height, input_width, 3) uint8, RGB.
     """
-    width, height = shown_size(box.width, box.height, turns)
+    width, height = shown_size(letterbox.width, letterbox.height, turns)
     small = _fast(picture, width, height) if _is_plain(picture) else _general(picture, width, height)
     if turns:
         small = np.rot90(small, -turns)
-    out = np.full((box.input_height, box.input_width, 3), PAD, np.uint8)
-    out[box.top : box.top + box.height, box.left : box.left + box.width] = small
-    return out
+    return letterbox.padded(small)
 
 
 def _is_plain(picture: av.VideoFrame) -> bool:

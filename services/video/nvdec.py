@@ -16,7 +16,7 @@ import numpy as np
 from services.errors import CorruptVideo
 from services.frame_plan import FramePlan
 from services.video.clip import DecodeLimits, DecodeStats
-from services.video.letterbox import PAD, Frame, Image, Letterbox
+from services.video.letterbox import Frame, Image, Letterbox
 from services.video.mp4_index import Mp4Index
 from services.video.source import ByteSource, SourceFile
 
@@ -88,7 +88,7 @@ class NvdecClip:
         self.index: Mp4Index | None = index
         self.stats = DecodeStats(count=index.count)
 
-    def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
+    def frames(self, plan: FramePlan, letterbox: Letterbox) -> Iterator[Frame]:
         """See `Clip`.
 
         Raises:
@@ -104,7 +104,7 @@ class NvdecClip:
                     decoder = importlib.import_module(_PACKAGE).VideoDecoder(
                         self._file, device=self._device, seek_mode="approximate"
                     )
-                image = letterboxed(decoder.get_frame_at(number).data, box)
+                image = letterboxed(decoder.get_frame_at(number).data, letterbox)
             except (RuntimeError, ValueError, IndexError) as error:
                 if self._file.failure is not None:
                     raise self._file.failure from error
@@ -113,23 +113,25 @@ class NvdecClip:
             yield Frame(number, image, plan.needs_keypoints(number))
 
 
-def letterboxed(picture: Any, box: Letterbox) -> Image:
+def letterboxed(picture: Any, letterbox: Letterbox) -> Image:
     """Shrink a picture where it is, and bring it into the host's memory.
 
     Args:
         picture: (3, height, width) uint8 tensor, RGB.
-        box: Where it lies.
+        letterbox: Where it lies.
 
     Returns:
-        (net_height, net_width, 3) uint8, RGB.
+        (input_height, input_width, 3) uint8, RGB.
     """
     from torch.nn.functional import interpolate
 
     # with antialiasing each pixel is a weighted mean over all that it covers
     small = interpolate(
-        picture[None].float(), (box.height, box.width), mode="bilinear", antialias=True, align_corners=False
+        picture[None].float(),
+        (letterbox.height, letterbox.width),
+        mode="bilinear",
+        antialias=True,
+        align_corners=False,
     )
-    out = np.full((box.input_height, box.input_width, 3), PAD, np.uint8)
     inside = small[0].round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-    out[box.top : box.top + box.height, box.left : box.left + box.width] = inside
-    return out
+    return letterbox.padded(inside)

@@ -12,7 +12,7 @@ import numpy as np
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.frame_plan import FramePlan
 from services.video.clip import DecodeStats
-from services.video.letterbox import PAD, Frame, Image, Letterbox
+from services.video.letterbox import Frame, Image, Letterbox
 from services.video.mp4_index import Mp4Index
 
 READER: Final = "pictures"
@@ -53,7 +53,7 @@ class PictureClip:
             raise UnsupportedVideo(f"pictures of {width}x{height} are too small")
         return width, height
 
-    def frames(self, plan: FramePlan, box: Letterbox) -> Iterator[Frame]:
+    def frames(self, plan: FramePlan, letterbox: Letterbox) -> Iterator[Frame]:
         """See `Clip`. A picture that cannot be decoded is left out, one of another size is refused.
 
         Raises:
@@ -69,7 +69,7 @@ class PictureClip:
                     f"pictures of {self.width}x{self.height} and of {size[0]}x{size[1]} in one challenge"
                 )
             begun = time.perf_counter()
-            image = _letterboxed(data, box)
+            image = _letterboxed(data, letterbox)
             self.stats.add(packets=1, busy_s=time.perf_counter() - begun)
             if image is None:
                 self.stats.damaged += 1
@@ -105,14 +105,14 @@ def picture_size(data: bytes) -> tuple[int, int]:
     raise UnsupportedVideo("a frame is neither a JPEG nor a PNG picture")
 
 
-def _letterboxed(data: bytes, box: Letterbox) -> Image | None:
+def _letterboxed(data: bytes, letterbox: Letterbox) -> Image | None:
     # turned by its EXIF data a picture would not have the coordinates that the challenge speaks of
     how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     if picture is None:
         return None
-    how = cv2.INTER_AREA if box.width <= box.source_width else cv2.INTER_LINEAR
-    small = cv2.cvtColor(cv2.resize(picture, (box.width, box.height), interpolation=how), cv2.COLOR_BGR2RGB)
-    out = np.full((box.input_height, box.input_width, 3), PAD, np.uint8)
-    out[box.top : box.top + box.height, box.left : box.left + box.width] = small
-    return out
+    how = cv2.INTER_AREA if letterbox.width <= letterbox.source_width else cv2.INTER_LINEAR
+    small = cv2.cvtColor(
+        cv2.resize(picture, (letterbox.width, letterbox.height), interpolation=how), cv2.COLOR_BGR2RGB
+    )
+    return letterbox.padded(small)

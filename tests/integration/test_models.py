@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from services.frame_plan import FramePlan
-from services.inference.backend import Backend
 from services.inference.detector import Detector
+from services.inference.model_files import resolve_model
 from services.inference.models import Models, load_models
-from services.inference.registry import resolve_model
+from services.inference.torch_backend import TorchBackend
 from services.settings import Settings, load_settings
 from services.video.decode import DecodeLimits, open_clip
 from services.video.letterbox import Frame, Letterbox
@@ -75,7 +75,7 @@ def test_an_exported_model_can_be_named_instead(
     copy = tmp_path / "mine.pt"
     shutil.copyfile(resolve_model("touchline-detect", "DETECTOR_MODEL"), copy)
     exported = YOLO(str(copy)).export(format="torchscript", imgsz=(224, 384), verbose=False)
-    backend = Backend(Path(exported), "cpu", half=False)
+    backend = TorchBackend(Path(exported), "cpu", half=False)
     assert sorted(backend.names.values()) == ["ball", "goalkeeper", "player", "referee"]
     detector = Detector(backend, settings.conf_threshold, settings.max_detections)
     frames, box = sampled
@@ -89,7 +89,7 @@ def test_an_exported_model_can_be_named_instead(
 def test_a_model_without_all_classes_works_with_a_warning(
     caplog: pytest.LogCaptureFixture, sampled: tuple[list[Frame], Letterbox], settings: Settings
 ) -> None:
-    backend = Backend(resolve_model("touchline-detect", "DETECTOR_MODEL"), "cpu", half=False)
+    backend = TorchBackend(resolve_model("touchline-detect", "DETECTOR_MODEL"), "cpu", half=False)
     backend.names = {0: "sports ball", 1: "dog", 2: "person", 3: "bus"}
     with caplog.at_level(logging.WARNING):
         detector = Detector(backend, settings.conf_threshold, settings.max_detections)

@@ -10,12 +10,13 @@ import ultralytics
 import yaml
 
 from services.errors import ModelNotReady
-from services.inference import openvino_export
-from services.inference.backend import Backend
+from services.inference import export_comparison, openvino_export
 from services.inference.export_cache import ExportCache
+from services.inference.export_comparison import compare, disagreement
 from services.inference.models import load_models
 from services.inference.openvino_backend import OpenVinoBackend
-from services.inference.openvino_export import compare, disagreement, export, find_export
+from services.inference.openvino_export import export, find_export
+from services.inference.torch_backend import TorchBackend
 from services.settings import load_settings
 from services.video.letterbox import Frame, Image, Letterbox
 
@@ -64,7 +65,7 @@ def test_an_export_gives_what_torch_gives_for_any_batch_and_size(
     changed = file.stat().st_mtime_ns
     assert find_export(path, cache) == export(path, cache) == file
     assert file.stat().st_mtime_ns == changed
-    ours, theirs = Backend(path, "cpu", half=False), OpenVinoBackend(file, slots=1, threads=1)
+    ours, theirs = TorchBackend(path, "cpu", half=False), OpenVinoBackend(file, slots=1, threads=1)
     assert (theirs.names, theirs.task, theirs.keypoint_shape, theirs.end2end) == (
         ours.names,
         ours.task,
@@ -73,7 +74,7 @@ def test_an_export_gives_what_torch_gives_for_any_batch_and_size(
     )
     for count, height, width in ((1, 224, 384), (3, 384, 640)):
         pictures = noise(count, height, width)
-        one, other = ours.forward(pictures).numpy(), theirs.forward(pictures)
+        one, other = ours.forward(pictures), theirs.forward(pictures)
         assert one.shape == other.shape
         for ours_one, theirs_one in zip(one, other, strict=True):
             assert disagreement(ours_one, theirs_one, len(ours.names), end2end=False) < 1
@@ -101,21 +102,21 @@ def test_a_worker_with_own_models_runs_them_in_openvino(
 class Shifted:
     """A model whose boxes lie beside those of another."""
 
-    def __init__(self, backend: Backend, pixels: float) -> None:
+    def __init__(self, backend: TorchBackend, pixels: float) -> None:
         self.names, self.task = backend.names, backend.task
         self.keypoint_shape, self.end2end = backend.keypoint_shape, backend.end2end
         self._backend = backend
         self._pixels = pixels
 
     def forward(self, images: list[Image]) -> np.ndarray:
-        out: np.ndarray = self._backend.forward(images).numpy().copy()
+        out: np.ndarray = self._backend.forward(images)
         out[:, 0] += self._pixels
         return out
 
 
 @pytest.mark.parametrize("pixels", [10.0, float("nan")])
 def test_an_export_that_finds_something_else_is_refused(detector: Path, pixels: float) -> None:
-    backend = Backend(detector, "cpu", half=False)
+    backend = TorchBackend(detector, "cpu", half=False)
     compare(backend, Shifted(backend, 0.5))
     with pytest.raises(ModelNotReady, match="something else"):
         compare(backend, Shifted(backend, pixels))
@@ -126,14 +127,14 @@ def test_a_refused_export_is_remembered_and_not_used(
 ) -> None:
     file = export(detector, cache)
     monkeypatch.setattr(openvino_export, "_ultralytics_export", lambda path, folder: file)
-    monkeypatch.setattr(openvino_export, "SCORE_TOLERANCE", 1e-12)
+    monkeypatch.setattr(export_comparison, "SCORE_TOLERANCE", 1e-12)
     other = ExportCache(tmp_path / "cache")
     with pytest.raises(ModelNotReady, match="something else"):
         export(detector, other)
     monkeypatch.delattr(openvino_export, "_ultralytics_export")
-    with pytest.raises(ModelNotReady, match=r"something else.*known from before: .*refused\.txt"):
+    with pytest.raises(ModelNotReady, match=r"something else.*found earlier; see .*refused\.txt"):
         export(detector, other)
-    with pytest.raises(ModelNotReady, match="known from before"):
+    with pytest.raises(ModelNotReady, match="found earlier"):
         find_export(detector, other)
     assert not list(other.folder.rglob("*.xml"))
 

@@ -30,8 +30,8 @@ class BaselineMethod:
     def __init__(self, context: Context) -> None:
         from ultralytics import YOLO
 
-        from services.inference.backend import choose_device
-        from services.inference.registry import resolve_model
+        from services.inference.devices import choose_device
+        from services.inference.model_files import resolve_model
 
         self.context = context
         self.settings = context.settings()

@@ -72,14 +72,14 @@ def decode(data: bytes, settings: Settings) -> tuple[list[Frame], Clip, FramePla
 
 
 def infer(
-    frames: Sequence[Frame], box: Letterbox, settings: Settings, models: Models
+    frames: Sequence[Frame], letterbox: Letterbox, settings: Settings, models: Models
 ) -> tuple[list[FrameResult], float]:
     """Infer all frames as the pipeline does; the last value is the minimum of the CPU seconds of the runs."""
     minimum = float("inf")
     for _ in range(ROUNDS):
         results: list[FrameResult] = []
         slots: OrderedExecutor[Sequence[Frame], FrameResult] = OrderedExecutor(
-            lambda batch: models.predict(batch, box), results.extend, models.slots
+            lambda batch: models.predict(batch, letterbox), results.extend, models.slots
         )
         schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, len(frames), models.slots)
         started, at = time.process_time(), 0

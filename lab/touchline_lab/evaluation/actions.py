@@ -96,11 +96,11 @@ def score(match: InferredMatch, source: str, names: Sequence[str] | None = None)
     )
 
 
-def _frame(index: int, rendered: Rendered, box: Letterbox) -> Frame:
+def _frame(index: int, rendered: Rendered, letterbox: Letterbox) -> Frame:
     planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
     picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
     luma = luma_picture(index, picture, SIZE)
-    return Frame(index, letterboxed(picture, box), luma_pictures=() if luma is None else (luma,))
+    return Frame(index, letterboxed(picture, letterbox), luma_pictures=() if luma is None else (luma,))
 
 
 def _true_result(index: int, rendered: Rendered) -> FrameResult:

@@ -38,7 +38,7 @@ class GroundTruthPredictor:
         self._truth = truth
         self.ball = _TrueBall(truth)
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[FrameResult]:
         """Return the ground truth of each frame, with the thumbnail of its picture, which tells cuts."""
         return [self._result(frame) for frame in frames]
 

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from services.files import sha256_of
-from services.inference.openvino_backend import FACTS
-from services.inference.registry import WEIGHTS, bundled_models
+from services.inference.bundled_models import BUNDLED_MODELS
+from services.inference.openvino_backend import METADATA
 from services.inference.runtimes import QUANTISED
 from touchline_lab.renderer.scene import Scene
 from touchline_lab.renderer.seeds import TRAINING_SEEDS
@@ -91,7 +91,7 @@ def quantise(source: Path, target: Path, inputs: list[Float32]) -> None:
         ignored_scope=nncf.IgnoredScope(patterns=kept_in_float(model)),
     )
     facts: dict[str, Any] = {"names": names, "task": "detect", "source_sha256": sha256_of(source)}
-    small.set_rt_info(json.dumps(facts), FACTS)
+    small.set_rt_info(json.dumps(facts), METADATA)
     openvino.save_model(small, target)
 
 
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, nargs="?")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    sources = [options.model] if options.model else [WEIGHTS / f"{name}.pt" for name in bundled_models()]
+    sources = [options.model] if options.model else [model.path for model in BUNDLED_MODELS.values()]
     inputs = calibration_inputs()
     for source in sources:
         target = options.out or source.with_suffix(QUANTISED)

@@ -177,13 +177,13 @@ def second_ball_pass(predictor: object, width: int) -> Callable[[FrameResult], F
     """The second ball pass with the ball network of a predictor.
 
     Args:
-        predictor: Its attribute `ball` is a `BallFinder`; a predictor without one leaves results as they are.
+        predictor: Its attribute `ball_network` is a `BallFinder`; without one, results stay as they are.
         width: Of the source picture, pixels.
 
     Returns:
         What the results of sampled frames go through, by rising frame number.
     """
-    finder: BallFinder | None = getattr(predictor, "ball", None)
+    finder: BallFinder | None = getattr(predictor, "ball_network", None)
     return _unchanged if finder is None else SecondBallPass(finder, width).add
 
 

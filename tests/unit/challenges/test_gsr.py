@@ -97,7 +97,7 @@ class Finds:
     """A predictor with a ball network, which finds the ball where it is told."""
 
     def __init__(self, method: dict[int, float]) -> None:
-        self.ball = self
+        self.ball_network = self
         self._way = method
 
     def find(self, asks: Sequence[tuple[LumaPicture, Any]]) -> list[Any]:

@@ -128,7 +128,7 @@ class Blindfold:
     device = "cpu"
     slots = 3
 
-    def predict(self, frames: Any, box: Letterbox) -> list[FrameResult]:
+    def predict(self, frames: Any, letterbox: Letterbox) -> list[FrameResult]:
         return [FrameResult(frame.index, Detections.empty(), None) for frame in frames]
 
     def warm(self, settings: object) -> None: ...

@@ -32,12 +32,12 @@ class Eyes:
 
     def __init__(self, finds: bool) -> None:
         if finds:
-            self.ball = self
+            self.ball_network = self
 
     def find(self, asks: Sequence[tuple[LumaPicture, Any]]) -> list[Any]:
         return [np.array([[*BALL, 0.9]], np.float32) for _ in asks]
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[FrameResult]:
         hint = Detections(np.array([BALL], np.float32), np.full(1, 0.06, np.float32), np.zeros(1, np.int64))
         return [
             FrameResult(

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from services.errors import ModelNotReady
-from services.inference.backend import Backend
 from services.inference.ball_model import SeparateBallDetector, ball_detector
+from services.inference.bundled_models import WEIGHTS
 from services.inference.class_map import map_ball, only_balls
 from services.inference.detector import Detector
 from services.inference.models import load_models
-from services.inference.registry import WEIGHTS
-from services.inference.synthetic_pictures import patterned
+from services.inference.synthetic_pictures import synthetic_pictures
+from services.inference.torch_backend import TorchBackend
 from services.results import Detections
 from services.settings import load_settings
 from services.video.letterbox import Image, Letterbox
@@ -29,21 +29,23 @@ class Finds:
         scores = np.array([score for _, score, _ in rows], np.float32)
         self._found = Detections(boxes, scores, np.array([own for _, _, own in rows], np.int64))
 
-    def predict(self, images: list[Image], box: Letterbox) -> list[Detections]:
+    def predict(self, images: list[Image], letterbox: Letterbox) -> list[Detections]:
         return [self._found for _ in images]
 
 
 def test_its_balls_replace_the_detectors() -> None:
     people = Finds((100, 0.9, 2), (200, 0.8, 0), (300, 0.5, 1))
     both = SeparateBallDetector(people, Finds((400, 0.7, 0), (500, 0.4, 0)))
-    (found,) = both.predict(patterned(1, 224, 384), BOX)
+    (found,) = both.predict(synthetic_pictures(1, 224, 384), BOX)
     assert found.boxes[:, 0].tolist() == [100, 400, 300, 500]
     assert found.classes.tolist() == [2, 0, 1, 0]
     assert found.scores.tolist() == pytest.approx([0.9, 0.7, 0.5, 0.4])
 
 
 def test_without_a_ball_there_is_none() -> None:
-    (found,) = SeparateBallDetector(Finds((100, 0.9, 0)), Finds()).predict(patterned(1, 224, 384), BOX)
+    (found,) = SeparateBallDetector(Finds((100, 0.9, 0)), Finds()).predict(
+        synthetic_pictures(1, 224, 384), BOX
+    )
     assert (found.boxes.shape, found.classes.tolist()) == ((0, 4), [])
 
 
@@ -57,8 +59,8 @@ def test_which_classes_are_balls() -> None:
 
 
 def test_a_detector_of_four_classes_can_be_asked_for_its_balls_alone() -> None:
-    backend = Backend(WEIGHTS / "touchline-detect.pt", "cpu", half=False)
-    pictures = patterned(2, BOX.input_height, BOX.input_width)
+    backend = TorchBackend(WEIGHTS / "touchline-detect.pt", "cpu", half=False)
+    pictures = synthetic_pictures(2, BOX.input_height, BOX.input_width)
     every = Detector(backend, 0.01, 300).predict(pictures, BOX)
     balls = ball_detector(backend, 0.01, 300).predict(pictures, BOX)
     assert sum(len(found.boxes) for found in every) > 0

@@ -11,7 +11,7 @@ import pytest
 
 from services.errors import ModelNotReady
 from services.inference.ball_network import HIGH, SIZES, STEP, WIDE, BallNetwork, load_ball_network
-from services.inference.registry import bundled_models
+from services.inference.bundled_models import BUNDLED_MODELS
 from services.pitch import BALL
 from services.results import LumaPicture
 from touchline_lab.renderer.scene import Scene
@@ -112,6 +112,6 @@ def test_the_bundled_network_finds_balls_and_both_runtimes_agree() -> None:
 
 
 def test_no_detector_is_called_by_its_name_and_a_broken_file_is_told() -> None:
-    assert "touchline-ball" not in bundled_models()
+    assert "touchline-ball" not in BUNDLED_MODELS
     with pytest.raises(ModelNotReady, match="not the weights of a ball network"):
         load_ball_network("torch", Path(__file__))

@@ -11,8 +11,9 @@ import torch
 
 from services.cli.doctor_checks import device
 from services.errors import ModelNotReady, SettingsError
-from services.inference import devices
-from services.inference.devices import count_cuda_devices, gpu_indices, on_device, slot_name
+from services.inference import cuda_devices
+from services.inference.cuda_devices import count_cuda_devices, gpu_indices
+from services.inference.devices import on_device, slot_name
 from services.settings import load_settings
 from tasks.celery_app import make_app, worker_argv
 
@@ -24,7 +25,7 @@ def test_without_the_setting_nothing_changes() -> None:
 
 
 def test_listed_devices_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "count_cuda_devices", lambda: pytest.fail("counted"))
+    monkeypatch.setattr(cuda_devices, "count_cuda_devices", lambda: pytest.fail("counted"))
     settings = load_settings(gpus="0,3", device="cuda")
     assert gpu_indices(settings) == (0, 3)
     assert make_app(settings).conf.worker_concurrency == 2

@@ -13,39 +13,42 @@ import pytest
 import torch
 
 from services.errors import DeviceLost, InferenceError, ModelNotReady, OutOfDeviceMemory
-from services.inference.backend import choose_device, mapped_errors
+from services.inference.backend import RawOutput
 from services.inference.detector import Detector
+from services.inference.devices import choose_device
+from services.inference.model_files import resolve_model
 from services.inference.models import Models
 from services.inference.pitch_model import PitchModel
-from services.inference.registry import resolve_model
+from services.inference.torch_backend import TorchBackend, mapped_errors
 from services.results import Detections, Keypoints, LumaPicture
 from services.video.letterbox import Frame, Image, Letterbox
 
-BOX = Letterbox.fit(1280, 720, 384)
+LETTERBOX = Letterbox.fit(1280, 720, 384)
+NOTHING = np.zeros(1, np.float32)
 KP_NAMES = {i: f"kp{i + 1:02d}" for i in range(32)}
 
 
 class FakeBackend:
-    def __init__(self, raw: torch.Tensor, names: dict[int, str], **more: Any) -> None:
+    def __init__(self, raw: RawOutput, names: dict[int, str], **more: Any) -> None:
         self.raw = raw
         self.names = names
         self.keypoint_shape: tuple[int, int] | None = more.get("keypoint_shape")
         self.end2end: bool = more.get("end2end", False)
         self.task: str | None = more.get("task")
 
-    def forward(self, images: list[Image]) -> torch.Tensor:
+    def forward(self, images: list[Image]) -> RawOutput:
         return self.raw[: len(images)]
 
 
 def blank(count: int) -> list[Image]:
-    return [np.zeros((BOX.input_height, BOX.input_width, 3), np.uint8)] * count
+    return [np.zeros((LETTERBOX.input_height, LETTERBOX.input_width, 3), np.uint8)] * count
 
 
-def raw_output(classes: int, rows: list[tuple[float, float, float, float, int, float]]) -> torch.Tensor:
+def raw_output(classes: int, rows: list[tuple[float, float, float, float, int, float]]) -> RawOutput:
     """(1, 4 + classes, anchors) as a YOLO head gives it, from cx, cy, w, h, class, score."""
-    out = torch.zeros(1, 4 + classes, len(rows))
+    out = np.zeros((1, 4 + classes, len(rows)), np.float32)
     for anchor, (cx, cy, w, h, own, score) in enumerate(rows):
-        out[0, :4, anchor] = torch.tensor([cx, cy, w, h])
+        out[0, :4, anchor] = cx, cy, w, h
         out[0, 4 + own, anchor] = score
     return out
 
@@ -53,7 +56,7 @@ def raw_output(classes: int, rows: list[tuple[float, float, float, float, int, f
 def test_boxes_come_back_in_source_pixels_with_wire_classes() -> None:
     raw = raw_output(3, [(192, 112, 20, 40, 0, 0.9), (192, 112, 20, 40, 2, 0.8), (100, 50, 9, 9, 1, 0.2)])
     backend = FakeBackend(raw, {0: "Person", 1: "dog", 2: "referee"})
-    found = Detector(backend, 0.35, 100).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    found = Detector(backend, 0.35, 100).predict(blank(1), LETTERBOX)[0]
     scale = 1280 / 384
     expected = [(192 - 10) * scale, (112 - 20 - 4) * scale, (192 + 10) * scale, (112 + 20 - 4) * scale]
     assert found.classes.tolist() == [2], "the same person was given twice, or a dog was given"
@@ -63,7 +66,7 @@ def test_boxes_come_back_in_source_pixels_with_wire_classes() -> None:
 
 def test_keypoints_from_a_detector_are_centres_of_the_best_boxes() -> None:
     raw = raw_output(32, [(100, 60, 20, 20, 4, 0.9), (50, 60, 20, 20, 4, 0.5), (300, 200, 20, 20, 31, 0.2)])
-    found = PitchModel(FakeBackend(raw, KP_NAMES), 0.3).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    found = PitchModel(FakeBackend(raw, KP_NAMES), 0.3).predict(blank(1), LETTERBOX)[0]
     assert np.flatnonzero(found.scores).tolist() == [4]
     np.testing.assert_allclose(found.points[4], [100 * 1280 / 384, 56 * 1280 / 384], rtol=1e-5)
 
@@ -71,23 +74,23 @@ def test_keypoints_from_a_detector_are_centres_of_the_best_boxes() -> None:
 def test_class_order_of_the_model_does_not_matter() -> None:
     names = {i: f"kp{32 - i:02d}" for i in range(32)}
     raw = raw_output(32, [(100, 60, 20, 20, 0, 0.9)])
-    found = PitchModel(FakeBackend(raw, names), 0.3).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    found = PitchModel(FakeBackend(raw, names), 0.3).predict(blank(1), LETTERBOX)[0]
     assert np.flatnonzero(found.scores).tolist() == [31]
 
 
 def test_keypoints_from_a_model_with_built_in_suppression() -> None:
-    raw = torch.tensor([[[90.0, 50, 110, 70, 0.9, 4], [40, 50, 60, 70, 0.5, 4], [0, 0, 0, 0, 0, 0]]])
+    raw = np.array([[[90, 50, 110, 70, 0.9, 4], [40, 50, 60, 70, 0.5, 4], [0, 0, 0, 0, 0, 0]]], np.float32)
     backend = FakeBackend(raw, KP_NAMES, end2end=True)
-    found = PitchModel(backend, 0.3).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    found = PitchModel(backend, 0.3).predict(blank(1), LETTERBOX)[0]
     np.testing.assert_allclose(found.points[4], [100 * 1280 / 384, 56 * 1280 / 384], rtol=1e-5)
 
 
 def test_keypoints_from_a_pose_model() -> None:
-    raw = torch.zeros(1, 4 + 1 + 96, 2)
-    raw[0, :5, 0] = torch.tensor([192, 112, 300, 150, 0.9])
-    raw[0, 5 + 3 * 7 : 5 + 3 * 8, 0] = torch.tensor([100, 60, 0.8])
+    raw = np.zeros((1, 4 + 1 + 96, 2), np.float32)
+    raw[0, :5, 0] = 192, 112, 300, 150, 0.9
+    raw[0, 5 + 3 * 7 : 5 + 3 * 8, 0] = 100, 60, 0.8
     backend = FakeBackend(raw, {0: "pitch"}, keypoint_shape=(32, 3))
-    found = PitchModel(backend, 0.3).predict(blank(1), BOX)[0]  # type: ignore[arg-type]
+    found = PitchModel(backend, 0.3).predict(blank(1), LETTERBOX)[0]
     assert np.flatnonzero(found.scores).tolist() == [7]
     np.testing.assert_allclose(found.points[7], [100 * 1280 / 384, 56 * 1280 / 384], rtol=1e-5)
 
@@ -98,7 +101,7 @@ def test_keypoints_from_a_pose_model() -> None:
 )
 def test_models_that_are_no_pitch_model(names: dict[int, str], shape: tuple[int, int] | None) -> None:
     with pytest.raises(ModelNotReady, match="32"):
-        PitchModel(FakeBackend(torch.zeros(1), names, keypoint_shape=shape), 0.3)  # type: ignore[arg-type]
+        PitchModel(FakeBackend(NOTHING, names, keypoint_shape=shape), 0.3)
 
 
 def test_missing_model_names_the_setting_and_what_there_is() -> None:
@@ -108,11 +111,9 @@ def test_missing_model_names_the_setting_and_what_there_is() -> None:
 
 
 def test_file_that_is_no_model(tmp_path: Path) -> None:
-    from services.inference.backend import Backend
-
     (tmp_path / "x.pt").write_bytes(b"not a model")
     with pytest.raises(ModelNotReady, match="not a model"):
-        Backend(tmp_path / "x.pt", "cpu", half=False)
+        TorchBackend(tmp_path / "x.pt", "cpu", half=False)
 
 
 def test_devices() -> None:
@@ -141,13 +142,13 @@ class CountingModel:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def predict(self, images: list[Image], box: Letterbox) -> list[Any]:
+    def predict(self, images: list[Image], letterbox: Letterbox) -> list[Any]:
         self.batches.append(len(images))
         return [Detections.empty() for _ in images]
 
 
 class BlankPitch:
-    def predict(self, images: list[Image], box: Letterbox) -> list[Keypoints]:
+    def predict(self, images: list[Image], letterbox: Letterbox) -> list[Keypoints]:
         return [Keypoints(np.zeros((32, 2), np.float32), np.zeros(32, np.float32)) for _ in images]
 
 
@@ -155,20 +156,20 @@ def test_short_batches_are_padded_to_sizes_that_were_warmed() -> None:
     detector = CountingModel()
     models = Models(detector, BlankPitch(), "cpu", [1, 4, 8])
     frames = [Frame(i * 6, image) for i, image in enumerate(blank(5))]
-    results = models.predict(frames, BOX)
+    results = models.predict(frames, LETTERBOX)
     assert [r.index for r in results] == [0, 6, 12, 18, 24]
-    models.predict(frames[:1], BOX)
-    models.predict(frames[:4], BOX)
+    models.predict(frames[:1], LETTERBOX)
+    models.predict(frames[:4], LETTERBOX)
     assert detector.batches == [8, 1, 4]
 
 
 def test_without_a_pitch_model_keypoints_are_not_asked_for() -> None:
     models = Models(CountingModel(), None, "cpu")
-    assert models.predict([Frame(0, blank(1)[0])], BOX)[0].keypoints is None
+    assert models.predict([Frame(0, blank(1)[0])], LETTERBOX)[0].keypoints is None
 
 
 class BrokenDetector:
-    def predict(self, images: list[Image], box: Letterbox) -> list[Any]:
+    def predict(self, images: list[Image], letterbox: Letterbox) -> list[Any]:
         raise InferenceError("broken")
 
 
@@ -177,38 +178,40 @@ def test_side_by_side_gives_the_same_and_waits_for_both_after_an_error() -> None
     ended = threading.Event()
 
     class SlowPitch(BlankPitch):
-        def predict(self, images: list[Image], box: Letterbox) -> list[Keypoints]:
+        def predict(self, images: list[Image], letterbox: Letterbox) -> list[Keypoints]:
             time.sleep(0.05)
             ended.set()
-            return super().predict(images, box)
+            return super().predict(images, letterbox)
 
     with ThreadPoolExecutor(1) as executor:
-        turns = Models(CountingModel(), BlankPitch(), "cpu").predict(frames, BOX)
-        beside = Models(CountingModel(), BlankPitch(), "cpu", beside=executor).predict(frames, BOX)
+        turns = Models(CountingModel(), BlankPitch(), "cpu").predict(frames, LETTERBOX)
+        beside = Models(CountingModel(), BlankPitch(), "cpu", pitch_executor=executor).predict(
+            frames, LETTERBOX
+        )
         assert [r.index for r in turns] == [r.index for r in beside]
         assert all(r.keypoints is not None for r in beside)
         with pytest.raises(InferenceError, match="broken"):
-            Models(BrokenDetector(), SlowPitch(), "cpu", beside=executor).predict(frames, BOX)
+            Models(BrokenDetector(), SlowPitch(), "cpu", pitch_executor=executor).predict(frames, LETTERBOX)
         assert ended.is_set()
 
 
 def test_a_network_of_another_kind_is_not_misread() -> None:
-    backend = FakeBackend(torch.zeros(1, 300, 7), {0: "ball", 1: "player", 2: "referee"})
+    backend = FakeBackend(np.zeros((1, 300, 7), np.float32), {0: "ball", 1: "player", 2: "referee"})
     with pytest.raises(ModelNotReady, match=r"\(1, 300, 7\).*\(pictures, 7, anchors\)"):
-        Detector(backend, 0.35, 100).predict(blank(1), BOX)
+        Detector(backend, 0.35, 100).predict(blank(1), LETTERBOX)
 
 
 @pytest.mark.parametrize("task", ["pose", "segment"])
 def test_a_detector_finds_boxes_and_nothing_else(task: str) -> None:
     with pytest.raises(ModelNotReady, match=f"{task}.*'player'"):
-        Detector(FakeBackend(torch.zeros(1), {0: "player"}, task=task), 0.35, 100)
+        Detector(FakeBackend(NOTHING, {0: "player"}, task=task), 0.35, 100)
 
 
 def test_boxes_of_an_openvino_model_with_built_in_suppression() -> None:
-    backend = FakeBackend(torch.zeros(1), {0: "player"})
+    backend = FakeBackend(NOTHING, {0: "player"})
     listed = np.array([[[90, 50, 110, 70, 0.9, 0], [0, 0, 0, 0, 0, 0]]], np.float32)
-    backend.raw = listed  # type: ignore[assignment]
-    found = Detector(backend, 0.35, 100).predict(blank(1), BOX)[0]
+    backend.raw = listed
+    found = Detector(backend, 0.35, 100).predict(blank(1), LETTERBOX)[0]
     np.testing.assert_allclose(found.boxes, [[300, 46 * 1280 / 384, 1100 / 3, 66 * 1280 / 384]], rtol=1e-5)
 
 
@@ -226,11 +229,11 @@ def looked_at(index: int, luma_pictures: int) -> Frame:
     return Frame(index, blank(1)[0], False, (look,) * luma_pictures)
 
 
-def test_unsure_balls_are_hints_where_there_is_a_closer_look_and_nothing_elsewhere() -> None:
-    backend = FakeBackend(raw_output(2, BALLS).repeat(2, 1, 1), NAMES)
-    detector = Detector(backend, 0.35, 100, ball_confidence=0.05)  # type: ignore[arg-type]
-    with_look, without = Models(detector, None, "cpu", confidence=0.35).predict(
-        [looked_at(0, 1), looked_at(6, 0)], BOX
+def test_uncertain_balls_are_candidates_where_there_are_luma_pictures_and_nothing_elsewhere() -> None:
+    backend = FakeBackend(raw_output(2, BALLS).repeat(2, axis=0), NAMES)
+    detector = Detector(backend, 0.35, 100, ball_confidence=0.05)
+    with_look, without = Models(detector, None, "cpu", ball_confidence=0.35).predict(
+        [looked_at(0, 1), looked_at(6, 0)], LETTERBOX
     )
     for result in (with_look, without):
         assert result.detections.scores.tolist() == pytest.approx([0.6])
@@ -239,12 +242,3 @@ def test_unsure_balls_are_hints_where_there_is_a_closer_look_and_nothing_elsewhe
     assert with_look.ball_candidates.classes.tolist() == [0]
     assert [look.index for look in with_look.luma_pictures] == [0]
     assert without.ball_candidates is None
-
-
-def test_hints_come_from_an_array_as_from_a_tensor() -> None:
-    raw = raw_output(2, BALLS)
-    by_torch = Detector(FakeBackend(raw, NAMES), 0.35, 100, ball_confidence=0.05)  # type: ignore[arg-type]
-    by_numpy = Detector(FakeBackend(raw.numpy(), NAMES), 0.35, 100, ball_confidence=0.05)  # type: ignore[arg-type]
-    (one,), (other,) = by_torch.predict(blank(1), BOX), by_numpy.predict(blank(1), BOX)
-    assert one.scores.tolist() == other.scores.tolist() == pytest.approx([0.6, 0.2])
-    np.testing.assert_allclose(one.boxes, other.boxes, rtol=1e-5)

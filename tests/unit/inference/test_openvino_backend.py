@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from services.errors import ModelNotReady
+from services.inference.bundled_models import WEIGHTS
 from services.inference.openvino_backend import OpenVinoBackend
-from services.inference.registry import WEIGHTS
 from services.video.letterbox import Image
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from services.inference.backend import AnyBackend
+from services.inference.backend import Backend
+from services.inference.bundled_models import WEIGHTS
 from services.inference.detector import Detector
 from services.inference.pitch_model import PitchModel
-from services.inference.registry import WEIGHTS
 from services.inference.runtimes import choose_runtime, load_backend
 from services.results import Detections, Keypoints
 from services.settings import load_settings
@@ -44,7 +44,7 @@ def overlaps(boxes: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) ->
     return np.asarray(shared / (areas[0][:, None] + areas[1][None, :] - shared), np.float64)
 
 
-def loaded(name: str, runtime: str) -> AnyBackend:
+def loaded(name: str, runtime: str) -> Backend:
     settings = load_settings(device="cpu", runtime=runtime)
     return load_backend(choose_runtime(WEIGHTS / f"{name}.pt", "cpu", settings), settings, 1, 1)
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from services.errors import ModelNotReady
-from services.inference import backend, runtimes, tensorrt_engine, tensorrt_export
+from services.inference import runtimes, tensorrt_engine, tensorrt_export, torch_backend
+from services.inference.bundled_models import WEIGHTS
 from services.inference.export_cache import ExportCache
-from services.inference.registry import WEIGHTS
 from services.inference.tensorrt_engine import (
     ENGINE,
     device_facts,
@@ -207,8 +207,10 @@ def test_the_loader_gets_the_engine(
     model: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     used: list[tuple[Path, str, bool]] = []
-    monkeypatch.setattr(runtimes, "Backend", lambda path, device, half: used.append((path, device, half)))
-    monkeypatch.setattr(runtimes, "tensorrt_file", lambda path, device, settings: tmp_path / ENGINE)
+    monkeypatch.setattr(
+        runtimes, "TorchBackend", lambda path, device, half: used.append((path, device, half))
+    )
+    monkeypatch.setattr(runtimes, "tensorrt_file", lambda path, device, settings, make: tmp_path / ENGINE)
     settings = make_settings()
     choice = runtimes.choose_runtime(model, "cuda:0", settings)
     assert (choice.runtime, choice.reason) == ("tensorrt", str(tmp_path / ENGINE))
@@ -241,7 +243,7 @@ def test_an_engine_is_given_pictures_with_their_channels_first(
 
     monkeypatch.setitem(sys.modules, "ultralytics.nn.autobackend", SimpleNamespace(AutoBackend=AutoBackend))
     picture = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
-    backend.Backend(Path(name), "cpu", half=False).forward([picture, picture])
+    torch_backend.TorchBackend(Path(name), "cpu", half=False).forward([picture, picture])
     assert seen[0].shape == (2, 3, 64, 96)
     assert seen[0].is_contiguous() is contiguous
     assert torch.allclose(seen[0][1, 2] * 255, torch.from_numpy(picture[:, :, 2]).float())

@@ -50,7 +50,7 @@ class Reader:
         self.seen: list[tuple[int, int]] = []
         self.facts: ClipFacts | None = None
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[int]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[int]:
         return [read_number(frame.image) for frame in frames]
 
     def conclude(self, seen: Sequence[tuple[int, int]], clip: ClipFacts) -> Any:
@@ -66,7 +66,7 @@ class Blind:
     device = "cpu"
     slots = 1
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[None]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[None]:
         return [None] * len(frames)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.inference.registry import WEIGHTS
+from services.inference.bundled_models import WEIGHTS
 from tests.unit.lab.evaluation.clips import tiny
 from touchline_lab.benchmarks import real_pictures
 from touchline_lab.benchmarks.agreement import BANDS, agreement, off_pitch, pairs, steadiness, unmatched

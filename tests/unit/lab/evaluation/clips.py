@@ -33,9 +33,9 @@ class RecordingPredictor(GroundTruthPredictor):
         super().__init__(truth)
         self.inferred: list[int] = []
 
-    def predict(self, frames: Sequence[Frame], box: Letterbox) -> list[FrameResult]:
+    def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[FrameResult]:
         self.inferred += [frame.index for frame in frames]
-        return super().predict(frames, box)
+        return super().predict(frames, letterbox)
 
 
 Knowing = RecordingPredictor
