@@ -11,7 +11,7 @@ import pytest
 from services.errors import ModelNotReady
 from services.inference.hub_reference import HubReference
 from services.inference.hub_store import HubStore
-from services.inference.model_files import resolve_model
+from services.inference.registry import resolve_model
 from services.settings import load_settings
 from touchline_lab.demo_origin.server import DemoOrigin, Fault
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from services.files import sha256_of
-from services.inference.bundled_models import WEIGHTS
+from services.inference.engine_cache import sha256_of
 from services.inference.preparation import needs_preparing
+from services.inference.registry import WEIGHTS
 from services.settings import load_settings
 from tests.integration.test_cli import touchline
 from tests.support.servers import MakeWorker

@@ -48,10 +48,10 @@ def look(material: Material, models: Any, side: int) -> tuple[Seen, Letterbox]:
     return [(result, frame.image) for result, frame in zip(results, frames, strict=True)], box
 
 
-def ours(seen: Seen, stride: int, letterbox: Letterbox) -> list[FrameTracks]:
+def ours(seen: Seen, stride: int, box: Letterbox) -> list[FrameTracks]:
     """Our tracks, at the sampled frames."""
     results = [result for result, _ in seen]
-    size = PictureSize(letterbox.source_width, letterbox.source_height)
+    size = PictureSize(box.source_width, box.source_height)
     filled = fill_clip(results, results[-1].index + 1, size, stride=stride)
     people = filled.classes != BALL
     found = []
@@ -61,7 +61,7 @@ def ours(seen: Seen, stride: int, letterbox: Letterbox) -> list[FrameTracks]:
     return found
 
 
-def library(name: str, seen: Seen, letterbox: Letterbox) -> list[FrameTracks]:
+def library(name: str, seen: Seen, box: Letterbox) -> list[FrameTracks]:
     """Those of one of ultralytics' trackers, which says which detection each box is."""
     from ultralytics.engine.results import Boxes
     from ultralytics.trackers import BOTSORT, BYTETracker
@@ -69,7 +69,7 @@ def library(name: str, seen: Seen, letterbox: Letterbox) -> list[FrameTracks]:
 
     options = SimpleNamespace(**YAML.load(ROOT / "cfg" / "trackers" / f"{name}.yaml"))
     tracker = {"bytetrack": BYTETracker, "botsort": BOTSORT}[name](options)
-    scale = letterbox.width / letterbox.source_width
+    scale = box.width / box.source_width
     found = []
     for result, picture in seen:
         people = result.detections.classes != BALL
@@ -77,7 +77,7 @@ def library(name: str, seen: Seen, letterbox: Letterbox) -> list[FrameTracks]:
         # in the pixels of the picture that goes along
         table = np.concatenate(
             [
-                boxes * scale + [letterbox.left, letterbox.top] * 2,
+                boxes * scale + [box.left, box.top] * 2,
                 result.detections.scores[people, None],
                 result.detections.classes[people, None],
             ],
