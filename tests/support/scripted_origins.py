@@ -54,6 +54,10 @@ def _authority() -> trustme.CA:
 class TlsOrigin:
     """Listens with TLS and serves each connection in a thread of its own; a context manager.
 
+    Args:
+        own_authority: Whether the authority that `ca_file` holds did not sign its certificate.
+        tls: Whether it speaks TLS at all.
+
     Attributes:
         ca_file: The authority that signed its certificate.
         requests: What it was asked, in order.
@@ -63,13 +67,15 @@ class TlsOrigin:
 
     protocol = "http/1.1"
 
-    def __init__(self) -> None:
+    def __init__(self, *, own_authority: bool = False, tls: bool = True) -> None:
         authority = _authority()
+        self._tls = tls
         self._folder = tempfile.TemporaryDirectory()
         self.ca_file = Path(self._folder.name) / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_file))
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1", "localhost", "clips.test").configure_cert(self._context)
+        signer = trustme.CA() if own_authority else authority
+        signer.issue_cert("127.0.0.1", "localhost", "clips.test").configure_cert(self._context)
         self._context.set_alpn_protocols([self.protocol])
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self._listener.getsockname()[1]
@@ -113,6 +119,10 @@ class TlsOrigin:
             self.open += 1
         with accepted, contextlib.suppress(OSError):
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self._tls:
+                accepted.recv(65536)
+                accepted.sendall(text_response(400))
+                return
             with self._context.wrap_socket(accepted, server_side=True) as connection:
                 self.serve(connection)
         with self._lock:
@@ -125,8 +135,8 @@ Handler = Callable[[ssl.SSLSocket, Request], bool]
 class Http1Origin(TlsOrigin):
     """HTTP/1.1: `handler(connection, request)` sends what it likes; whether the connection goes on."""
 
-    def __init__(self, handler: Handler) -> None:
-        super().__init__()
+    def __init__(self, handler: Handler, *, own_authority: bool = False, tls: bool = True) -> None:
+        super().__init__(own_authority=own_authority, tls=tls)
         self._handler = handler
 
     def serve(self, connection: ssl.SSLSocket) -> None:
