@@ -21,13 +21,13 @@ NOTE = "Generated from services/settings/ by `make settings`."
 """Stands in every generated file."""
 
 GROUPS = {
-    "use_connection_pool": "What operators already set",
+    "use_connection_pool": "Common settings",
     "redis_url": "Queue",
     "served_kinds": "Challenge kinds",
     "origins": "Download",
     "max_frames": "Video",
     "detector_model": "Models",
-    "log_level": "Observing",
+    "log_level": "Logs and Flower",
 }
 """Heading of each group, by the field that begins it; groups follow the order of the class."""
 
@@ -81,7 +81,8 @@ def description(field: str) -> str:
 def env_example() -> str:
     """Generate `.env.example`: every setting is commented out, so that a copy does not fix any default."""
     lines = [
-        "# Every setting with its default. Copy to .env and uncomment what you change; the environment wins.",
+        "# Every setting with its default. Copy to .env and uncomment what you change.",
+        "# Variables of the environment take precedence.",
         f"# {NOTE}",
     ]
     for field in Settings.model_fields:
@@ -111,9 +112,9 @@ def settings_page() -> str:
         "",
         f"<!-- {NOTE} -->",
         "",
-        "Set in the environment or in a `.env` file in the working directory; the environment wins, and an",
-        "empty value counts as unset. A value that is not allowed stops the start with a message that names",
-        "the variable, the value and what is allowed.",
+        "Set in the environment or in a `.env` file in the working directory; the environment takes",
+        "precedence, and an empty value counts as unset. A value that is not allowed stops the start with a",
+        "message that names the variable, the value and what is allowed.",
     ]
     for field in Settings.model_fields:
         if field in GROUPS:
@@ -136,7 +137,7 @@ def settings_page() -> str:
         "",
         "## Docker only",
         "",
-        "What `docker-compose.yml` reads besides; see `docs/guides/docker.md`.",
+        "Variables that only `docker-compose.yml` reads; see `docs/guides/docker.md`.",
         "",
     ]
     lines += ["| Name | Default | Meaning |", "|---|---|---|"]

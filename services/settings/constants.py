@@ -18,4 +18,4 @@ BUNDLED = "bundled"
 """The predictor that ships with the project, as PREDICTOR names it."""
 
 DETECTED_CLASSES = ("ball", "goalkeeper", "player", "referee", "none")
-"""What CLASS_MAP may call a class: those of the wire by their ids, then none of them."""
+"""What CLASS_MAP may say a class is: the classes of the wire in the order of their ids, or none of them."""

@@ -1,4 +1,4 @@
-"""All settings together: checks that need several of them, and what follows from them."""
+"""All settings together, checks of their values, and values that follow from several of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.settings.queue import QueueSettings
 from services.settings.video import VideoSettings
 
 
-# pydantic takes fields from the last base first: read from the bottom, this is the order of the reference
+# pydantic takes fields from the last base first: from the bottom up, this is the order of the reference
 class Settings(
     MonitoringSettings,
     ModelSettings,
@@ -31,6 +31,7 @@ class Settings(
     """The settings; each field's description is its documentation (docs/reference/settings.md)."""
 
     model_config = SettingsConfigDict(
+        defer_build=False,  # only this class is validated, so the groups leave that work to it
         env_file=".env",
         env_file_encoding="utf-8",
         env_ignore_empty=True,
@@ -60,7 +61,7 @@ class Settings(
 
     @property
     def second_ball_pass(self) -> bool:
-        """Whether BALL_SEARCH comes to on."""
+        """Whether BALL_SEARCH is on, or auto and the detector is the default one."""
         bundled = type(self).model_fields["detector_model"].default
         own = self.detector_model == bundled and self.ball_model is None
         return self.ball_search == "on" or (self.ball_search == "auto" and own)

@@ -16,7 +16,7 @@ def load_settings(**overrides: Any) -> Settings:
     """Read and check all settings.
 
     Args:
-        **overrides: Values that win over environment and `.env`, by field name.
+        **overrides: Values that take precedence over the environment and `.env`, by field name.
 
     Raises:
         SettingsError: A value is not allowed; the text names each variable, its value and what is allowed.

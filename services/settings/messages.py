@@ -1,4 +1,4 @@
-"""What messages and documents say of a setting: its variable, its value, and what is allowed."""
+"""What messages and documents say about a setting: its variable, its value, and what is allowed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def variable_name(field: str) -> str:
 
 
 def allowed_values(info: FieldInfo) -> str:
-    """What a setting may be, in words: type, bounds, pattern or choices."""
+    """What a setting may be, in words: type, limits, pattern or choices."""
     kinds = [kind for kind in get_args(info.annotation) or (info.annotation,) if kind is not type(None)]
     if get_origin(info.annotation) is Literal:
         return ", ".join(str(choice) for choice in kinds)

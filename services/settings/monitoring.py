@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class MonitoringSettings(BaseSettings):
+class MonitoringSettings(BaseSettings, defer_build=True):
     """Settings of logs and Flower."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings
 from services.settings.redis_url import check_redis_url
 
 
-class QueueSettings(BaseSettings):
+class QueueSettings(BaseSettings, defer_build=True):
     """Settings of the queue and of the worker."""
 
     redis_url: str | None = Field(
@@ -27,23 +27,31 @@ class QueueSettings(BaseSettings):
         description="Deadline of a challenge that names none, in seconds from submission.",
     )
     max_queue: int = Field(
-        100, ge=1, le=100_000, description="Challenges waiting before a further one is refused at submission."
+        100,
+        ge=1,
+        le=100_000,
+        description="Maximum number of waiting challenges; a further one is refused at submission.",
     )
     reply_ttl_s: int = Field(
         300,
         ge=10,
         le=86_400,
-        description="Seconds that a reply is kept in Redis: until its caller takes it, and for callers that "
-        "submit the same challenge again.",
+        description="Seconds for which a reply is kept in Redis: until its caller takes it, and for callers "
+        "that submit the same challenge again.",
     )
     worker_concurrency: int = Field(
-        1, ge=1, le=64, description="Child processes of one worker, on one device; for several GPUs: GPUS."
+        1, ge=1, le=64, description="Child processes of one worker on one device; for several GPUs see GPUS."
     )
     worker_start_timeout_s: int = Field(
-        180, ge=5, le=3600, description="Longest start of a child (imports, models, warm-up), in seconds."
+        180,
+        ge=5,
+        le=3600,
+        description="Maximum time a child may take to start (imports, models, warm-up), in seconds.",
     )
     state_dir: str = Field(
-        "/tmp/touchline", min_length=1, description="Folder for the ready markers of the workers."
+        "/tmp/touchline",
+        min_length=1,
+        description="Folder in which workers mark that they are ready and lock their devices.",
     )
 
     @field_validator("redis_url")

@@ -1,4 +1,4 @@
-"""The one address of Redis in the forms that redis-py and Celery read.
+"""The address of Redis in the forms that redis-py and Celery read.
 
 Both accept more than the other understands: redis-py reads `unix://` and the certificate modes `none`,
 `optional` and `required`; Celery's transport reads `redis+socket://` and, without a mode, checks no
