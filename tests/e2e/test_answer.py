@@ -197,13 +197,13 @@ def test_a_deadline_that_is_too_near_ends_in_an_error_or_a_partial_answer(
 
 
 def test_awaiting_from_a_front_end(worker: WorkerProcess, clip_url: str) -> None:
-    async def attach_luma_pictures() -> list[Answer]:
+    async def all_three() -> list[Answer]:
         async def one() -> Answer:
             return await submit(clip_url, redis_url=worker.redis_url, deadline_s=60)
 
         return list(await asyncio.gather(one(), one(), one()))
 
-    answers = asyncio.run(attach_luma_pictures())
+    answers = asyncio.run(all_three())
     assert len({answer.challenge_id for answer in answers}) == 3
     assert len({frames_part(answer.body) for answer in answers}) == 1
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+
+from services.files import complete_or_absent
 
 ENCODER_OPTIONS = {"preset": "veryfast", "crf": "23"}
 """Options of x264 for resized clips: its default quality, at a speed that small machines manage."""
@@ -42,8 +43,11 @@ def resized(source: Path, target: Path, height: int, seconds: float) -> None:
     """Encode the beginning of a clip in another size, unless the file `target` exists."""
     if target.is_file():
         return
-    fresh = target.with_name(f".{os.getpid()}-{target.name}")
-    with av.open(str(source)) as old, av.open(str(fresh), "w", options={"movflags": "+faststart"}) as new:
+    with (
+        complete_or_absent(target) as unfinished,
+        av.open(str(source)) as old,
+        av.open(str(unfinished), "w", options={"movflags": "+faststart"}) as new,
+    ):
         track = old.streams.video[0]
         rate = track.average_rate or Fraction(25)
         width = round(track.codec_context.width * height / track.codec_context.height / 2) * 2
@@ -58,4 +62,3 @@ def resized(source: Path, target: Path, height: int, seconds: float) -> None:
             scaled.pict_type = 0
             new.mux(stream.encode(scaled))
         new.mux(stream.encode(None))
-    fresh.replace(target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Final
 import av
 
 from services import pitch
+from services.files import complete_or_absent, locked
 from touchline_lab.renderer import camera, clip, encoding, figures, match, scene, stadium
 from touchline_lab.renderer.clip import GroundTruth, render_clip
 
-__all__ = ["StoredClip", "renderer_key", "stored_clip"]
+__all__ = ["StoredClip", "render_once", "renderer_key", "stored_clip"]
 
 RENDERER_MODULES: Final = (camera, clip, encoding, figures, match, pitch, scene, stadium)
 """Modules whose source decides what a clip looks like."""
@@ -62,20 +62,32 @@ def stored_clip(
         progress: As for `render_clip`; not called if the clip is there.
         processes: As for `render_clip`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     index = "-faststart" if faststart else ""
     path = folder / f"clip-{seed}-{seconds:g}s{index}-{renderer_key()}.mp4"
-    notes = path.with_suffix(".json")
-    if path.is_file() and notes.is_file():
-        return StoredClip(path, GroundTruth.load(notes))
-    # two processes may render the same clip: each writes its own files and renames them when they are whole
-    fresh = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        truth = render_clip(fresh, seed, seconds, faststart=faststart, progress=progress, processes=processes)
-        truth.save(fresh.with_suffix(".json"))
-        fresh.with_suffix(".json").replace(notes)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-        fresh.with_suffix(".json").unlink(missing_ok=True)
-    return StoredClip(path, truth)
+
+    def render(clip_file: Path, truth_file: Path) -> None:
+        render_clip(
+            clip_file, seed, seconds, faststart=faststart, progress=progress, processes=processes
+        ).save(truth_file)
+
+    return StoredClip(path, GroundTruth.load(render_once(path, render)))
+
+
+def render_once(path: Path, render: Callable[[Path, Path], None]) -> Path:
+    """Render a clip with its ground truth, unless both files exist; processes wait for each other.
+
+    Args:
+        path: The MP4 file. The ground truth lies beside it, with the suffix `.json`.
+        render: Writes clip and ground truth to the paths that it is given.
+
+    Returns:
+        The file of the ground truth.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    truth = path.with_suffix(".json")
+    with locked(path.with_name(f".{path.name}.lock")):
+        if not (path.is_file() and truth.is_file()):
+            # the ground truth takes its place first, so that no clip is without one
+            with complete_or_absent(path) as clip_file, complete_or_absent(truth) as truth_file:
+                render(clip_file, truth_file)
+    return truth

@@ -14,7 +14,7 @@ import msgspec
 
 from touchline_lab.renderer import variants, weather
 from touchline_lab.renderer.clip import FrameTruth, GroundTruth
-from touchline_lab.renderer.clip_store import renderer_key
+from touchline_lab.renderer.clip_store import render_once, renderer_key
 from touchline_lab.renderer.conditions import SceneConditions
 from touchline_lab.renderer.encoding import ClipEncoder, Planes, planes_of, processes_for
 from touchline_lab.renderer.variants import VariantScene
@@ -133,23 +133,13 @@ def stored_scene(
         conditions: The scene.
         progress: As for `render_scene`; not called if the clip is there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"scene-{conditions.name}-{conditions.key}-{_key()}.mp4"
-    notes = path.with_suffix(".json")
-    if path.is_file() and notes.is_file():
-        return path, msgspec.json.decode(notes.read_bytes(), type=SceneTruth)
-    # two processes may render the same scene: each writes its own files and renames them when they are whole
-    fresh = path.with_name(f".{os.getpid()}-{path.name}")
-    fresh_notes = fresh.with_suffix(".json")
-    try:
-        truth = render_scene(fresh, conditions, progress=progress)
-        fresh_notes.write_bytes(msgspec.json.encode(truth))
-        fresh_notes.replace(notes)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-        fresh_notes.unlink(missing_ok=True)
-    return path, truth
+
+    def render(clip_file: Path, truth_file: Path) -> None:
+        truth_file.write_bytes(msgspec.json.encode(render_scene(clip_file, conditions, progress=progress)))
+
+    truth_file = render_once(path, render)
+    return path, msgspec.json.decode(truth_file.read_bytes(), type=SceneTruth)
 
 
 def _key() -> str:

@@ -15,6 +15,7 @@ from torchvision.ops import batched_nms  # type: ignore[import-untyped]
 from ultralytics.cfg import get_cfg
 from ultralytics.nn.tasks import DetectionModel
 
+from services.files import complete_or_absent
 from services.pitch import CLASS_NAMES, KEYPOINT_COUNT
 
 __all__ = [
@@ -100,9 +101,8 @@ def save(model: DetectionModel, path: Path, task: str, notes: dict[str, Any]) ->
         "license": "AGPL-3.0",
         "notes": notes,
     }
-    unfinished = path.with_suffix(".tmp")
-    torch.save(checkpoint, unfinished)
-    unfinished.replace(path)
+    with complete_or_absent(path) as unfinished:
+        torch.save(checkpoint, unfinished)
 
 
 def load(path: Path) -> DetectionModel:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services import pitch
+from services.files import complete_or_absent
 from services.video.luma import luma_picture
 from touchline_lab.renderer.encoding import BITS_PER_PIXEL, ClipEncoder, planes_of
 from touchline_lab.renderer.scene import Rendered, Scene
@@ -127,14 +128,12 @@ def main() -> None:
             continue
         clips = [render_clip(seed) for seed in seeds[shard * SHARD_SCENES : (shard + 1) * SHARD_SCENES]]
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}")
-        with unfinished.open("wb") as file:
+        with complete_or_absent(path) as unfinished, unfinished.open("wb") as file:
             np.savez(
                 file,
                 luma_pictures=np.stack([picture for pictures, _ in clips for picture in pictures]),
                 balls=np.stack([rows for _, balls in clips for rows in balls]),
             )
-        unfinished.rename(path)
         print(path, flush=True)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from services.files import complete_or_absent
 from touchline_lab.renderer.scene import Scene
 from touchline_lab.renderer.seeds import TRAINING_SEEDS, VALIDATION_SEEDS
 from touchline_lab.training.varied_scene import VariedScene
@@ -56,12 +57,12 @@ def render_shard(seeds: range, path: Path, varied: bool = False) -> None:
                 row[:] = class_id, x1 / width, y1 / height, x2 / width, y2 / height
             boxes.append(rows)
             keypoints.append((rendered.keypoints / (width, height)).astype(np.float32))
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.mkdir(parents=True, exist_ok=True)
-    np.save(unfinished / "images.npy", np.stack(images))
-    np.save(unfinished / "boxes.npy", np.stack(boxes))
-    np.save(unfinished / "keypoints.npy", np.stack(keypoints))
-    unfinished.rename(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with complete_or_absent(path) as unfinished:
+        unfinished.mkdir()
+        np.save(unfinished / "images.npy", np.stack(images))
+        np.save(unfinished / "boxes.npy", np.stack(boxes))
+        np.save(unfinished / "keypoints.npy", np.stack(keypoints))
 
 
 def main() -> None:

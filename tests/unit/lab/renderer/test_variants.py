@@ -140,7 +140,7 @@ def test_a_scene_is_rendered_once(tmp_path: Path) -> None:
     first = stored_scene(tmp_path, PLAIN, progress=lambda done, _: calls.append(done))
     assert stored_scene(tmp_path, PLAIN, progress=lambda done, _: calls.append(done)) == first
     assert calls == list(range(1, 11))
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".mp4"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".lock", ".mp4"]
     assert stored_scene(tmp_path, replace(PLAIN, weather="night"))[0] != first[0]
 
 

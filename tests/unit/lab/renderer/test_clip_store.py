@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ def test_a_clip_is_rendered_once(tmp_path: Path, rendered: list[tuple[int, float
     assert first.path.read_bytes() == b"clip"
 
 
+def test_two_who_need_the_same_clip_have_it_rendered_once(
+    tmp_path: Path, rendered: list[tuple[int, float]]
+) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        clips = list(threads.map(lambda _: clip_store.stored_clip(tmp_path, 1, 4.0), range(4)))
+
+    assert rendered == [(1, 4.0)]
+    assert clips == clips[:1] * 4
+
+
 def test_seed_length_and_index_make_other_clips(tmp_path: Path, rendered: list[tuple[int, float]]) -> None:
     paths = {
         clip_store.stored_clip(tmp_path, 1, 4.0).path,
@@ -65,4 +76,4 @@ def test_a_failed_rendering_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(clip_store, "render_clip", render)
     with pytest.raises(OSError, match="disk full"):
         clip_store.stored_clip(tmp_path, 1, 4.0)
-    assert list(tmp_path.iterdir()) == []
+    assert {path.suffix for path in tmp_path.iterdir()} == {".lock"}
