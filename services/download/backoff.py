@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from services.deadline import Deadline
-from services.errors import SourceRejected
+from services.errors import SourceRejected, TransportError
 
 FIRST_PAUSE_S: Final = 0.25
 """Seconds before the second request, where the origin states none; each further pause is twice as long."""
@@ -49,13 +49,14 @@ class Backoff:
         self._deadline = deadline
         self._next_s = FIRST_PAUSE_S
 
-    def pause_s(self, error: SourceRejected) -> float:
+    def pause_s(self, error: TransportError) -> float:
         """Seconds to wait before the request is sent again.
 
         Raises:
-            SourceRejected: The same error, when it does not pass, or not before the deadline.
+            TransportError: The same error, when it does not pass, or not before the deadline.
         """
-        pause = max(self._next_s, error.retry_after_s or 0.0)
+        asked_s = error.retry_after_s if isinstance(error, SourceRejected) else None
+        pause = max(self._next_s, asked_s or 0.0)
         self._next_s = min(2 * self._next_s, MAX_PAUSE_S)
         if not error.retryable or self._deadline.remaining() < pause + MIN_LEFT_S:
             raise error

@@ -130,8 +130,7 @@ class ByteStream:
             TooLarge: The resource is longer than what is accepted.
         """
         with self._changed:
-            self._version = self._version or version
-            self._version.check_same(version)
+            self._version = version if self._version is None else self._version.joined_with(version)
         if self._max_bytes is not None and (version.size or 0) > self._max_bytes:
             raise TooLarge(
                 f"the video has {version.size} bytes; MAX_VIDEO_MB allows {self._max_bytes}", stage="download"

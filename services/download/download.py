@@ -26,6 +26,7 @@ from services.download.pool import ConnectionPool
 from services.download.range_fetch import RangeFetch
 from services.errors import (
     ChallengeError,
+    ConnectFailed,
     SourceChanged,
     SourceRejected,
     StreamStalled,
@@ -263,7 +264,9 @@ class Download:
             try:
                 self._fetch_all_gaps(resumed=resumes > 0)
                 return
-            except SourceRejected as error:
+            except (SourceRejected, ConnectFailed) as error:
+                if isinstance(error, ConnectFailed) and not self._body_bytes:
+                    raise  # one that was reached before is being reloaded; this one was never there
                 pause_s = backoff.pause_s(error)
                 self._timeline.count("refusals")
                 self._enter(State.BACKOFF)

@@ -34,8 +34,8 @@ class ResourceVersion:
             return "" if self.etag.startswith("W/") else self.etag
         return self.last_modified
 
-    def check_same(self, other: ResourceVersion) -> None:
-        """Compare with a later response.
+    def joined_with(self, other: ResourceVersion) -> ResourceVersion:
+        """What this response and a later one tell together.
 
         Raises:
             SourceChanged: The two belong to different versions.
@@ -52,3 +52,5 @@ class ResourceVersion:
             raise SourceChanged(
                 f"the video was of {self.last_modified}, then of {other.last_modified}: it changed meanwhile"
             )
+        size = other.size if self.size is None else self.size
+        return ResourceVersion(size, self.etag or other.etag, self.last_modified or other.last_modified)

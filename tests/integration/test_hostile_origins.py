@@ -288,6 +288,23 @@ def test_a_resume_that_is_refused_for_a_moment_goes_on(start: StartOrigin, make_
     assert fetch(pool, origin.url(), settings) == BODY
 
 
+def test_an_origin_that_is_restarted_in_mid_body_is_waited_for(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def cut(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(file_response(BODY, request)[:500_000])
+        first.stop_listening()
+        return False
+
+    first = start(cut)
+    pool, settings = make_pool(first)
+    with RunningDownload(pool, first.url(), settings) as running:
+        assert running.stream.read_at(0, 400_000) == BODY[:400_000]
+        assert until(lambda: running.fact("refusals") is not None)
+        with Http1Origin(serve_file, port=first.port):
+            assert running.body() == BODY
+
+
 @pytest.mark.parametrize(("status", "headers"), [(404, ()), (403, ()), (503, ("Retry-After: 3600",))])
 def test_a_refusal_that_lasts_is_told_at_once(
     start: StartOrigin, make_pool: MakePool, status: int, headers: tuple[str, ...]

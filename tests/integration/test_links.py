@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from services.timeline import Timeline
 from services.wire.challenge import Challenge
 from services.wire.gsr import decode_response, frames_part
 from services.wire.reply import Answer
+from tests.support.scripted_origins import Http1Origin, Request, file_response
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.renderer.clip_store import StoredClip
 
@@ -43,7 +46,7 @@ def origin(
         yield origin
 
 
-def make_settings(origin: DemoOrigin, **overrides: Any) -> Settings:
+def make_settings(origin: DemoOrigin | Http1Origin, **overrides: Any) -> Settings:
     values: dict[str, Any] = {
         "ca_file": str(origin.ca_file),
         "allow_private_addresses": True,
@@ -91,7 +94,7 @@ def reference(origin: DemoOrigin, kinds: ServedKinds) -> bytes:
         (True, {"use_connection_pool": False}, None),
         (True, {"chunked_streaming": False}, ALL),
     ],
-    ids=["all lines", "three lines", "no line", "cold", "no pool", "not streamed"],
+    ids=["all range connections", "three", "none", "cold", "no pool", "not streamed"],
 )
 def test_every_path_gives_the_same_bytes(
     origin: DemoOrigin,
@@ -144,11 +147,34 @@ def test_a_link_that_ends_in_the_middle_gives_the_best_answer(
     assert [frame.frame_number for frame in decode_response(found.body).frames] == list(range(FRAMES))
 
 
-@pytest.mark.parametrize("lines", [0, 10])
-def test_ten_kilobytes_a_second_end_by_the_deadline(
-    origin: DemoOrigin, kinds: ServedKinds, lines: int
+@pytest.mark.parametrize("range_connections", [0, 10])
+def test_a_file_that_changes_on_the_way_is_answered_from_the_new_file_alone(
+    kinds: ServedKinds, clip_4s_faststart: StoredClip, reference: bytes, range_connections: int
 ) -> None:
-    settings = make_settings(origin, range_connections=lines)
+    data, gets = clip_4s_faststart.path.read_bytes(), itertools.count(1)
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        changed = request.method == "GET" and next(gets) > range_connections // 2 + 1
+        etag = '"new"' if changed else '"old"'
+        response = file_response(data, request, f"ETag: {etag}")
+        cut = request.method == "GET" and request.span(len(data)) is None and not changed
+        connection.sendall(response[: len(data) // 2] if cut else response)
+        return not cut
+
+    with Http1Origin(handler) as changing:
+        settings = make_settings(changing, range_connections=range_connections)
+        found, facts = answer(kinds, settings, changing.url())
+
+    assert not found.partial
+    assert facts["beginnings"] == 2
+    assert frames_part(found.body) == reference
+
+
+@pytest.mark.parametrize("range_connections", [0, 10])
+def test_ten_kilobytes_a_second_end_by_the_deadline(
+    origin: DemoOrigin, kinds: ServedKinds, range_connections: int
+) -> None:
+    settings = make_settings(origin, range_connections=range_connections)
     deadline = time.time() + 4.0
     try:
         found, _ = answer(kinds, settings, origin.url("front.mp4", rate=10_000), deadline_s=4.0)

@@ -1,4 +1,4 @@
-"""A file over several lines in ranges, against a real TLS origin, with every fault of one of them."""
+"""A file over several range connections, against a real TLS origin, with every fault of one of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE
 from services.download.byte_stream import ByteStream
-from services.download.download import Download
 from services.download.pool import ConnectionPool
 from services.download.range_connection import RangeConnection
 from services.download.range_connection_pool import DEFAULT_COUNT, RangeConnectionPool
@@ -23,6 +22,7 @@ from services.download.range_fetch import RangeFetch
 from services.errors import ConnectFailed, StreamStalled
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
+from tests.support.downloads import RunningDownload
 from touchline_lab.demo_origin.faults import Fault
 from touchline_lab.demo_origin.server import DemoOrigin
 
@@ -75,95 +75,104 @@ class MuteConnection:
         return getattr(self._connection, name)
 
 
-class MutingPool:
-    """A range connection pool some of whose connections are mute, by their numbers."""
+class BreakingConnection:
+    """A range connection that the origin closes after it has been read from twice."""
 
-    def __init__(self, pool: RangeConnectionPool, mute: Container[int]) -> None:
+    def __init__(self, connection: RangeConnection) -> None:
+        self._connection = connection
+        self._reads = 0
+
+    def receive(self, take: Callable[[int, bytes], None]) -> int:
+        self._reads += 1
+        if self._reads > 2:
+            raise OSError("the origin closed the connection")
+        return self._connection.receive(take)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class FaultyPool:
+    """A range connection pool some of whose connections have a fault, by their numbers."""
+
+    def __init__(
+        self, pool: RangeConnectionPool, fault: Callable[[Any], Any], faulty: Container[int]
+    ) -> None:
         self._pool = pool
-        self._mute = mute
+        self._fault = fault
+        self._faulty = faulty
 
     @contextmanager
     def lend(self, url: str) -> Iterator[tuple[list[Any], float]]:
         with self._pool.lend(url) as (connections, round_trip_s):
-            yield (
-                [MuteConnection(c) if i in self._mute else c for i, c in enumerate(connections)],
-                round_trip_s,
-            )
+            lent = [self._fault(c) if i in self._faulty else c for i, c in enumerate(connections)]
+            yield lent, round_trip_s
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pool, name)
 
 
 @contextmanager
-def muted(pool: ConnectionPool, mute: Container[int] = range(COUNT)) -> Iterator[None]:
-    """The pool with some range connections mute, by default all of them."""
+def with_fault(
+    pool: ConnectionPool, fault: Callable[[Any], Any], faulty: Container[int] = range(COUNT)
+) -> Iterator[None]:
+    """The pool with a fault in some of its range connections, by default in all of them."""
     real = pool.range_connections
-    pool.range_connections = MutingPool(real, mute)  # type: ignore[assignment]
+    pool.range_connections = FaultyPool(real, fault, faulty)  # type: ignore[assignment]
     yield
     pool.range_connections = real
 
 
-def fetch(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, Timeline]:
-    scope, timeline = CancelScope(), Timeline()
-    download = Download(pool, url, settings, Deadline.after(20), scope, timeline)
-    try:
-        stream = download.start()
-        stream.wait_complete()
-        return stream.read_at(0, len(BODY) * 2), timeline
-    finally:
-        scope.cancel()
-        assert download.join(10), "a thread was left behind"
+def fetch(pool: ConnectionPool, url: str, settings: Settings) -> tuple[bytes, RunningDownload]:
+    """The whole body, and the download that brought it."""
+    with RunningDownload(pool, url, settings) as running:
+        return running.body(), running
 
 
 def test_the_file_arrives_in_ranges_over_all_range_connections(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    body, download = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
+    assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
     asked = [request for request in server.requests() if request.method == "GET"]
     ranges = {request.range for request in asked}
     assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}"} <= ranges
     assert None not in ranges, "nobody asked for the whole file"
     # the end is asked for in two pieces, one within the other; nothing else comes twice
-    assert timeline.to_dict()["facts"].get("bytes") == len(BODY) + PIECE
+    assert download.fact("bytes") == len(BODY) + PIECE
     assert server.stats().handshakes == COUNT + 1
-    again, timeline = fetch(pool, server.url("body.bin"), settings)
+    again, download = fetch(pool, server.url("body.bin"), settings)
     assert again == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
+    assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
     assert server.stats().handshakes == COUNT + 1
 
 
 def test_the_index_at_the_end_needs_no_request_of_its_own(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    scope, timeline = CancelScope(), Timeline()
-    url = server.url("body.bin")
-    download = Download(pool, url, settings, Deadline.after(20), scope, timeline)
-    stream = download.start()
-    assert stream.read_at(len(BODY) - 20_000, 20_000) == BODY[-20_000:]
-    scope.cancel()
-    assert download.join(10)
-    assert timeline.to_dict()["facts"].get("out_of_order_reads") is None
+    with RunningDownload(pool, server.url("body.bin"), settings) as running:
+        assert running.stream.read_at(len(BODY) - 20_000, 20_000) == BODY[-20_000:]
+    assert running.fact("out_of_order_reads") is None
 
 
 def test_a_file_shorter_than_its_head(server: DemoOrigin, pool: ConnectionPool, settings: Settings) -> None:
-    body, timeline = fetch(pool, server.url("small.bin"), settings)
+    body, download = fetch(pool, server.url("small.bin"), settings)
     assert body == SMALL
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
+    assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
 
 
-def test_lines_that_died_while_idle_are_made_up_for_and_opened_again(
+def test_connections_that_died_while_idle_are_made_up_for_and_opened_again(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
     server.drop_connections()
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    body, download = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") != f"{COUNT}/{COUNT}"
+    assert download.fact("range_connections") != f"{COUNT}/{COUNT}"
     pool.warmup(server.base_url)
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    body, download = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
+    assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
 
 
 @pytest.mark.parametrize(
@@ -176,10 +185,10 @@ def test_origins_that_do_not_answer_ranges_lose_nothing(
     wanted = SMALL if fault.redirect else BODY
     assert fetch(pool, server.url("body.bin"), settings)[0] == wanted
     # the second time nobody tries
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    body, download = fetch(pool, server.url("body.bin"), settings)
     assert body == wanted
     if fault.no_range or fault.redirect:
-        assert timeline.to_dict()["facts"].get("range_connections") is None
+        assert download.fact("range_connections") is None
 
 
 def test_an_origin_that_limits_connections_keeps_those_it_has_room_for(
@@ -188,39 +197,39 @@ def test_an_origin_that_limits_connections_keeps_those_it_has_room_for(
     allowed = 5  # one of them is the pool's
     server.set_fault("/body.bin", Fault(maximum_connections=allowed))
     url = server.url("body.bin")
-    body, timeline = fetch(pool, url, settings)
+    body, download = fetch(pool, url, settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{allowed - 1}/{COUNT}"
-    assert timeline.to_dict()["facts"].get("takeovers") is None
+    assert download.fact("range_connections") == f"{allowed - 1}/{COUNT}"
+    assert download.fact("takeovers") is None
     # the others are not opened again
     pool.warmup(server.base_url)
-    body, timeline = fetch(pool, url, settings)
+    body, download = fetch(pool, url, settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{allowed - 1}/{allowed - 1}"
+    assert download.fact("range_connections") == f"{allowed - 1}/{allowed - 1}"
     assert server.stats().handshakes == COUNT + 1
 
 
 def test_the_others_bring_what_a_hanging_connection_was_asked_for(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    with muted(pool, {2}):
-        body, timeline = fetch(pool, server.url("body.bin"), settings)
+    with with_fault(pool, MuteConnection, {2}):
+        body, download = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT - 1}/{COUNT}"
-    assert timeline.to_dict()["facts"].get("handshakes") is None
+    assert download.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
+    assert download.fact("handshakes") is None
 
 
 def test_the_pool_takes_over_when_all_range_connections_hang(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    with muted(pool):
-        body, timeline = fetch(pool, server.url("body.bin"), settings)
+    with with_fault(pool, MuteConnection):
+        body, download = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("takeovers") == 1
-    assert timeline.to_dict()["facts"].get("handshakes") is None
+    assert download.fact("takeovers") == 1
+    assert download.fact("handshakes") is None
     pool.warmup(server.base_url)
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
+    body, download = fetch(pool, server.url("body.bin"), settings)
+    assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
 
 
 def test_an_origin_that_never_answers_pipelined_requests_gets_one_connection(
@@ -230,21 +239,21 @@ def test_an_origin_that_never_answers_pipelined_requests_gets_one_connection(
     for _ in range(3):
         with pool.range_connections.lend(url) as (lent, _):
             assert len(lent) == COUNT
-        with muted(pool):
+        with with_fault(pool, MuteConnection):
             assert fetch(pool, url, settings)[0] == BODY
         pool.warmup(server.base_url)
-    body, timeline = fetch(pool, url, settings)
+    body, download = fetch(pool, url, settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") is None
+    assert download.fact("range_connections") is None
 
 
 def test_connections_that_answer_late_go_on(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    # all are silent for longer than working lines are, the pool's connection for as long
-    body, timeline = fetch(pool, server.url("body.bin", delay=0.6), settings)
+    # all are silent for longer than working ones are, the pool's connection for as long
+    body, download = fetch(pool, server.url("body.bin", delay=0.6), settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("takeovers") in (None, 1)
+    assert download.fact("takeovers") in (None, 1)
 
 
 def test_range_connections_that_come_back_are_waited_for_when_the_pool_fails(
@@ -257,10 +266,10 @@ def test_range_connections_that_come_back_are_waited_for_when_the_pool_fails(
         raise ConnectFailed("the name does not resolve")
 
     monkeypatch.setattr(pool, "open", fails)
-    body, timeline = fetch(pool, server.url("small.bin", delay=0.6), settings)
+    body, download = fetch(pool, server.url("small.bin", delay=0.6), settings)
     assert body == SMALL
     assert tried, "nobody noticed the silence"
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
+    assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
 
 
 def test_an_origin_that_needs_time_for_each_request_gets_few(
@@ -269,13 +278,13 @@ def test_an_origin_that_needs_time_for_each_request_gets_few(
     quick = settings.model_copy(update={"stall_timeout_s": 5.0})
     fetch(pool, server.url("body.bin"), quick)
     many = len(server.requests())
-    body, timeline = fetch(pool, server.url("body.bin", delay=0.2), quick)
+    body, download = fetch(pool, server.url("body.bin", delay=0.2), quick)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT}/{COUNT}"
+    assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
     assert len(server.requests()) - many < 0.8 * many
 
 
-def test_silence_on_every_way_is_told_after_the_longest_silence_allowed(
+def test_silence_on_every_path_is_told_after_the_longest_silence_allowed(
     server: DemoOrigin, settings: Settings
 ) -> None:
     short = settings.model_copy(update={"stall_timeout_s": 0.5, "reuse_probe_s": 0.2})
@@ -286,39 +295,25 @@ def test_silence_on_every_way_is_told_after_the_longest_silence_allowed(
     pool.close()
 
 
-def test_a_line_that_the_origin_closes_in_the_middle_loses_nothing(
+def test_a_connection_that_the_origin_closes_in_the_middle_loses_nothing(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    with pool.range_connections.lend(server.url("body.bin")) as (held, _):
-        broken = held[1]
-    receive, left = broken.receive, [2]
-
-    def breaks_off(give: Callable[[int, bytes], None]) -> int:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError("the origin closed the connection")
-        return receive(give)
-
-    broken.receive = breaks_off  # type: ignore[method-assign]
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    with with_fault(pool, BreakingConnection, {1}):
+        body, download = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{COUNT - 1}/{COUNT}"
+    assert download.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
 
 
 def test_a_cancel_ends_head_and_body_and_leaves_the_pool_usable(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    scope, timeline = CancelScope(), Timeline()
-    url = server.url("body.bin", delay=1.0)
-    download = Download(pool, url, settings, Deadline.after(20), scope, timeline)
-    download.start()
-    scope.cancel()
-    assert download.join(10)
-    assert not [t.name for t in threading.enumerate() if t.name == "touchline-ranges"]
+    with RunningDownload(pool, server.url("body.bin", delay=1.0), settings):
+        pass  # its end is the cancel
+    assert not [thread.name for thread in threading.enumerate() if thread.name == "touchline-ranges"]
     assert fetch(pool, server.url("body.bin"), settings)[0] == BODY
 
 
-def test_near_origins_get_no_lines(server: DemoOrigin, settings: Settings) -> None:
+def test_near_origins_get_no_range_connections(server: DemoOrigin, settings: Settings) -> None:
     far = settings.model_copy(update={"range_min_rtt_ms": 5000.0})
     pool = ConnectionPool(far)
     pool.warmup(server.base_url)
@@ -327,27 +322,29 @@ def test_near_origins_get_no_lines(server: DemoOrigin, settings: Settings) -> No
     pool.close()
 
 
-@pytest.mark.parametrize(("way_s", "lines"), [(0.0, DEFAULT_COUNT), (0.3, 40)])
-def test_a_long_way_gets_more_lines(server: DemoOrigin, settings: Settings, way_s: float, lines: int) -> None:
-    server.set_fault("/", Fault(delay=way_s))
+@pytest.mark.parametrize(("delay_s", "count"), [(0.0, DEFAULT_COUNT), (0.3, 40)])
+def test_a_long_round_trip_gets_more_connections(
+    server: DemoOrigin, settings: Settings, delay_s: float, count: int
+) -> None:
+    server.set_fault("/", Fault(delay=delay_s))
     pool = ConnectionPool(settings.model_copy(update={"range_connections": 40}))
     pool.warmup(server.base_url)
-    assert server.stats().handshakes == lines + 1
-    body, timeline = fetch(pool, server.url("body.bin"), settings)
+    assert server.stats().handshakes == count + 1
+    body, download = fetch(pool, server.url("body.bin"), settings)
     assert body == BODY
-    assert timeline.to_dict()["facts"].get("range_connections") == f"{lines}/{lines}"
+    assert download.fact("range_connections") == f"{count}/{count}"
     pool.close()
 
 
-def test_lines_that_died_take_nothing_from_the_head_where_few_bytes_are_wanted(
+def test_connections_that_died_take_nothing_from_the_head_where_few_bytes_are_wanted(
     server: DemoOrigin, settings: Settings
 ) -> None:
     url = server.url("body.bin")
     pool = ConnectionPool(settings.model_copy(update={"range_connections": 16}))
     pool.warmup(server.base_url)
     with pool.range_connections.lend(url) as (held, _):
-        for line in held[:3]:
-            line.socket.shutdown(socket.SHUT_RDWR)
+        for connection in held[:3]:
+            connection.socket.shutdown(socket.SHUT_RDWR)
     scope, deadline = CancelScope(), Deadline.after(20)
     stream = ByteStream(deadline, scope, max_bytes=len(BODY))
     fetching = RangeFetch(

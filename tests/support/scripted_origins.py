@@ -55,6 +55,7 @@ class TlsOrigin:
     """Listens with TLS and serves each connection in a thread of its own; a context manager.
 
     Args:
+        port: Its port; 0: a free one.
         own_authority: Whether the authority that `ca_file` holds did not sign its certificate.
         tls: Whether it speaks TLS at all.
 
@@ -67,7 +68,7 @@ class TlsOrigin:
 
     protocol = "http/1.1"
 
-    def __init__(self, *, own_authority: bool = False, tls: bool = True) -> None:
+    def __init__(self, *, port: int = 0, own_authority: bool = False, tls: bool = True) -> None:
         authority = _authority()
         self._tls = tls
         self._folder = tempfile.TemporaryDirectory()
@@ -77,7 +78,7 @@ class TlsOrigin:
         signer = trustme.CA() if own_authority else authority
         signer.issue_cert("127.0.0.1", "localhost", "clips.test").configure_cert(self._context)
         self._context.set_alpn_protocols([self.protocol])
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port: int = self._listener.getsockname()[1]
         self.requests: list[Request] = []
         self.connections = self.open = 0
@@ -100,10 +101,14 @@ class TlsOrigin:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.closing.set()
+        self.stop_listening()
+        self._folder.cleanup()
+
+    def stop_listening(self) -> None:
+        """Refuse further connections."""
         with contextlib.suppress(OSError):  # closing alone does not wake the thread that accepts
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._folder.cleanup()
 
     def _accept(self) -> None:
         while True:
@@ -135,8 +140,10 @@ Handler = Callable[[ssl.SSLSocket, Request], bool]
 class Http1Origin(TlsOrigin):
     """HTTP/1.1: `handler(connection, request)` sends what it likes; whether the connection goes on."""
 
-    def __init__(self, handler: Handler, *, own_authority: bool = False, tls: bool = True) -> None:
-        super().__init__(own_authority=own_authority, tls=tls)
+    def __init__(
+        self, handler: Handler, *, port: int = 0, own_authority: bool = False, tls: bool = True
+    ) -> None:
+        super().__init__(port=port, own_authority=own_authority, tls=tls)
         self._handler = handler
 
     def serve(self, connection: ssl.SSLSocket) -> None:

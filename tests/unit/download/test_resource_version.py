@@ -21,8 +21,8 @@ NEXT_DAY = "Tue, 03 Mar 2026 12:00:00 GMT"
     ids=["no size", "no tag", "tag weakened", "tag outweighs date", "same date"],
 )
 def test_one_version(first: ResourceVersion, second: ResourceVersion) -> None:
-    first.check_same(second)
-    second.check_same(first)
+    first.joined_with(second)
+    second.joined_with(first)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,13 @@ def test_one_version(first: ResourceVersion, second: ResourceVersion) -> None:
 )
 def test_two_versions(first: ResourceVersion, second: ResourceVersion) -> None:
     with pytest.raises(SourceChanged):
-        first.check_same(second)
+        first.joined_with(second)
+
+
+def test_what_only_a_later_response_tells_is_kept() -> None:
+    known = ResourceVersion(None).joined_with(ResourceVersion(10, '"a"', DAY))
+    assert known == ResourceVersion(10, '"a"', DAY)
+    assert known.joined_with(ResourceVersion(None)) == known
 
 
 @pytest.mark.parametrize(
