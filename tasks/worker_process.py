@@ -7,9 +7,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from services.errors import StartFailed
 from services.processes.supervised import Listener, SupervisedProcess, quiet
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 STOP_GRACE_S = 40.0
 """More than the default deadline: a challenge that is being worked on is finished first."""
@@ -65,7 +69,18 @@ class WorkerProcess(SupervisedProcess):
         with make_app(load_settings(redis_url=self.redis_url)) as app:
             while not cancelled():
                 self.check()
-                if app.control.ping(destination=[self.node], timeout=0.5, limit=1):
+                if _answers(app, self.node):
                     return
                 if time.monotonic() > end:
                     raise StartFailed(f"the worker was not ready within {timeout_s:.0f} s:\n{self.tail()}")
+
+
+def _answers(app: Celery, node: str) -> bool:
+    """Whether a worker answers a ping; a connection that breaks is one more reason to ask again."""
+    from redis.exceptions import ConnectionError as RedisConnectionError
+
+    try:
+        return bool(app.control.ping(destination=[node], timeout=0.5, limit=1))
+    except (RedisConnectionError, OSError):
+        app.pool.force_close_all()
+        return False

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hub import hub_file
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.renderer.clip_store import StoredClip
 
@@ -46,6 +47,8 @@ def said(folder: Path) -> dict[str, str]:
     """What each command printed."""
     found = {}
     with DemoOrigin(folder / "hub") as hub:
+        model = (folder / "mine.pt").read_bytes()
+        hub.set_fault(f"owner/repo/resolve/{COMMIT}/mine.pt", hub_file(model, COMMIT))
         env = os.environ | {
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
@@ -83,8 +86,8 @@ def test_the_commands_do_what_the_guide_says(said: dict[str, str], folder: Path)
     assert checksum in checked
     assert "set      DETECTOR_MODEL=mine.pt" in checked
     assert "touchline" in listed
-    kept = folder / "cache" / "hub" / "owner" / "repo" / COMMIT / "mine.pt.sha256"
-    assert str(kept.with_suffix("")) in fetched
-    assert kept.read_text().split()[0] == checksum
+    (kept,) = (folder / "cache" / "hub").rglob(f"snapshots/{COMMIT}/mine.pt")
+    assert str(kept) in fetched.replace("\n", "")
+    assert kept.read_bytes() == (folder / "mine.pt").read_bytes()
     assert "recall" in compared
     assert "runtime  torch: RUNTIME=torch" in in_torch

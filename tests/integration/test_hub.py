@@ -11,8 +11,9 @@ import pytest
 from services.errors import ModelNotReady
 from services.inference.hub_reference import HubReference
 from services.inference.hub_store import HubStore
-from services.inference.registry import resolve_model
+from services.inference.model_files import resolve_model
 from services.settings import load_settings
+from tests.support.hub import hub_file
 from touchline_lab.demo_origin.server import DemoOrigin, Fault
 
 pytestmark = pytest.mark.integration
@@ -22,16 +23,10 @@ CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 REFERENCE = HubReference("owner", "repo", "best.pt", COMMIT)
 PINNED = HubReference("owner", "repo", "best.pt", COMMIT, SHA256)
-HUB_HEADERS = (
-    ("x-repo-commit", COMMIT),
-    ("x-linked-etag", f'"{SHA256}"'),
-    ("x-linked-size", str(len(CONTENT))),
-)
-"""What a hub says of a large file besides its content."""
 
 
 def faulty(**fault: object) -> Fault:
-    return Fault(headers=HUB_HEADERS, **fault)  # type: ignore[arg-type]
+    return hub_file(CONTENT, COMMIT, **fault)
 
 
 @pytest.fixture
@@ -98,13 +93,23 @@ def test_a_refusal_says_what_to_do(hub: DemoOrigin, store: HubStore, status: int
         store.get(REFERENCE)
 
 
-def test_an_unreachable_hub_is_named_with_what_to_do(hub: DemoOrigin, tmp_path: Path) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """huggingface_hub waits up to 8 s between its attempts to connect."""
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+
+
+def test_an_unreachable_hub_is_named_with_what_to_do(
+    hub: DemoOrigin, tmp_path: Path, impatient: None
+) -> None:
     gone = HubStore(tmp_path / "cache", "https://127.0.0.1:1", ca_file=str(hub.ca_file))
     with pytest.raises(ModelNotReady, match=r"127\.0\.0\.1:1 could not be reached.*name its path"):
         gone.get(REFERENCE)
 
 
-def test_a_hub_with_an_unknown_certificate_authority_is_refused(hub: DemoOrigin, tmp_path: Path) -> None:
+def test_a_hub_with_an_unknown_certificate_authority_is_refused(
+    hub: DemoOrigin, tmp_path: Path, impatient: None
+) -> None:
     with pytest.raises(ModelNotReady, match="could not be reached"):
         HubStore(tmp_path / "cache", hub.base_url).get(REFERENCE)
 

@@ -31,7 +31,8 @@ from services.video.letterbox import Image, Letterbox
 from services.video.source import MemorySource
 from touchline_lab.evaluation.identity import FrameTracks, idf1
 from touchline_lab.evaluation.run import Material
-from touchline_lab.evaluation.scenes import SceneSet, choose_scenes, rendered_scenes
+from touchline_lab.evaluation.scene_set import SceneSet
+from touchline_lab.evaluation.scenes import choose_scenes, rendered_scenes
 
 STRIDES = (1, 3, 6, 10)
 LIBRARY = ("bytetrack", "botsort")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.console import say, stdout, waiting
-from touchline_lab.evaluation.scenes import SceneSet, choose_scenes, rendered_scenes
+from touchline_lab.evaluation.scene_set import SceneSet
 
 if TYPE_CHECKING:
     from touchline_lab.evaluation.run import Evaluation, Material
@@ -44,15 +44,29 @@ def evaluate(
     true_models: Annotated[
         bool, typer.Option(help="Take the truth for what the models say: what tracks and fill alone cost.")
     ] = False,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Instead: labelled pictures in the YOLO layout."),
+    ] = None,
+    aspect: Annotated[
+        str | None, typer.Option(help="With --dataset: stretch the pictures to this ratio, such as 16:9.")
+    ] = None,
+    draw: Annotated[Path | None, typer.Option(help="With --dataset: folder for pictures with boxes.")] = None,
     strict: Annotated[bool, typer.Option(help="A target that is not reached is a failure.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Measure answers against exact ground truth: boxes, identities, keypoints and score, against time."""
+    if dataset is not None:
+        from touchline_lab.cli.evaluate_dataset import evaluate_dataset_command
+
+        evaluate_dataset_command(dataset, aspect, draw, as_json)
+        return
     from services.inference.models import load_models
     from services.settings import get_settings
     from touchline_lab.evaluation.report import save
     from touchline_lab.evaluation.run import evaluate as run
     from touchline_lab.evaluation.run import targets
+    from touchline_lab.evaluation.scenes import choose_scenes, rendered_scenes
 
     if (clip is None) != (truth is None):
         raise typer.BadParameter("a clip and its --truth go together")

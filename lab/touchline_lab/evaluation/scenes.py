@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 
 from services.cli.console import Progressing
 from touchline_lab.evaluation.run import Material
+from touchline_lab.evaluation.scene_set import SceneSet
 from touchline_lab.renderer.conditions import SCENES, SceneConditions, shortened
 from touchline_lab.renderer.held_out import HELD_OUT
 from touchline_lab.renderer.scene_clip import stored_scene
-
-
-class SceneSet(StrEnum):
-    """Which rendered scenes."""
-
-    ELEVEN = "eleven"
-    HELD_OUT = "held-out"
 
 
 def choose_scenes(

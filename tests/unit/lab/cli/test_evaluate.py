@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from services.cli.main import app
 from tests.unit.lab.evaluation.clips import Knowing, tiny
 from touchline_lab.cli import evaluate as command
-from touchline_lab.evaluation.scenes import SceneSet, choose_scenes
+from touchline_lab.evaluation.scene_set import SceneSet
+from touchline_lab.evaluation.scenes import choose_scenes
 from touchline_lab.renderer.clip import GroundTruth
 from touchline_lab.renderer.conditions import SCENES
 from touchline_lab.renderer.held_out import HELD_OUT
