@@ -8,9 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+VERSION = 2
+"""Version of what `Timeline.to_dict` gives. 1 had no number, no `began`, and `connect` without its steps."""
+
 STAGES = (
     "queue",
+    "message",
+    "claim",
+    "redirect",
     "connect",
+    "dns",
+    "tcp",
+    "tls",
+    "request",
     "first_byte",
     "download",
     "index",
@@ -18,11 +28,15 @@ STAGES = (
     "decode",
     "first_detections",
     "inference",
+    "inference_detector",
+    "inference_pitch",
     "track",
     "fill",
     "encode",
     "publish",
+    "result_wait",
 )
+"""The stages in the order in which they are shown; a timeline may have further ones."""
 
 
 class Timeline:
@@ -31,10 +45,14 @@ class Timeline:
     A span is kept in seconds relative to the moment the timeline was made (the worker's start of the
     challenge); the queue time lies before that and so has a negative start. A stage that runs in pieces
     keeps its first start, its last end and the sum of its busy time.
+
+    Attributes:
+        began: The moment it was made, in seconds since 1970.
     """
 
     def __init__(self) -> None:
         self._zero = time.perf_counter()
+        self.began = time.time()
         self._lock = threading.Lock()
         self._spans: dict[str, dict[str, float]] = {}
         self._facts: dict[str, Any] = {}
@@ -42,6 +60,21 @@ class Timeline:
     def now(self) -> float:
         """Seconds since the timeline began."""
         return time.perf_counter() - self._zero
+
+    def at(self, counter: float) -> float:
+        """What `now()` gave at that value of `time.perf_counter()`."""
+        return counter - self._zero
+
+    def add_queue(self, submitted_at: float) -> None:
+        """Add the queue stage, which ended when the timeline began.
+
+        Args:
+            submitted_at: When the front end submitted the challenge, in seconds since 1970.
+        """
+        with self._lock:
+            # two machines' clocks may disagree: a wait is never negative
+            seconds = max(0.0, self.began - submitted_at)
+            self._spans["queue"] = {"start": -seconds, "end": 0.0, "busy": seconds}
 
     def add(self, stage: str, start: float, end: float, busy: float | None = None) -> None:
         """Add a piece of a stage; `start` and `end` as of `now()`, `busy` if less than their distance."""
@@ -79,8 +112,35 @@ class Timeline:
             self._facts[fact] = int(self._facts.get(fact, 0)) + by
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: `{"stages": {stage: {start, end, busy}}, "facts": {...}, "total": seconds}`."""
+        """Plain data.
+
+        `{"version", "began": seconds since 1970, "stages": {stage: {start, end, busy}}, "facts", "total"}`
+        """
         with self._lock:
             known = [s for s in STAGES if s in self._spans] + [s for s in self._spans if s not in STAGES]
             stages = {s: {k: round(v, 5) for k, v in self._spans[s].items()} for s in known}
-            return {"stages": stages, "facts": dict(self._facts), "total": round(self.now(), 5)}
+            return {
+                "version": VERSION,
+                "began": round(self.began, 5),
+                "stages": stages,
+                "facts": dict(self._facts),
+                "total": round(self.now(), 5),
+            }
+
+
+def with_result_wait(timeline: dict[str, Any], received_at: float, submitted_at: float) -> dict[str, Any]:
+    """A worker's timeline with the stage `result_wait`: from the encoded answer until the front end has it.
+
+    Args:
+        timeline: `Timeline.to_dict()`; one that is empty or of an older version stays as it is.
+        received_at: When the reply arrived, in seconds since 1970.
+        submitted_at: When the challenge was submitted: a stored answer is older, and nobody waited for it.
+    """
+    if "began" not in timeline:
+        return timeline
+    ended = timeline["began"] + timeline["total"]
+    if ended < submitted_at:
+        return timeline
+    seconds = round(max(0.0, received_at - ended), 5)
+    span = {"start": timeline["total"], "end": round(timeline["total"] + seconds, 5), "busy": seconds}
+    return timeline | {"stages": timeline["stages"] | {"result_wait": span}}

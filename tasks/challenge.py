@@ -49,9 +49,13 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
     challenge: Challenge | None = None
     claimed = False
     try:
-        challenge = parse_challenge(message)
-        check_kind(challenge.kind, get_settings().served_kinds)
-        outcome = _claim(challenge, token)
+        with timeline.span("message"):
+            challenge = parse_challenge(message)
+            check_kind(challenge.kind, get_settings().served_kinds)
+        if self.request.retries:
+            timeline.note(retries=self.request.retries)
+        with timeline.span("claim"):
+            outcome = _claim(challenge, token)
         claimed = outcome is Claimed.MINE
         if not claimed:
             log.info("challenge %s: %s", challenge.challenge_id, outcome.value)

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.errors import DeadlineExceeded, InvalidChallenge, QueueUnavailable, TooLarge
+from services.errors import ChallengeError, DeadlineExceeded, InvalidChallenge, QueueUnavailable, TooLarge
+from services.timeline import with_result_wait
 from services.wire.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
 from services.wire.reply import Answer, pack_error, refusal_key, reply_key, unpack_reply
 
@@ -56,6 +57,7 @@ class Submission:
         self.challenge_id = challenge.challenge_id
         self.token = token
         self.deadline = challenge.deadline
+        self._submitted_at = challenge.submitted_at
         self._redis_url = redis_url
 
     def __await__(self) -> Generator[Any, None, Answer]:
@@ -133,7 +135,15 @@ class Submission:
             raise DeadlineExceeded(
                 f"no answer to challenge {self.challenge_id!r} before its deadline; is a worker running?"
             )
-        return unpack_reply(data)
+        received = time.time()
+        try:
+            answer = unpack_reply(data)
+        except ChallengeError as error:
+            error.timeline = with_result_wait(error.timeline, received, self._submitted_at)
+            raise
+        return msgspec.structs.replace(
+            answer, timeline=with_result_wait(answer.timeline, received, self._submitted_at)
+        )
 
 
 def submit(

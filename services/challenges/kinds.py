@@ -30,11 +30,13 @@ class ServedKind:
         kind: The kind.
         predictor: What infers the frames, as the kind uses it.
         slots: Batches that it accepts at the same time.
+        loaded: The predictor as it was loaded, which may say when its models ran.
     """
 
     kind: Kind[Any]
     predictor: Predictor[Any]
     slots: int
+    loaded: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +126,5 @@ def serve(
         if wanted not in predictors:
             predictors[wanted] = load(wanted, settings)
         loaded = predictors[wanted]
-        kinds[name] = ServedKind(kind, kind.predictor(loaded), loaded.slots)
+        kinds[name] = ServedKind(kind, kind.predictor(loaded), loaded.slots, loaded)
     return ServedKinds(kinds, predictors)

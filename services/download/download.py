@@ -21,6 +21,7 @@ from services.deadline import Deadline
 from services.download.backoff import Backoff
 from services.download.body_head import BodyHead, read_body_head
 from services.download.byte_stream import ByteStream
+from services.download.connection_stages import note_connection
 from services.download.exchange import Exchange
 from services.download.pool import ConnectionPool
 from services.download.range_fetch import RangeFetch
@@ -347,8 +348,15 @@ class Download:
             )
 
     def _note_connection(self, exchange: Exchange, asked: float, head_at: float) -> None:
-        self._timeline.add("connect", asked, asked + exchange.connect_s)
-        self._timeline.add("first_byte", asked + exchange.connect_s, head_at)
+        # the exchange came last; before it stand redirects, and an attempt over a connection that was dead
+        begun = max(asked, head_at - exchange.first_byte_s - exchange.connect_s)
+        if exchange.redirects:
+            self._timeline.add("redirect", asked, begun)
+            self._timeline.note(redirects=len(exchange.redirects))
+        note_connection(self._timeline, begun, exchange.setup, exchange.connect_s)
+        connected = begun + exchange.connect_s
+        self._timeline.add("request", connected, connected + exchange.request_s)
+        self._timeline.add("first_byte", connected, head_at)
         self._timeline.note(protocol=exchange.protocol, new_connection=exchange.connected)
         if exchange.connected:
             self._timeline.count("handshakes")

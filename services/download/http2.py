@@ -155,6 +155,7 @@ class Http2Connection(httpcore.ConnectionInterface):
             self._h2.send_headers(number, _request_head(request), end_stream=True)
         try:
             self._flush(timeouts["write"])
+            timeouts.sent_at = time.perf_counter()
             self._wait(stream, timeouts, lambda: stream.head is not None)
         except BaseException:
             self.end(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.deadline import Deadline
+from services.download.connection_setup import REUSED, ConnectionSetup
 
 
 class Patience(float):
@@ -42,6 +43,10 @@ class Timeouts(dict[str, Patience]):
         super().__init__(connect=connect, pool=connect, write=silence, read=probe or silence)
         self.connect_s: float | None = None
         """Seconds that opening a connection took; None when one was open already."""
+        self.setup: ConnectionSetup = REUSED
+        """The steps of that."""
+        self.sent_at: float | None = None
+        """When the request had been handed to the operating system, by `time.perf_counter()`."""
 
     def expect_silence_only(self) -> None:
         """The connection works or is fresh: reads wait as long as any other operation."""

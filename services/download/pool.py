@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -21,7 +22,7 @@ from services.byte_span import ByteSpan
 from services.deadline import Deadline
 from services.download.body_head import range_header
 from services.download.error_mapping import mapped_errors
-from services.download.exchange import Exchange
+from services.download.exchange import Exchange, Redirect
 from services.download.guard import UrlGuard
 from services.download.origins import RecentOrigins, origin_of
 from services.download.patience import Patience, Timeouts
@@ -92,16 +93,20 @@ class ConnectionPool:
             headers["range"] = range_header(wanted)
             if validator:
                 headers["if-range"] = validator
+        redirects: list[Redirect] = []
         for _ in range(self._settings.max_redirects + 1):
+            begun = time.perf_counter()
             exchange = self._send("GET", url, headers, deadline)
             target = exchange.response.headers.get("location")
             if exchange.response.status_code not in (301, 302, 303, 307, 308) or not target:
                 break
             exchange.close()
+            redirects.append(Redirect(url, exchange.response.status_code, time.perf_counter() - begun))
             url = urljoin(url, target)
         else:
             raise SourceRejected(f"more than {self._settings.max_redirects} redirects (MAX_REDIRECTS)")
         self._remember(url)
+        exchange.redirects = tuple(redirects)
         try:
             yield exchange
         finally:
@@ -197,7 +202,7 @@ class ConnectionPool:
         started = time.perf_counter()
         with mapped_errors("connect"):
             request = self._client.build_request(method, url, headers=headers)
-            request.extensions = {"timeout": timeouts}
+            request.extensions = {"timeout": timeouts, "trace": partial(_note_sent, timeouts)}
             try:
                 response = self._client.send(request, stream=True)
             except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ReadTimeout) as error:
@@ -208,6 +213,12 @@ class ConnectionPool:
             self._requests += 1
             self._reused += timeouts.connect_s is None
         return Exchange(response, timeouts, time.perf_counter() - started)
+
+
+def _note_sent(timeouts: Timeouts, event: str, _: object) -> None:
+    """The trace hook of httpcore: HTTP/1.1 says by it that a request was sent; our HTTP/2 does so itself."""
+    if event == "http11.send_request_body.complete":
+        timeouts.sent_at = time.perf_counter()
 
 
 class _DeadConnectionError(Exception):

@@ -24,6 +24,7 @@ from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE, Blocks
 from services.download.byte_stream import ByteStream
+from services.download.connection_stages import note_connection
 from services.download.range_connection import (
     OriginBusy,
     RangeConnection,
@@ -135,7 +136,7 @@ class RangeFetch:
         self._refused = False
         self._busy = False
         self._resource_refused = False
-        self._begun = 0.0
+        self._begun = self._sent = 0.0
         self._first_byte: float | None = None
         self._last_heard = time.monotonic()
         self.patience_s = MIN_PATIENCE_S
@@ -162,6 +163,7 @@ class RangeFetch:
         if self._awaits_restriction:
             self._stream.expect_body_at(NOWHERE)
         self._fill_pipelines()
+        self._sent = self._timeline.now()
         if not self._assignments:
             self._selector.close()
             self._loan.close()
@@ -382,7 +384,8 @@ class RangeFetch:
         self._stream.expect_no_more()
         now = self._timeline.now()
         if self._first_byte is not None:
-            self._timeline.add("connect", self._begun, self._begun)
+            note_connection(self._timeline, self._begun)
+            self._timeline.add("request", self._begun, self._sent)
             self._timeline.add("first_byte", self._begun, self._first_byte)
             self._timeline.add("download", self._first_byte, now)
             self._timeline.note(protocol="HTTP/1.1", new_connection=False)

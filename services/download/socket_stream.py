@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import httpcore
 
+from services.download.connection_setup import REUSED, ConnectionSetup
 from services.download.patience import Patience
 
 _T = TypeVar("_T")
@@ -30,10 +32,15 @@ class SocketStream(httpcore.NetworkStream):
 
     Args:
         connected: A socket that does not block.
+        setup: How long it took to open it.
+
+    Attributes:
+        setup: The same.
     """
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, setup: ConnectionSetup = REUSED) -> None:
         self._socket = connected
+        self.setup = setup
         self._lock = threading.Lock()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -71,6 +78,7 @@ class SocketStream(httpcore.NetworkStream):
         Raises:
             httpcore.ConnectTimeout, httpcore.ConnectError
         """
+        begun = time.perf_counter()
         try:
             with mapped_timeouts(httpcore.ConnectTimeout, httpcore.ConnectError):
                 self._socket.settimeout(wait_s(timeout))
@@ -79,7 +87,8 @@ class SocketStream(httpcore.NetworkStream):
             self.close()
             raise
         secure.setblocking(False)
-        return SocketStream(secure)
+        seconds, chosen = time.perf_counter() - begun, secure.selected_alpn_protocol()
+        return SocketStream(secure, replace(self.setup, tls_s=seconds, alpn=chosen or ""))
 
     def get_extra_info(self, info: str) -> Any:
         """The socket as `socket`, the TLS object as `ssl_object`, whether it can be read as `is_readable`."""

@@ -13,6 +13,7 @@ from typing import Final
 import httpcore
 
 from services.deadline import Deadline
+from services.download.connection_setup import ConnectionSetup
 from services.download.guard import UrlGuard
 from services.download.happy_eyeballs import connect_first
 from services.download.patience import Patience
@@ -82,7 +83,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
+    ) -> SocketStream:
         """Connect to the address that accepts first; the time-out covers look-up and all addresses together.
 
         Raises:
@@ -92,7 +93,9 @@ class GuardedBackend(httpcore.NetworkBackend):
             end = time.monotonic() + wait_s(timeout)
         if self._proxy is not None and self._proxy.serves(host):
             return self._connect_through(self._proxy, host, port, end)
+        begun = time.perf_counter()
         addresses = self.resolve(host, port, end - time.monotonic())
+        resolved = time.perf_counter()
         try:
             connected, address = connect_first(addresses, port, end)
         except (httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -105,14 +108,17 @@ class GuardedBackend(httpcore.NetworkBackend):
         if address != addresses[0]:
             # the next connection need not find out again which address does not answer
             self._remember(host, port, [address, *(other for other in addresses if other != address)])
-        return SocketStream(connected)
+        setup = ConnectionSetup(resolved - begun, time.perf_counter() - resolved, address=address)
+        return SocketStream(connected, setup)
 
     def _connect_through(self, proxy: Proxy, host: str, port: int, end: float) -> SocketStream:
         # most names are the proxy's to resolve; one that leads to an inner address from here is refused
+        begun = time.perf_counter()
         with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
             self.resolve(host, port, min(PROXIED_LOOK_UP_S, end - time.monotonic()))
         addresses = _look_up(self._resolver, proxy.host, proxy.port, end - time.monotonic())
-        connected, _ = connect_first(addresses, proxy.port, end)
+        resolved = time.perf_counter()
+        connected, address = connect_first(addresses, proxy.port, end)
         stream = SocketStream(connected)
         deadline = Deadline(end)
         try:
@@ -122,6 +128,7 @@ class GuardedBackend(httpcore.NetworkBackend):
             raise
         with self._lock:
             self.opened += 1
+        stream.setup = ConnectionSetup(resolved - begun, time.perf_counter() - resolved, address=address)
         return stream
 
     def _remember(self, host: str, port: int, addresses: list[str]) -> None:

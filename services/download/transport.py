@@ -66,12 +66,13 @@ class OriginConnection(httpcore.ConnectionInterface):
         begun = time.perf_counter()
         timeouts.connect_s = 0.0
         host, limit = self._origin.host.decode("ascii"), timeouts["connect"]
-        stream: httpcore.NetworkStream = self._backend.connect_tcp(host, self._origin.port, limit)
+        stream = self._backend.connect_tcp(host, self._origin.port, limit)
         speaks_http2 = False
         if self._origin.scheme == b"https":
             stream = stream.start_tls(self._context, host, limit)
             speaks_http2 = stream.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
         timeouts.connect_s = time.perf_counter() - begun
+        timeouts.setup = stream.setup
         self.protocol = "HTTP/2" if speaks_http2 else "HTTP/1.1"
         make = Http2Connection if speaks_http2 else httpcore.HTTP11Connection
         return make(self._origin, stream, keepalive_expiry=KEEPALIVE_EXPIRY_S)

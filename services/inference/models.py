@@ -19,6 +19,7 @@ from services.inference.cuda_devices import make_current
 from services.inference.detector import Detector
 from services.inference.devices import choose_device
 from services.inference.model_files import resolve_model, wanted_models
+from services.inference.model_times import ModelRun, ModelTimes
 from services.inference.pitch_model import PitchModel
 from services.inference.runtimes import RuntimeChoice, choose_runtime, load_backend
 from services.results import Detections, FrameResult, Keypoints
@@ -79,6 +80,7 @@ class Models:
         self._ball_confidence = ball_confidence
         # runtimes keep buffers between calls; the keep-warm thread and a challenge must not share one
         self._free = threading.Semaphore(slots)
+        self._times = ModelTimes()
 
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[FrameResult]:
         """Run both models on one batch of frames.
@@ -97,6 +99,10 @@ class Models:
             self._result(frame, detections, by_frame.get(i))
             for i, (frame, detections) in enumerate(zip(frames, found, strict=False))
         ]
+
+    def take_model_runs(self) -> list[ModelRun]:
+        """The calls of `detector` and `pitch` since this was last asked."""
+        return self._times.take()
 
     def warm(self, settings: Settings) -> float:
         """Run every batch size once on a picture of the usual shape, so that no challenge pays for it.
@@ -130,15 +136,25 @@ class Models:
         self, images: list[Image], with_pitch: list[Image], letterbox: Letterbox
     ) -> tuple[list[Detections], Sequence[Keypoints]]:
         if self.pitch is None or not with_pitch:
-            return self.detector.predict(images, letterbox), []
+            return self._detect(images, letterbox), []
         if self._pitch_executor is None:
-            return self.detector.predict(images, letterbox), self.pitch.predict(with_pitch, letterbox)
-        keypoints = self._pitch_executor.submit(self.pitch.predict, with_pitch, letterbox)
+            return self._detect(images, letterbox), self._find_keypoints(self.pitch, with_pitch, letterbox)
+        keypoints = self._pitch_executor.submit(self._find_keypoints, self.pitch, with_pitch, letterbox)
         try:
-            found = self.detector.predict(images, letterbox)
+            found = self._detect(images, letterbox)
         finally:
             wait([keypoints])  # also after an error: the next batch must find the model idle
         return found, keypoints.result()
+
+    def _detect(self, images: list[Image], letterbox: Letterbox) -> list[Detections]:
+        with self._times.of("detector"):
+            return self.detector.predict(images, letterbox)
+
+    def _find_keypoints(
+        self, pitch: FindsKeypoints, images: list[Image], letterbox: Letterbox
+    ) -> list[Keypoints]:
+        with self._times.of("pitch"):
+            return pitch.predict(images, letterbox)
 
     def _result(self, frame: Frame, found: Detections, keypoints: Keypoints | None) -> FrameResult:
         candidates = (found.classes == BALL) & (found.scores < self._ball_confidence)

@@ -18,6 +18,7 @@ from services.download.pool import ConnectionPool
 from services.errors import CorruptVideo, DeadlineExceeded, SourceChanged, TransportError
 from services.frame_plan import FramePlan
 from services.inference.devices import choose_device
+from services.inference.model_times import TimesModels
 from services.pipeline.batching import BatchSchedule
 from services.pipeline.pictures import Pictures
 from services.sampling.costs import Costs
@@ -74,7 +75,7 @@ def run_challenge(
     """
     scope = scope or CancelScope()
     deadline = Deadline.from_epoch(challenge.deadline)
-    timeline.add("queue", challenge.submitted_at - time.time() + timeline.now(), timeline.now())
+    timeline.add_queue(challenge.submitted_at)
     deadline.check("queue")
     settings = runtime.settings
     served = runtime.kinds.get(challenge.kind)
@@ -174,11 +175,14 @@ class _Work:
         )
         self._source.restrict_to(needed_bytes(clip.index, plan))
         self._assembly = kind.assemble(self._challenge, clip, plan, settings, predictor)
+        if isinstance(self._served.loaded, TimesModels):
+            self._served.loaded.take_model_runs()  # those of the keep-warm thread do not count
 
         def predict(batch: Sequence[Frame]) -> Sequence[Any]:
             begin = time.perf_counter()
             with timeline.span("inference"):
                 results = predictor.predict(batch, box)
+            timeline.count("batches")
             self._slowest_s = max(self._slowest_s, (time.perf_counter() - begin) / len(batch))
             timeline.mark("first_detections")
             return results
@@ -194,6 +198,7 @@ class _Work:
             self._scope.cancel()
             work.close()
             frames.join(5.0)
+            self._note_models()
         self._note_clip(clip, partial)
         with timeline.span("fill"):
             timeline.note(**self._assembly.fill())
@@ -286,6 +291,13 @@ class _Work:
                 raise DeadlineExceeded("no frame could be inferred before the deadline", stage="inference")
             raise CorruptVideo("no sampled frame of the video could be decoded")
         return late or broken
+
+    def _note_models(self) -> None:
+        """Each model's calls as a stage of its own, where the predictor tells them."""
+        if isinstance(self._served.loaded, TimesModels):
+            for run in self._served.loaded.take_model_runs():
+                start, end = self._timeline.at(run.start), self._timeline.at(run.end)
+                self._timeline.add(f"inference_{run.model}", start, end)
 
     def _note_clip(self, clip: Clip, partial: bool) -> None:
         if partial and clip.count is None:

@@ -302,3 +302,22 @@ def test_private_addresses_are_refused_at_connect(server: DemoOrigin) -> None:
     with pytest.raises(UrlRefused, match="ALLOW_PRIVATE_ADDRESSES"):
         fetch(pool, "https://localhost/body.bin", strict)
     pool.close()
+
+
+def test_the_timeline_splits_connecting_and_counts_redirects(origin: DemoOrigin, clip_url: str) -> None:
+    settings = loopback_settings(origin)
+    pool = ConnectionPool(settings)
+    try:
+        with RunningDownload(pool, origin.url("elsewhere", redirect=clip_url), settings) as running:
+            running.body()
+            cold = running.timeline.to_dict()
+        with RunningDownload(pool, clip_url, settings) as running:
+            running.body()
+            warm = running.timeline.to_dict()
+    finally:
+        pool.close()
+    stages = cold["stages"]
+    assert stages["redirect"]["busy"] > 0
+    assert cold["facts"]["redirects"] == 1
+    assert all(warm["stages"][stage]["busy"] == 0 for stage in ("connect", "dns", "tcp", "tls"))
+    assert 0 < warm["stages"]["request"]["busy"] <= warm["stages"]["first_byte"]["busy"]
