@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from services.cli.console import complain
+from services.cli.diagnose import diagnose
 from services.cli.doctor import doctor
 from services.cli.extras import LAB_COMMANDS, missing_lab
 from services.cli.flower import flower
@@ -47,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, submit, worker, flower, doctor, kinds):
+for command in (up, submit, worker, flower, doctor, diagnose, kinds):
     app.command()(command)
 for entry in sorted(metadata.entry_points(group=COMMANDS), key=lambda entry: entry.name):
     app.command(name=entry.name)(entry.load())

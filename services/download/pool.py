@@ -122,14 +122,25 @@ class ConnectionPool:
             UrlRefused, ConnectFailed, StreamStalled
         """
         started = time.perf_counter()
+        self.range_connections.warm(url, self.touch(url))
+        with self._stats_lock:
+            self._last_warm = time.monotonic()
+        return time.perf_counter() - started
+
+    def touch(self, url: str) -> float:
+        """Open, or touch, the connection to a URL's origin with a HEAD request.
+
+        Returns:
+            Seconds from the request to the head of its response.
+
+        Raises:
+            UrlRefused, ConnectFailed, StreamStalled
+        """
         limit = Deadline.after(self._settings.connect_timeout_s + self._settings.stall_timeout_s)
         exchange = self._send("HEAD", url, {}, limit)
         next(exchange.chunks(), None)  # an HTTP/1.1 connection stays open only after the end of its response
         exchange.close()
-        self.range_connections.warm(url, exchange.first_byte_s)
-        with self._stats_lock:
-            self._last_warm = time.monotonic()
-        return time.perf_counter() - started
+        return exchange.first_byte_s
 
     def refresh_dns(self, url: str) -> None:
         """Resolve the origin's name again, while nobody waits for it."""

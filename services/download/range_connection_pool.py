@@ -112,9 +112,11 @@ class RangeConnectionPool:
         allowed = self._settings.range_connections
         allowed = allowed if origin.maximum is None else min(allowed, origin.maximum)
         count = min(allowed, max(DEFAULT_COUNT, int(origin.round_trip_s / ROUND_TRIP_PER_CONNECTION_S)))
-        missing = range(count - len(origin.connections))
-        agent = self._settings.user_agent
-        return [RangeConnection(self._backend, self._context, origin_of(url), agent) for _ in missing]
+        return [self.make_connection(url) for _ in range(count - len(origin.connections))]
+
+    def make_connection(self, url: str) -> RangeConnection:
+        """A further connection to a URL's origin, not open yet; its caller owns it."""
+        return RangeConnection(self._backend, self._context, origin_of(url), self._settings.user_agent)
 
     def _touch_all(self, connections: list[RangeConnection]) -> None:
         """Open or touch connections, all at once."""

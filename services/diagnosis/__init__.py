@@ -1,0 +1,1 @@
+"""Measuring one URL as a worker would, and saying in words where the time goes."""
