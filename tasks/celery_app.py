@@ -23,7 +23,7 @@ def make_app(settings: Settings) -> Celery:
         broker=celery_url(settings.broker_url),
         # answers travel apart (tasks/reply.py) and Flower reads events: nothing would read a result
         backend=None,
-        include=["tasks.challenge", "tasks.lifecycle"],
+        include=["tasks.challenge", "tasks.lifecycle", "tasks.child_report"],
     )
     app.conf.update(
         # the message is a small dict; pickle would let whoever reaches Redis run code

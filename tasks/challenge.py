@@ -98,11 +98,14 @@ def _name_of(message: Any) -> str:
 
 def _work(challenge: Challenge, timeline: Timeline) -> bytes:
     from services.pipeline.runner import run_challenge
-    from tasks.lifecycle import load_runtime, set_busy
+    from tasks.lifecycle import load_runtime, note_outcome, set_busy
 
     set_busy(True)
+    answered = False
     try:
-        return pack_answer(run_challenge(challenge, load_runtime(), timeline))
+        data = pack_answer(run_challenge(challenge, load_runtime(), timeline))
+        answered = True
+        return data
     except ChallengeError:
         raise
     except Exception as error:
@@ -110,6 +113,7 @@ def _work(challenge: Challenge, timeline: Timeline) -> bytes:
         raise ChallengeError(f"unexpected {type(error).__name__}: {error}", stage="worker") from error
     finally:
         set_busy(False)
+        note_outcome(answered=answered)
 
 
 @task_failure.connect

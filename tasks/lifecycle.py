@@ -19,6 +19,7 @@ from services.processes.parent_death import die_with_parent
 from services.settings import get_settings
 from services.settings.cautions import cautions
 from tasks import ready
+from tasks.child_report import remove_report, write_report
 from tasks.device_slot import DeviceSlot, take_slot
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ class _Child:
     slot: DeviceSlot | None = None
     keep_warm: KeepWarm | None = None
     busy = threading.Event()
+    answered = 0
+    failed = 0
 
 
 def load_runtime() -> Runtime:
@@ -47,6 +50,20 @@ def set_busy(busy: bool) -> None:
     else:
         _Child.busy.clear()
     ready.write_state(ready.BUSY if busy else ready.READY, _device_name())
+
+
+def note_outcome(*, answered: bool) -> None:
+    """Count a challenge, and let the report of this process say so."""
+    _Child.answered += answered
+    _Child.failed += not answered
+    write_own_report()
+
+
+def write_own_report() -> None:
+    """Write what this process holds now to its report."""
+    made = _Child.runtime
+    health = made.pool.health() if made is not None and made.settings.use_connection_pool else None
+    write_report(health, _Child.answered, _Child.failed)
 
 
 def replace_process() -> None:
@@ -118,12 +135,15 @@ def _start(**_: Any) -> None:
         ready.write_state(ready.FAILED, str(error))
         os._exit(78)
     settings = made.settings
-    also = None
-    if made.kinds.devices != ("cpu",):
-        also = lambda: made.kinds.touch(settings)  # noqa: E731 - a name would say no more
+
+    def after_round() -> None:
+        if made.kinds.devices != ("cpu",):
+            made.kinds.touch(settings)
+        write_own_report()
+
     if settings.use_connection_pool:
         _Child.keep_warm = KeepWarm(
-            made.pool, settings.origins, settings.keepwarm_interval_s, _Child.busy.is_set, also
+            made.pool, settings.origins, settings.keepwarm_interval_s, _Child.busy.is_set, after_round
         )
         # the first round is part of being warm; an origin that is down does not stop the worker
         _Child.keep_warm.touch_all()
@@ -133,6 +153,7 @@ def _start(**_: Any) -> None:
     gc.freeze()
     # and an answer is a hundred thousand objects; what a challenge leaves is collected behind it
     gc.set_threshold(1_000_000, 50, 50)
+    write_own_report()
     ready.write_state(ready.READY, _device_name())
 
 
@@ -152,3 +173,4 @@ def _stop(**_: Any) -> None:
         _Child.keep_warm.stop()
     close_pool()
     ready.marker_path(os.getpid()).unlink(missing_ok=True)
+    remove_report(os.getpid())

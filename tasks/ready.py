@@ -49,6 +49,7 @@ def forget_dead() -> None:
         pid = path.name.removeprefix("child-")
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
             path.unlink(missing_ok=True)
+            path.with_name(f"report-{pid}.json").unlink(missing_ok=True)
 
 
 class WaitUntilWarm(bootsteps.StartStopStep):

@@ -16,6 +16,7 @@ from services.cli.extras import LAB_COMMANDS, missing_lab
 from services.cli.flower import flower
 from services.cli.kinds import kinds
 from services.cli.models import app as models_app
+from services.cli.pool import pool
 from services.cli.submit import submit
 from services.cli.up import up
 from services.cli.worker import worker
@@ -48,7 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, submit, worker, flower, doctor, diagnose, kinds):
+for command in (up, submit, worker, flower, doctor, diagnose, pool, kinds):
     app.command()(command)
 for entry in sorted(metadata.entry_points(group=COMMANDS), key=lambda entry: entry.name):
     app.command(name=entry.name)(entry.load())

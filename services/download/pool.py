@@ -180,7 +180,14 @@ class ConnectionPool:
         ]
         with self._stats_lock:
             warm = None if self._last_warm is None else time.monotonic() - self._last_warm
-            return PoolHealth(tuple(found), self._backend.opened, self._requests, self._reused, warm)
+            return PoolHealth(
+                tuple(found),
+                self._backend.opened,
+                self._requests,
+                self._reused,
+                warm,
+                self.range_connections.health(),
+            )
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,4 +1,4 @@
-"""What a connection pool holds, for health checks and `touchline doctor`."""
+"""What a connection pool holds, for health checks, metrics and `touchline pool`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,23 @@ class ConnectionInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class RangeConnectionsInfo:
+    """The range connections to one origin.
+
+    Attributes:
+        origin: Where they lead to, as a URL.
+        open: How many are open.
+        round_trip_s: Round-trip time of the latest touches in seconds; 0 when it is not known.
+        refused: Whether the origin does not answer ranges, so that there are none.
+    """
+
+    origin: str
+    open: int
+    round_trip_s: float
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PoolHealth:
     """State of the pool.
 
@@ -25,6 +42,7 @@ class PoolHealth:
         requests: Requests sent.
         reused: Requests that went out on a connection that was there already.
         last_warm_s: Seconds since the last successful `warmup`, or None.
+        range_connections: The range connections, by origin.
     """
 
     connections: tuple[ConnectionInfo, ...]
@@ -32,3 +50,4 @@ class PoolHealth:
     requests: int
     reused: int
     last_warm_s: float | None
+    range_connections: tuple[RangeConnectionsInfo, ...] = ()

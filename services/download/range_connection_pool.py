@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import certifi
 
 from services.download.origins import origin_of
+from services.download.pool_health import RangeConnectionsInfo
 from services.download.range_connection import RangeConnection
 from services.download.sockets import GuardedBackend
 from services.errors import TransportError
@@ -190,6 +191,21 @@ class RangeConnectionPool:
         found.forgotten = True
         found.close()
         found.lock.release()
+
+    def health(self) -> tuple[RangeConnectionsInfo, ...]:
+        """What there is at the moment, by origin."""
+        with self._lock:
+            origins = dict(self._origins)
+        return tuple(
+            RangeConnectionsInfo(
+                name,
+                # a lent connection with an unanswered request is open, too
+                sum(each.is_open or each.unanswered > 0 for each in tuple(origin.connections)),
+                origin.round_trip_s,
+                origin.refused,
+            )
+            for name, origin in origins.items()
+        )
 
     def close(self) -> None:
         """Close every connection."""

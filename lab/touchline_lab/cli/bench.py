@@ -25,6 +25,9 @@ def bench(
         list[str] | None,
         typer.Option("--set", help="A setting for all methods that read it, NAME=VALUE; repeatable."),
     ] = None,
+    url: Annotated[
+        str, typer.Option(help="Instead: measure this clip, from where it lies, without emulated links.")
+    ] = "",
     quick: Annotated[bool, typer.Option(help="A short clip, one round, one link, few methods.")] = False,
     scale: Annotated[
         bool, typer.Option(help="Instead: measure how the cost grows with length, size, stride and load.")
@@ -47,6 +50,12 @@ def bench(
             device, _environment(change or [], profile), say, quick=quick
         )
         importlib.import_module("touchline_lab.benchmarks.plan_check_report").report(found, out)
+        return
+    if url:
+        env = _environment(change or [], profile)
+        module = importlib.import_module("touchline_lab.benchmarks.one_url")
+        found = module.run_url(url, device, env, 1 if quick else rounds, _words(methods), say)
+        importlib.import_module("touchline_lab.benchmarks.report").report(found, out)
         return
     if scale:
         _scale(_words(series), rounds, device, _environment(change or [], profile), quick, out)
