@@ -250,6 +250,14 @@ class ByteStream:
                 self._deadline.bound(timeout),
             )
 
+    def fetches(self, offset: int, length: int) -> bool:
+        """Whether those bytes are downloaded even if no reader waits for them."""
+        with self._changed:
+            needed = self._needed
+        return needed is None or any(
+            span.start <= offset and (span.stop is None or offset + length <= span.stop) for span in needed
+        )
+
     def release(self, before: int) -> None:
         """Free the bytes before an offset, to which no reader comes back."""
         with self._changed:

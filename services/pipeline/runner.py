@@ -160,10 +160,8 @@ class _Work:
         timeline = self._timeline
         kind, predictor, slots = self._served.kind, self._served.predictor, self._served.slots
         clip = self._open()
-        read_stream_parameters = self._challenge.deadline - self._challenge.submitted_at
-        left = available(
-            read_stream_parameters, self._deadline.remaining(), self._settings.time_budget_s, RESERVE_S
-        )
+        granted = self._challenge.deadline - self._challenge.submitted_at
+        left = available(granted, self._deadline.remaining(), self._settings.time_budget_s, RESERVE_S)
         choice = choose(kind, clip, self._settings, self._costs, left)
         plan, box, settings = choice.plan, choice.box, choice.settings
         timeline.note(
@@ -303,6 +301,8 @@ class _Work:
         if partial and clip.count is None:
             # the length is known only to the end of the file, which was not reached
             clip.stats.count = clip.stats.decoded
+        if clip.stats.index_disagrees:
+            self._timeline.note(reader=clip.reader, index_disagrees=clip.stats.index_disagrees)
         self._timeline.note(
             frames=clip.stats.count,
             sampled=self._sampled,

@@ -49,6 +49,7 @@ class DecodeStats:
         decoded: Pictures that came out of it.
         count: Frames in the clip.
         busy_s: Seconds spent in the decoder and on its pictures, summed over threads.
+        index_disagrees: How the pictures differ from what the file's index promises; empty if they do not.
     """
 
     packets: int = 0
@@ -56,6 +57,7 @@ class DecodeStats:
     decoded: int = 0
     count: int = 0
     busy_s: float = 0.0
+    index_disagrees: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property

@@ -20,11 +20,14 @@ from services.video.mp4_boxes import find_moov
 from services.video.mp4_index import Mp4Index
 from services.video.orientation import shown_size, turns_of_angle
 from services.video.source import ByteSource, SourceFile
+from services.video.tracks import TrackFacts, main_track
 
 CONTAINERS = "mov,mp4,matroska,webm,mpegts,avi"
 """Formats that the general demuxer may open; none of them follows references to other files or URLs."""
 _TIMED = {"mov", "matroska"}
 """Formats whose header states a duration; elsewhere FFmpeg guesses one."""
+_PICTURES = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+"""Marks of a track that shows cover pictures or thumbnails."""
 _EBML = b"\x1aE\xdf\xa3"
 _CERTAIN = 2
 """A clip whose header states so many times more frames than are allowed is refused before they come."""
@@ -119,14 +122,14 @@ class ContainerClip:
             ) from error
 
     def _main_stream(self) -> av.VideoStream:
-        for stream in self._container.streams.video:
-            if stream.disposition & av.stream.Disposition.attached_pic:
-                continue
-            # PyAV has no context for a codec that this FFmpeg does not know
-            if cast("av.VideoCodecContext | None", stream.codec_context) is None:
-                raise UnsupportedVideo("there is no decoder for the video; check the file")
-            return stream
-        raise UnsupportedVideo("the file has no video track, at most a cover picture; check the URL")
+        streams = [s for s in self._container.streams.video if not s.disposition & _PICTURES]
+        if not streams:
+            raise UnsupportedVideo("the file has no video track, at most a cover picture; check the URL")
+        # PyAV has no context for a codec that this FFmpeg does not know
+        known = [s for s in streams if cast("av.VideoCodecContext | None", s.codec_context) is not None]
+        if not known:
+            raise UnsupportedVideo("there is no decoder for the video; check the file")
+        return known[main_track([_facts(stream) for stream in known])]
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._limits.max_pixels:
@@ -138,9 +141,9 @@ class ContainerClip:
             raise TooLarge(f"{stream.frames} frames; MAX_FRAMES allows {maximum}")
         rate, length = stream.average_rate, self._container.duration
         if rate and length and self._container.format.name.split(",")[0] in _TIMED:
-            read_stream_parameters = int(length * rate / av.time_base)
-            if read_stream_parameters > _CERTAIN * maximum:
-                raise TooLarge(f"about {read_stream_parameters} frames; MAX_FRAMES allows {maximum}")
+            stated = int(length * rate / av.time_base)
+            if stated > _CERTAIN * maximum:
+                raise TooLarge(f"about {stated} frames; MAX_FRAMES allows {maximum}")
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """All pictures; damage costs those that it hits, and a file that breaks off ends there."""
@@ -174,6 +177,14 @@ class ContainerClip:
         """An error of the byte source takes precedence over what FFmpeg made of it."""
         if self._file.failure is not None:
             raise self._file.failure from cause
+
+
+def _facts(stream: av.VideoStream) -> TrackFacts:
+    frames, rate = stream.frames, stream.average_rate
+    if not frames and stream.duration and stream.time_base and rate:
+        frames = int(stream.duration * stream.time_base * rate)
+    enabled = bool(stream.disposition & av.stream.Disposition.default)
+    return TrackFacts(enabled, frames, stream.codec_context.width * stream.codec_context.height)
 
 
 def _is_in_order(source: ByteSource) -> bool:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.video.clip import Clip, DecodeLimits, DecodeStats
 from services.video.container import ContainerClip
+from services.video.first_picture import decode_first_picture
 from services.video.indexed import IndexedClip
 from services.video.mp4_index import read_index
 from services.video.nvdec import DecoderChoice, NvdecClip, choose_for_clip
+from services.video.orientation import shown_size
+from services.video.promise import IndexDisagrees
 from services.video.source import ByteSource
 
 __all__ = ["Clip", "DecodeLimits", "DecodeStats", "open_clip", "open_clip_on"]
 
+_MIN_SIDE = 16
+"""Pixels; nothing can be seen in smaller pictures, and no video coder makes them."""
 _CPU = DecoderChoice(None, "not asked for the GPU")
 
 
@@ -34,18 +39,30 @@ def open_clip_on(
             f"the video is cut off: its index names {index.end} bytes, the file has {source.size}; "
             "check the file"
         )
+    first, difference = None, ""
+    if index is not None:
+        _check(*shown_size(index.width, index.height, index.turns), index.count, limits)
+        try:
+            first = decode_first_picture(source, index)
+        except IndexDisagrees as error:
+            index, difference = None, str(error)
     choice = choose_for_clip(choice, index, limits)
     clip: Clip
     if index is None:
         clip = ContainerClip(source, limits)
+        clip.stats.index_disagrees = difference
+        _check(clip.width, clip.height, clip.count, limits)
     elif choice.device is None:
-        clip = IndexedClip(source, index, limits)
+        clip = IndexedClip(source, index, limits, first)
     else:
         clip = NvdecClip(source, index, choice.device)
-    if clip.width * clip.height > limits.max_pixels:
-        raise TooLarge(f"pictures of {clip.width}x{clip.height}; MAX_PIXELS allows {limits.max_pixels}")
-    if clip.width < 16 or clip.height < 16:
-        raise UnsupportedVideo(f"pictures of {clip.width}x{clip.height} are too small; check the file")
-    if clip.count is not None and clip.count > limits.max_frames:
-        raise TooLarge(f"{clip.count} frames; MAX_FRAMES allows {limits.max_frames}")
     return clip, choice
+
+
+def _check(width: int, height: int, count: int | None, limits: DecodeLimits) -> None:
+    if width * height > limits.max_pixels:
+        raise TooLarge(f"pictures of {width}x{height}; MAX_PIXELS allows {limits.max_pixels}")
+    if width < _MIN_SIDE or height < _MIN_SIDE:
+        raise UnsupportedVideo(f"pictures of {width}x{height} are too small; check the file")
+    if count is not None and count > limits.max_frames:
+        raise TooLarge(f"{count} frames; MAX_FRAMES allows {limits.max_frames}")

@@ -14,15 +14,17 @@ from typing import Any
 import av
 import av.error
 
-from services.errors import TooLarge, UnsupportedVideo
+from services.errors import TooLarge
 from services.frame_plan import FramePlan
 from services.results import LumaPicture
 from services.video.clip import DecodeStats
+from services.video.decoder import open_decoder, packet_at
 from services.video.groups import Groups, Mask
 from services.video.letterbox import Frame, Letterbox, letterboxed
 from services.video.luma import LumaSelector
 from services.video.mp4_index import Mp4Index
-from services.video.nal import NalReader
+from services.video.nal import NalReader, PictureFacts
+from services.video.promise import IndexDisagrees, ShownOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,14 @@ class DecodeRequest:
         sampled: (packets,) whether a packet is a sampled frame, by position in decoding order.
         letterbox: The size of the models' input.
         luma: Decides which frames get a luma picture; each group uses one of its own.
+        first: The clip's first picture, if it is decoded already.
     """
 
     plan: FramePlan
     sampled: Mask
     letterbox: Letterbox
     luma: LumaSelector
+    first: av.VideoFrame | None = None
 
 
 class GroupDecoder:
@@ -70,12 +74,13 @@ class GroupDecoder:
         self._nals = nals
         self._plan, self._letterbox = request.plan, request.letterbox
         self._sampled = request.sampled
+        self._first = request.first
         self._luma = request.luma.for_another_decoder()
         self._stats = stats
         self._max_pixels = max_pixels
         self._threads = threads
-        self._reordered = bool((index.display[1:] < index.display[:-1]).any())
         self._codec: av.VideoCodecContext | None = None
+        self._order = ShownOrder()
 
     def decode(self, start: int, *, to_end: bool = False) -> Iterator[Frame | LumaPicture]:
         """Decode a group, or with `to_end` everything from it on.
@@ -86,6 +91,7 @@ class GroupDecoder:
 
         Raises:
             ChallengeError: The bytes do not arrive, or the pictures cannot be decoded.
+            IndexDisagrees: The pictures are not those of the index. What was given before is right.
         """
         first: bytes | None = None  # decoded alone; later packets still refer to it
         for position, data, restarts in self._select(start, to_end):
@@ -98,25 +104,37 @@ class GroupDecoder:
                     self._sampled[start] = False
                     continue
             if self._codec is None:
-                self._codec = self._open(self._threads)
+                self._codec = open_decoder(self._index, self._threads)
             if first is not None:
-                yield from self._decode_packet(self._codec, self._packet(start, first))
+                yield from self._decode_packet(self._codec, packet_at(start, first))
                 first = None
-            yield from self._decode_packet(self._codec, self._packet(position, data))
+            yield from self._decode_packet(self._codec, packet_at(position, data))
         if self._codec is not None:
             yield from self._decode_packet(self._codec, None)
+            self._order.ended()
         elif first is not None:
             self._stats.add(packets=1, decoded=1)
 
     def _select(self, start: int, to_end: bool) -> Iterator[tuple[int, bytes, bool]]:
         """Position and data of the packets to decode, and whether the decoder restarts there."""
-        for position in self._groups.needed(start, self._sampled, on=to_end):
+        for position, needed in self._groups.positions(start, self._sampled, on=to_end):
+            if not (needed or self._groups.fetched(position)):
+                continue
             data = self._groups.read(position)
             if data is None:
                 return
-            facts = self._nals.read(data)
-            if self._sampled[position] or not facts.unreferenced:
+            facts = self._read_facts(position, data)
+            if needed and (self._sampled[position] or not facts.unreferenced):
                 yield position, data, facts.restarts
+
+    def _read_facts(self, position: int, data: bytes) -> PictureFacts:
+        """Read the headers of a packet, whether it is decoded or not: each has to be one picture."""
+        facts = self._nals.read(data)
+        if facts.odd:
+            raise IndexDisagrees(f"{facts.odd}, at frame {self._index.display[position]}")
+        if not facts.whole:
+            self._order.forgive()
+        return facts
 
     def _may_decode_alone(self, start: int) -> bool:
         """Whether a group's first picture is decoded by itself, so that it comes out before others go in.
@@ -126,17 +144,21 @@ class GroupDecoder:
         """
         if not self._sampled[start]:
             return False
-        comes_late = self._threads > 1 or self._reordered
+        comes_late = self._threads > 1 or self._index.reordered
         alone = not self._sampled[start + 1 : self._groups.next_mark(start)].any()
-        return (start == 0 and comes_late) or alone
+        decoded = self._first is not None
+        return (start == 0 and (comes_late or decoded)) or alone
 
     def _decode_alone(self, position: int, data: bytes) -> Frame | LumaPicture | None:
         begun = time.perf_counter()
-        codec = self._open(1)
-        try:
-            pictures = codec.decode(self._packet(position, data)) + codec.decode(None)
-        except av.error.FFmpegError:
-            return None
+        if position == 0 and self._first is not None:
+            pictures = [self._first]
+        else:
+            codec = open_decoder(self._index, threads=1)
+            try:
+                pictures = codec.decode(packet_at(position, data)) + codec.decode(None)
+            except av.error.FFmpegError:
+                return None
         found = self._convert(pictures[0]) if pictures else None
         self._stats.add(busy_s=time.perf_counter() - begun)
         return found
@@ -146,32 +168,25 @@ class GroupDecoder:
     ) -> Iterator[Frame | LumaPicture]:
         """Put a packet into the decoder, or None for the end; gives what comes out, converted."""
         begun = time.perf_counter()
+        if packet is not None and packet.pts is not None:
+            self._order.expect(int(self._index.display[packet.pts]))
         try:
             pictures = codec.decode(packet)
         except av.error.FFmpegError:
             # one bad packet costs its frames, not the clip
             pictures = []
             self._stats.add(damaged=1)
+            self._order.forgive()
         self._stats.add(packets=int(packet is not None), decoded=len(pictures))
         for picture in pictures:
+            if picture.pts is not None and 0 <= picture.pts < self._index.count:
+                self._order.came(int(self._index.display[picture.pts]))
             found = self._convert(picture)
             self._stats.add(busy_s=time.perf_counter() - begun)
             if found is not None:
                 yield found
             begun = time.perf_counter()
         self._stats.add(busy_s=time.perf_counter() - begun)
-
-    def _packet(self, position: int, data: bytes) -> av.Packet[Any]:
-        """A packet for the decoder; its time stamp is its position, which comes out with the picture.
-
-        The bytes are copied into memory of FFmpeg's. A packet over Python's bytes would be freed by one of
-        the decoder's threads, which takes the interpreter's lock for it, and a decoder that is given up
-        early waits for its threads while holding that lock.
-        """
-        packet: av.Packet[Any] = av.Packet(len(data))
-        packet.update(data)
-        packet.pts = packet.dts = position
-        return packet
 
     def _convert(self, picture: av.VideoFrame) -> Frame | LumaPicture | None:
         """The letterboxed frame, or the luma picture, of a decoded picture; None when it is neither."""
@@ -187,18 +202,3 @@ class GroupDecoder:
         image = letterboxed(picture, self._letterbox, turns)
         luma = self._luma.of_sampled_frame(number, picture)
         return Frame(number, image, self._plan.needs_keypoints(number), luma)
-
-    def _open(self, threads: int) -> av.VideoCodecContext:
-        name = self._index.codec
-        try:
-            codec = av.CodecContext.create(name, "r")
-        except av.error.FFmpegError as error:
-            raise UnsupportedVideo(f"no decoder for {name}: {error}") from error
-        assert isinstance(codec, av.VideoCodecContext)
-        codec.extradata = self._index.extradata
-        codec.thread_type = "AUTO"
-        codec.thread_count = threads
-        if self._reordered:
-            # a file need not say how far its pictures are reordered; guessing, the decoder would lose some
-            codec.options = {"strict": "1"}
-        return codec

@@ -17,12 +17,15 @@ from services.video.source import ByteSource
 
 Mask = npt.NDArray[np.bool_]
 
+KEPT_BYTES: Final = 64 << 20
+"""A file up to this size, four times a large clip, is kept whole; of larger ones decoded groups are freed."""
 _MAX_WAIT_S: Final = 3600.0
 """Seconds; the deadline of the source ends the wait long before."""
 _MAX_GROUP_SHARE: Final = 0.25
 """Longest group, as a share of the clip, with which groups are decoded side by side: with longer ones cores
-would
-be idle at the end. The number of cores must not matter, since a damaged clip gives the same pixels on all."""
+would be idle at the end.
+
+The number of cores must not matter, since a damaged clip gives the same pixels on all."""
 
 
 class Groups:
@@ -48,6 +51,11 @@ class Groups:
         self._marks = _without_leading(index)
         self._known: dict[int, bool] = {}
         self._lowest = np.minimum.accumulate(index.offsets[::-1])[::-1]
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the whole file is kept, so that it can be read once more from its beginning."""
+        return self._index.end <= KEPT_BYTES
 
     @property
     def many(self) -> bool:
@@ -99,11 +107,15 @@ class Groups:
             if self.begins(mark):
                 yield mark
 
-    def needed(self, start: int, wanted: Mask, *, on: bool) -> Iterator[int]:
-        """The positions that sampled frames of a group may depend on, in decoding order.
+    def fetched(self, position: int) -> bool:
+        """Whether a packet is downloaded even if nobody reads it."""
+        return self._source.fetches(int(self._index.offsets[position]), int(self._index.sizes[position]))
 
-        What follows the last sampled frame of a group is left out, since nothing depends on it. Whether the
-        group ends there is known only with the first bytes behind it.
+    def positions(self, start: int, wanted: Mask, *, on: bool) -> Iterator[tuple[int, bool]]:
+        """The packets of a group in decoding order, each with whether sampled frames may depend on it.
+
+        Nothing depends on what follows the last sampled frame of a group. Whether the group ends there is
+        known only with the first bytes behind it.
 
         Args:
             start: Where the group begins.
@@ -115,21 +127,25 @@ class Groups:
             end = self.next_mark(begin)
             here = _last(wanted[begin:end])
             if here >= 0:
-                yield from range(at, begin + here + 1)
+                yield from ((position, True) for position in range(at, begin + here + 1))
                 at = begin + here + 1
             if end > final:
-                return
+                break
             if self.begins(end):
+                yield from ((position, False) for position in range(at, end))
                 if not on:
                     return
                 at = end
             begin = end
+        yield from ((position, False) for position in range(at, self._index.count))
 
     def done_before(self, number: int) -> None:
         """Free the bytes before the group that a frame, given by its number, belongs to.
 
         Groups are closed, so as many frames are shown before a group as were decoded before it.
         """
+        if self.keeps_all:
+            return
         place = bisect_right(self._marks, number) - 1
         while place > 0 and not self._known.get(self._marks[place]):
             place -= 1

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
+import av
 import numpy as np
 
 from services.concurrency import run_in_order
@@ -17,6 +19,7 @@ from services.errors import CorruptVideo
 from services.frame_plan import FramePlan
 from services.results import LumaPicture
 from services.video.clip import DecodeLimits, DecodeStats, rising
+from services.video.container import ContainerClip
 from services.video.group_decoder import DecodeRequest, GroupDecoder
 from services.video.groups import Groups
 from services.video.letterbox import Frame, Letterbox
@@ -24,6 +27,7 @@ from services.video.luma import LumaSelector, attach_luma_pictures, frames_with_
 from services.video.mp4_index import Mp4Index
 from services.video.nal import NalReader
 from services.video.orientation import shown_size
+from services.video.promise import IndexDisagrees
 from services.video.source import ByteSource
 
 MAX_WAITING_BYTES: Final = 32 << 20
@@ -37,11 +41,19 @@ class IndexedClip:
         source: The bytes of the file.
         index: Its index.
         limits: What is accepted, and how many threads decode.
+        first: Its first picture, if it is decoded already.
     """
 
-    reader = "index"
-
-    def __init__(self, source: ByteSource, index: Mp4Index, limits: DecodeLimits) -> None:
+    def __init__(
+        self,
+        source: ByteSource,
+        index: Mp4Index,
+        limits: DecodeLimits,
+        first: av.VideoFrame | None = None,
+    ) -> None:
+        self.reader = "index"
+        self._source = source
+        self._first = first
         self._index = index
         self._nals = NalReader(index.codec, index.extradata)
         self._groups = Groups(source, index, self._nals, limits)
@@ -52,13 +64,41 @@ class IndexedClip:
         self.stats = DecodeStats(count=index.count)
 
     def frames(self, plan: FramePlan, letterbox: Letterbox) -> Iterator[Frame]:
-        """See `Clip`."""
-        return rising(frames_with_luma(self._pictures(plan, letterbox)))
+        """See `Clip`.
+
+        Where a picture is not what the index promises, frames go on from there with the numbers that the
+        general demuxer gives them.
+        """
+        last = -1
+        try:
+            for frame in rising(frames_with_luma(self._pictures(plan, letterbox))):
+                last = frame.index
+                yield frame
+        except IndexDisagrees as difference:
+            yield from self._demuxed(plan, letterbox, last, difference)
+
+    def _demuxed(
+        self, plan: FramePlan, letterbox: Letterbox, last: int, difference: IndexDisagrees
+    ) -> Iterator[Frame]:
+        """The sampled frames behind `last`, counted as they are decoded from the beginning of the file."""
+        if not self._groups.keeps_all:
+            raise CorruptVideo(
+                f"the index of the video disagrees with its pictures ({difference}), and it is too large to "
+                "be read again; check the file, or copy it into a new container"
+            ) from difference
+        clip = ContainerClip(self._source, self._limits)
+        clip.stats.index_disagrees = str(difference)
+        clip.stats.add(busy_s=self.stats.busy_s)
+        self.stats, self.reader, self.count, self.index = clip.stats, clip.reader, None, None
+        for frame in clip.frames(replace(plan, count=None), letterbox):
+            if frame.index > last:
+                yield frame
 
     def _pictures(self, plan: FramePlan, letterbox: Letterbox) -> Iterator[Frame | LumaPicture]:
         sampled = np.array([plan.is_sampled(int(number)) for number in self._index.display], np.bool_)
         luma = LumaSelector(plan, (letterbox.source_width, letterbox.source_height), self._index.turns)
-        request = DecodeRequest(plan, sampled, letterbox, luma)
+        request = DecodeRequest(plan, sampled, letterbox, luma, self._first)
+        self._first = None
         threads = self._limits.thread_count
         if not self._groups.many:
             yield from self._decoder(request, threads).decode(0, to_end=True)

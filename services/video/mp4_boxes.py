@@ -73,14 +73,14 @@ def find_moov(source: ByteSource) -> Moov | None:
         header = 8
         if size == 1 and len(head) == 16:
             size, header = struct.unpack(">Q", head[8:])[0], 16
-        if kind not in _TOP_LEVEL and (offset == 0 or not _is_name(kind)):
-            if offset == 0:
-                return None
-            raise CorruptVideo(
-                f"no box of an MP4 file stands at byte {offset}; check the file", stage="index"
-            )
+        if offset == 0 and kind not in _TOP_LEVEL:
+            return None
         if kind == b"moof":
             return None
+        if kind == b"moov" and size == 0:
+            # it goes on to the end of the file
+            moov = source.read_at(offset + header, MAX_MOOV + 1)
+            size = header + len(moov)
         if kind == b"moov":
             if size > MAX_MOOV:
                 raise TooLarge(
@@ -99,10 +99,6 @@ def find_moov(source: ByteSource) -> Moov | None:
         seen_mdat |= kind == b"mdat"
         offset += size
     raise CorruptVideo(f"no index (moov) within the first {MAX_BOXES} boxes; check the file", stage="index")
-
-
-def _is_name(kind: bytes) -> bool:
-    return all(0x20 <= byte < 0x7F for byte in kind)
 
 
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

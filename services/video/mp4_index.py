@@ -16,11 +16,14 @@ from services.video.mp4_boxes import boxes, children, find_moov
 from services.video.orientation import Matrix, quarter_turns
 from services.video.parameter_sets import StreamParameters, read_stream_parameters
 from services.video.source import ByteSource
+from services.video.tracks import TrackFacts, main_track
 
 MAX_SAMPLES = 1_000_000
 """Tables of more frames are not unfolded, a few bytes can claim 4 000 000 000. MAX_FRAMES ends there."""
 _CONFIG = {b"avc1": (b"avcC", "h264"), b"hvc1": (b"hvcC", "hevc"), b"hev1": (b"hvcC", "hevc")}
 _NO_EDIT = -1
+_ENABLED = 1
+"""Flag of a track header."""
 _NORMAL_RATE = 0x10000
 _NO_ROOM = 2
 """A key frame and one that follows it: no B-frame between them."""
@@ -66,6 +69,11 @@ class Mp4Index:
         return len(self.sizes)
 
     @property
+    def reordered(self) -> bool:
+        """Whether frames are stored in another order than they are shown in."""
+        return bool((self.display[1:] < self.display[:-1]).any())
+
+    @property
     def key_frames(self) -> list[int]:
         """Frame numbers of the key frames, rising."""
         return sorted(self.display[self.sync].tolist())
@@ -81,9 +89,9 @@ def read_index(source: ByteSource) -> Mp4Index | None:
 
     Returns:
         The index, or None where the general demuxer has to do the work: not an MP4 file, a fragmented one,
-        no video track, a codec other than H.264 and HEVC, a damaged table, or one by which frames are not
-        simply shown one after the other, at the size that it says (edits that cut, two frames at one time, a
-        start that is no key frame).
+        no video track, a codec other than H.264 and HEVC, pictures that may be coded as fields, a damaged
+        table, or one by which frames are not simply shown one after the other, at the size that it says
+        (edits that cut, two frames at one time, a start that is no key frame).
 
     Raises:
         CorruptVideo: An MP4 file whose index is missing or cut off, or which has no frames.
@@ -106,13 +114,20 @@ def _parse_moov(moov: bytes, moov_last: bool) -> Mp4Index | None:
     inside = list(boxes(moov))
     if any(kind == b"mvex" for kind, _ in inside):
         return None
-    for kind, body in inside:
-        if kind == b"trak":
-            trak = children(body)
-            mdia = children(trak[b"mdia"])
-            if mdia[b"hdlr"][8:12] == b"vide":
-                return _parse_video(trak, mdia, dict(inside)[b"mvhd"], moov_last)
-    return None
+    traks = [children(body) for kind, body in inside if kind == b"trak"]
+    videos = [trak for trak in traks if children(trak[b"mdia"])[b"hdlr"][8:12] == b"vide"]
+    if not videos:
+        return None
+    chosen = videos[main_track([_facts(trak) for trak in videos])]
+    return _parse_video(chosen, children(chosen[b"mdia"]), dict(inside)[b"mvhd"], moov_last)
+
+
+def _facts(trak: dict[bytes, bytes]) -> TrackFacts:
+    stbl = children(children(children(trak[b"mdia"])[b"minf"])[b"stbl"])
+    frames = struct.unpack(">I", stbl[b"stsz"][8:12])[0]
+    _, entry = next(boxes(stbl[b"stsd"][8:]))
+    width, height = struct.unpack(">HH", entry[24:28])
+    return TrackFacts(bool(trak[b"tkhd"][3] & _ENABLED), frames, width * height)
 
 
 def _parse_video(
@@ -173,7 +188,10 @@ def _parse_entry(stsd: bytes) -> tuple[str, bytes, StreamParameters] | None:
     box, codec = _CONFIG[kind]
     configuration = children(body[78:])[box]
     pictures = read_stream_parameters(codec, configuration)
-    return (codec, configuration, pictures) if pictures.size == (width, height) else None
+    if pictures.fields or pictures.size != (width, height):
+        # whether each of its packets is a picture or a field is told by the pictures only
+        return None
+    return codec, configuration, pictures
 
 
 def _sizes(stsz: bytes) -> Int64s:

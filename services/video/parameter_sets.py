@@ -6,6 +6,7 @@ ISO/IEC 14496-15, 5.3.3 (avcC) and 8.3.3 (hvcC).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
@@ -22,10 +23,12 @@ class StreamParameters:
     Attributes:
         size: Width and height, pixels.
         reordered: Whether they may be shown in another order than they are stored in; so if nothing is said.
+        fields: Whether a picture may be coded as two fields (H.264 without frame_mbs_only_flag).
     """
 
     size: tuple[int, int]
     reordered: bool
+    fields: bool = False
 
 
 def read_stream_parameters(codec: str, configuration: bytes) -> StreamParameters:
@@ -44,6 +47,50 @@ def read_stream_parameters(codec: str, configuration: bytes) -> StreamParameters
         length = int.from_bytes(configuration[6:8], "big")
         return _h264(_Bits(configuration[9 : 8 + length]))
     return _hevc(_Bits(_hevc_sps(configuration)[2:]))
+
+
+def sets_of_record(codec: str, configuration: bytes) -> list[bytes]:
+    """The parameter sets of an avcC or hvcC record, each a NAL unit with its header.
+
+    Raises:
+        IndexError: The record is cut off.
+    """
+    if codec == "hevc":
+        return [unit for _, unit in _hevc_units(configuration)]
+    found, at = [], 5
+    for mask in (0x1F, 0xFF):
+        count = configuration[at] & mask
+        at += 1
+        for _ in range(count):
+            found.append(_unit_at(configuration, at))
+            at += 2 + len(found[-1])
+    return found
+
+
+def codes_fields(sps: bytes) -> bool:
+    """Whether an H.264 sequence parameter set allows pictures that are coded as two fields.
+
+    Args:
+        sps: The NAL unit with its header.
+
+    Raises:
+        ValueError: It is cut off.
+    """
+    return _h264(_Bits(sps[1:])).fields
+
+
+def hides_pictures(pps: bytes) -> bool:
+    """Whether pictures that use this HEVC picture parameter set may be coded and never shown.
+
+    Args:
+        pps: The NAL unit with its header.
+
+    Raises:
+        ValueError: It is cut off.
+    """
+    bits = _Bits(pps[2:])
+    bits.ue(), bits.ue(), bits.take(1)
+    return bits.take(1) == 1
 
 
 class _Bits:
@@ -102,7 +149,8 @@ def _h264(bits: _Bits) -> StreamParameters:
     bits.take(1)
     unit_y = 2 - frames_only
     size = _cropped(bits, 16 * across, 16 * down * unit_y, chroma, unit_y)
-    return StreamParameters(size, profile != _BASELINE and order != 2 and _h264_usability_reorders(bits))
+    reordered = profile != _BASELINE and order != 2 and _h264_usability_reorders(bits)
+    return StreamParameters(size, reordered, not frames_only)
 
 
 def _h264_usability_reorders(bits: _Bits) -> bool:
@@ -153,16 +201,29 @@ def _skip_scaling_list(bits: _Bits, size: int) -> None:
 
 
 def _hevc_sps(record: bytes) -> bytes:
+    for kind, unit in _hevc_units(record):
+        if kind == _HEVC_SPS:
+            return unit
+    raise ValueError("no parameter set in hvcC")
+
+
+def _hevc_units(record: bytes) -> Iterator[tuple[int, bytes]]:
+    """Kind and bytes of the NAL units in an hvcC record."""
     at = 23
     for _ in range(record[22]):
         kind, count = record[at] & 0x3F, int.from_bytes(record[at + 1 : at + 3], "big")
         at += 3
         for _ in range(count):
-            length = int.from_bytes(record[at : at + 2], "big")
-            if kind == _HEVC_SPS:
-                return record[at + 2 : at + 2 + length]
-            at += 2 + length
-    raise ValueError("no parameter set in hvcC")
+            unit = _unit_at(record, at)
+            yield kind, unit
+            at += 2 + len(unit)
+
+
+def _unit_at(record: bytes, at: int) -> bytes:
+    end = at + 2 + int.from_bytes(record[at : at + 2], "big")
+    if end > len(record):
+        raise IndexError("a parameter set is longer than its record")
+    return record[at + 2 : end]
 
 
 def _hevc(bits: _Bits) -> StreamParameters:

@@ -27,6 +27,9 @@ class ByteSource(Protocol):
     def wait_for(self, offset: int, length: int, timeout: float) -> None:
         """Wait for those bytes, at most `timeout` seconds; it makes nobody fetch them sooner."""
 
+    def fetches(self, offset: int, length: int) -> bool:
+        """Whether those bytes arrive even if nobody reads them."""
+
     def release(self, before: int) -> None:
         """Say that nothing before an offset will be read again."""
 
@@ -55,6 +58,10 @@ class MemorySource:
 
     def wait_for(self, offset: int, length: int, timeout: float) -> None:
         """Nothing to wait for."""
+
+    def fetches(self, offset: int, length: int) -> bool:
+        """They are there."""
+        return True
 
     def release(self, before: int) -> None:
         """Nothing to let go of: the caller has the data."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.errors import CorruptVideo
-from services.video.nal import NalReader, PictureFacts
+from services.video.nal import NalReader
 
-AVCC = bytes([1, 100, 0, 31, 0xFF, 0xE1, 0])
+AVCC = bytes([1, 100, 0, 31, 0xFF, 0xE0, 0])
 
 
 def hvcc(layers: int) -> bytes:
@@ -41,7 +41,7 @@ H264 = {
     "reference": ([avc(1, 2)], False, False),
     "not referred to": ([avc(SEI, 0), avc(1, 0), avc(1, 0), avc(FILLER, 0)], False, True),
     "one of two slices referred to": ([avc(1, 0), avc(1, 1)], False, False),
-    "data partitions": ([avc(2, 0), avc(3, 0), avc(4, 0)], False, True),
+    "data partitions": ([avc(2, 0), avc(3, 0), avc(4, 0)], False, False),
     "carries a parameter set": ([avc(PPS, 3), avc(1, 0)], False, False),
     "no picture": ([avc(SEI, 0)], False, False),
     "nothing": ([], False, False),
@@ -66,13 +66,60 @@ HEVC = {
 @pytest.mark.parametrize("kind", H264)
 def test_h264(kind: str) -> None:
     units, restarts, unreferenced = H264[kind]
-    assert NalReader("h264", AVCC).read(sample(*units)) == PictureFacts(restarts, unreferenced)
+    facts = NalReader("h264", AVCC).read(sample(*units))
+    assert (facts.restarts, facts.unreferenced) == (restarts, unreferenced)
 
 
 @pytest.mark.parametrize("kind", HEVC)
 def test_hevc(kind: str) -> None:
     units, layers, restarts, unreferenced = HEVC[kind]
-    assert NalReader("hevc", hvcc(layers)).read(sample(*units)) == PictureFacts(restarts, unreferenced)
+    facts = NalReader("hevc", hvcc(layers)).read(sample(*units))
+    assert (facts.restarts, facts.unreferenced) == (restarts, unreferenced)
+
+
+def hevc_with(kind: int, first_byte: int) -> bytes:
+    """A slice whose header begins with that byte."""
+    return bytes([kind << 1, 1, first_byte, 1])
+
+
+ODD = {
+    "one picture": ("h264", [avc(SEI, 0), avc(1, 2)], ""),
+    "of two slices": ("h264", [avc(1, 2), bytes([0x41, 0x40, 1])], ""),
+    "two pictures": ("h264", [avc(1, 2), avc(1, 2)], "several pictures in a packet"),
+    "no picture": ("h264", [avc(9, 0), avc(SEI, 0)], "a packet without a picture"),
+    "partitions": ("h264", [avc(2, 2), avc(3, 2)], "slices in partitions"),
+    "a damaged set": ("h264", [bytes([0x67, 100]), avc(5, 3)], "a parameter set that is cut off"),
+    "HEVC, one picture": ("hevc", [hevc_with(1, 0x80), hevc_with(1, 0)], ""),
+    "HEVC, two pictures": ("hevc", [hevc_with(1, 0x80), hevc_with(1, 0x80)], "several pictures in a packet"),
+    "HEVC, parameter sets only": ("hevc", [hevc(32, 0)], "a packet without a picture"),
+    "HEVC, another layer": ("hevc", [hevc(1, 0), bytes([2, 9, 0x80, 1])], ""),
+    "HEVC, broken link": ("hevc", [hevc(16, 0)], "a broken link"),
+    "HEVC, random access": ("hevc", [hevc(21, 0)], ""),
+    "HEVC, earlier pictures are thrown away": ("hevc", [hevc_with(21, 0xC0)], "pictures that are not shown"),
+    "HEVC, end of the sequence": ("hevc", [hevc(1, 0), hevc(36, 0)], "an end of the sequence"),
+    "HEVC, reserved": ("hevc", [hevc(22, 0)], "pictures of a reserved type"),
+    "HEVC, set that hides pictures": (
+        "hevc",
+        [bytes([68, 1, 0xD0]), hevc(1, 0)],
+        "pictures that are not shown",
+    ),
+    "HEVC, set that hides none": ("hevc", [bytes([68, 1, 0xC0]), hevc(1, 0)], ""),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_packets_that_are_not_one_picture_are_named(name: str) -> None:
+    codec, units, odd = ODD[name]
+    reader = NalReader(codec, AVCC if codec == "h264" else hvcc(1))
+    facts = reader.read(sample(*units))
+    assert facts.whole
+    assert facts.odd == odd
+
+
+def test_a_damaged_packet_is_not_called_odd() -> None:
+    for data in (b"\xff" * 40, sample(avc(SEI, 0))[:-1]):
+        facts = NalReader("h264", AVCC).read(data)
+        assert (facts.whole, facts.odd) == (False, "")
 
 
 def test_lengths_of_two_bytes() -> None:

@@ -21,7 +21,6 @@ X265 = {"codec": "libx265", "codec_options": {"x265-params": "log-level=none"}}
         {"size": (322, 190)},
         {"size": (1920, 1080)},
         {"size": (322, 190), "codec_options": {"profile": "baseline"}},
-        {"size": (322, 188), "codec_options": {"x264-params": "tff=1"}},
         {"size": (322, 190), "codec_options": {"x264-params": "cqm=jvt"}},
         {"size": (321, 187), "pixels": "yuv444p"},
         {"size": (322, 187), "pixels": "yuv422p10le"},
@@ -62,6 +61,11 @@ def test_order(options: dict[str, Any], reordered: bool) -> None:
     index = read_index(MemorySource(make_video(**options)))
     assert index is not None
     assert read_stream_parameters(index.codec, index.extradata).reordered == reordered
+
+
+def test_pictures_that_may_be_coded_as_fields_are_left_to_the_demuxer() -> None:
+    data = make_video(frames=5, size=(322, 188), codec_options={"x264-params": "tff=1"})
+    assert read_index(MemorySource(data)) is None
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
