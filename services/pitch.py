@@ -1,8 +1,12 @@
-"""The pitch of the wire contract: 32 numbered vertices, the lines between them, and the object classes.
+"""The pitch: 32 numbered vertices, the lines between them, and the object classes.
 
-Every length is in centimetres on a 12000 x 7000 pitch. The origin is the far left corner as the main camera
-sees it, x runs along the touchline and y from the far touchline to the near one. Vertex ``i`` here is
-keypoint ``i`` of an answer, counted from 0.
+There are two pitches: the template of the wire contract, 12000 x 7000 cm, which rendered clips show, and the
+standard pitch of real matches, 105 x 68 m (IFAB, Laws of the Game, law 1; the size that FIFA and UEFA ask
+for). The numbers and their order are the same.
+
+The origin is the far left corner as the main camera sees it, x runs along the touchline and y from the far
+touchline to the near one. Vertex ``i`` here is keypoint ``i`` of an answer, counted from 0. Lengths are in
+centimetres where a name says so.
 
 This module depends on numpy only, so that any layer may import it.
 """
@@ -10,6 +14,7 @@ This module depends on numpy only, so that any layer may import it.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -26,8 +31,11 @@ __all__ = [
     "LENGTH_CM",
     "PEOPLE",
     "PLAYER",
+    "PitchGeometry",
     "REFEREE",
     "SEGMENTS",
+    "STANDARD",
+    "TEMPLATE",
     "VERTICES_CM",
     "WIDTH_CM",
     "pitch_polylines",
@@ -57,32 +65,83 @@ _PENALTY_SPOT: Final = 1100.0
 CENTRE: Final[tuple[float, float]] = (LENGTH_CM / 2, WIDTH_CM / 2)
 
 
-def _vertices() -> npt.NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """Lengths of a pitch in centimetres; `front` is the distance of vertices 11 and 12 from the middle."""
+
+    length: float
+    width: float
+    penalty_box: tuple[float, float]
+    goal_box: tuple[float, float]
+    penalty_spot: float
+    front: float
+
+
+_TEMPLATE: Final = _Measures(
+    LENGTH_CM,
+    WIDTH_CM,
+    (_PENALTY_BOX_LENGTH, _PENALTY_BOX_WIDTH),
+    (_GOAL_BOX_LENGTH, _GOAL_BOX_WIDTH),
+    _PENALTY_SPOT,
+    _GOAL_BOX_WIDTH / 2,
+)
+_STANDARD: Final = _Measures(
+    10500.0, 6800.0, (1650.0, 4032.0), (550.0, 1832.0), 1100.0, math.sqrt(915.0**2 - 550.0**2)
+)
+"""On real pitches the public labels have vertices 11, 12, 19 and 20 where the penalty arc meets the box."""
+
+
+def _vertices(of: _Measures) -> npt.NDArray[np.float64]:
     """Lay out the 32 vertices in the order of the contract."""
-    middle = WIDTH_CM / 2
-    penalty_far, penalty_near = middle - _PENALTY_BOX_WIDTH / 2, middle + _PENALTY_BOX_WIDTH / 2
-    goal_far, goal_near = middle - _GOAL_BOX_WIDTH / 2, middle + _GOAL_BOX_WIDTH / 2
-    goal_line = (0.0, penalty_far, goal_far, goal_near, penalty_near, WIDTH_CM)
-    box_front = (penalty_far, goal_far, goal_near, penalty_near)
-    halfway_line = (0.0, middle - CIRCLE_RADIUS_CM, middle + CIRCLE_RADIUS_CM, WIDTH_CM)
+    middle, half = of.width / 2, of.length / 2
+    box, box_width = of.penalty_box
+    goal, goal_width = of.goal_box
+    penalty_far, penalty_near = middle - box_width / 2, middle + box_width / 2
+    goal_far, goal_near = middle - goal_width / 2, middle + goal_width / 2
+    goal_line = (0.0, penalty_far, goal_far, goal_near, penalty_near, of.width)
+    box_front = (penalty_far, middle - of.front, middle + of.front, penalty_near)
+    halfway_line = (0.0, middle - CIRCLE_RADIUS_CM, middle + CIRCLE_RADIUS_CM, of.width)
 
     points: list[tuple[float, float]] = [(0.0, y) for y in goal_line]
-    points += [(_GOAL_BOX_LENGTH, goal_far), (_GOAL_BOX_LENGTH, goal_near)]
-    points += [(_PENALTY_SPOT, middle)]
-    points += [(_PENALTY_BOX_LENGTH, y) for y in box_front]
-    points += [(LENGTH_CM / 2, y) for y in halfway_line]
-    points += [(LENGTH_CM - _PENALTY_BOX_LENGTH, y) for y in box_front]
-    points += [(LENGTH_CM - _PENALTY_SPOT, middle)]
-    points += [(LENGTH_CM - _GOAL_BOX_LENGTH, goal_far), (LENGTH_CM - _GOAL_BOX_LENGTH, goal_near)]
-    points += [(LENGTH_CM, y) for y in goal_line]
-    points += [(LENGTH_CM / 2 - CIRCLE_RADIUS_CM, middle), (LENGTH_CM / 2 + CIRCLE_RADIUS_CM, middle)]
+    points += [(goal, goal_far), (goal, goal_near)]
+    points += [(of.penalty_spot, middle)]
+    points += [(box, y) for y in box_front]
+    points += [(half, y) for y in halfway_line]
+    points += [(of.length - box, y) for y in box_front]
+    points += [(of.length - of.penalty_spot, middle)]
+    points += [(of.length - goal, goal_far), (of.length - goal, goal_near)]
+    points += [(of.length, y) for y in goal_line]
+    points += [(half - CIRCLE_RADIUS_CM, middle), (half + CIRCLE_RADIUS_CM, middle)]
     vertices = np.array(points, dtype=np.float64)
     vertices.setflags(write=False)
     return vertices
 
 
-VERTICES_CM: Final[npt.NDArray[np.float64]] = _vertices()
-"""The vertices, shape (32, 2), in centimetres; read-only."""
+VERTICES_CM: Final[npt.NDArray[np.float64]] = _vertices(_TEMPLATE)
+"""The vertices of the template, shape (32, 2), in centimetres; read-only."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PitchGeometry:
+    """Where the vertices of a pitch lie.
+
+    Attributes:
+        name: `template` or `standard`.
+        vertices_m: (32, 2) metres, in the order of the contract.
+        size_m: (2,) length and width in metres.
+    """
+
+    name: str
+    vertices_m: npt.NDArray[np.float64]
+    size_m: npt.NDArray[np.float64]
+
+
+TEMPLATE: Final = PitchGeometry("template", VERTICES_CM / 100, np.array([LENGTH_CM, WIDTH_CM]) / 100)
+"""The wire contract's pitch, 120 x 70 m, which rendered clips show."""
+STANDARD: Final = PitchGeometry(
+    "standard", _vertices(_STANDARD) / 100, np.array([_STANDARD.length, _STANDARD.width]) / 100
+)
+"""The pitch of real matches, 105 x 68 m."""
 
 KEYPOINT_COUNT: Final = 32
 

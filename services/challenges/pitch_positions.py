@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.pitch import BALL, LENGTH_CM, REFEREE, WIDTH_CM
+from services.pitch import BALL, REFEREE, TEMPLATE
 from services.results import FrameResult, Keypoints
 from services.tracking.camera.homography import Matrix, PictureSize, fit_homography, inverse, project
 from services.tracking.clip import fill_clip
@@ -20,12 +20,11 @@ BESIDE_M = 3.0
 """How far from it players may stand ..."""
 LEAST_ON_PITCH = 0.8
 """... and the share of them that does, or the camera is taken to be wrong."""
-_SIZE_M = np.array([LENGTH_CM, WIDTH_CM]) / 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """One frame.
+    """One frame. Positions are on the template's pitch, to which a real one is stretched.
 
     Attributes:
         frame: Its number in the source.
@@ -65,11 +64,12 @@ def _moment(number: int, result: FrameResult, filled: FilledClip, size: PictureS
     classes, ids, boxes = filled.classes[first:end], filled.ids[first:end], filled.boxes[first:end]
     points = filled.keypoints[result.index]
     seen = (points != 0).any(axis=1)
-    camera = fit_homography(Keypoints(points.astype(np.float32), seen.astype(np.float32)), size)
+    camera = fit_homography(Keypoints(points.astype(np.float32), seen.astype(np.float32)), size, filled.pitch)
     people = (classes != BALL) & (classes != REFEREE)
     if camera is None:
         return Moment(number, None, ids[people][:0], np.zeros((0, 2)))
     ground = project(inverse(camera), np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1))
+    ground = ground * (TEMPLATE.size_m / filled.pitch.size_m)
     ball, feet = ground[classes == BALL], ground[people]
     if not len(feet) or _within(feet, BESIDE_M).mean() < LEAST_ON_PITCH:
         return Moment(number, None, ids[people][:0], np.zeros((0, 2)))
@@ -80,4 +80,4 @@ def _moment(number: int, result: FrameResult, filled: FilledClip, size: PictureS
 
 def _within(points: Matrix, metres: float) -> npt.NDArray[np.bool_]:
     """Which points (n, 2) lie on the pitch or that near to it; a NaN does not."""
-    return np.asarray(((points >= -metres) & (points <= _SIZE_M + metres)).all(axis=1), np.bool_)
+    return np.asarray(((points >= -metres) & (points <= TEMPLATE.size_m + metres)).all(axis=1), np.bool_)

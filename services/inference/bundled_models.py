@@ -1,7 +1,8 @@
 """The models that ship with the project, by the names that settings use.
 
-To add one: put `NAME.pt` and the `NAME.int8.xml` and `.bin` that `python -m touchline_lab.training.quantize`
-makes of it into `weights/`, and add it to `BUNDLED_MODELS`.
+To add one: put `NAME.pt` and the `NAME.int8.xml` and `.bin` that
+`python -m touchline_lab.training.quantize weights/NAME.pt` makes of it into `weights/`, and add it to
+`BUNDLED_MODELS`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ class BundledModel:
 BUNDLED_MODELS: Final = {
     model.name: model
     for model in (
-        BundledModel("touchline-detect", "DETECTOR_MODEL", "rendered matches"),
-        BundledModel("touchline-pitch", "PITCH_MODEL", "rendered matches"),
+        BundledModel("touchline-detect", "DETECTOR_MODEL", "real and rendered matches"),
+        BundledModel("touchline-pitch", "PITCH_MODEL", "real and rendered matches"),
+        BundledModel(
+            "touchline-detect-rendered", "DETECTOR_MODEL", "rendered matches only, for IMG_SIZE=384"
+        ),
+        BundledModel("touchline-pitch-rendered", "PITCH_MODEL", "rendered matches only, for IMG_SIZE=384"),
     )
 }

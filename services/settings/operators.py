@@ -39,7 +39,13 @@ class OperatorSettings(BaseSettings, defer_build=True):
     stream_buffer_timeout_s: float = Field(
         0.1, ge=0, le=60, description="Maximum wait for STREAM_MIN_START_BYTES, in seconds."
     )
-    img_size: int = Field(384, ge=32, le=2048, description="Longer side of the models' input, in pixels.")
+    img_size: int = Field(
+        960,
+        ge=32,
+        le=2048,
+        description="Longer side of the models' input, in pixels. 960 suits a GPU; 640 takes "
+        "half of the time on a CPU and misses more balls and referees (docs/concepts/accuracy.md).",
+    )
     batch_size: int = Field(
         16,
         ge=1,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from services.pitch import PitchGeometry
 from services.results import FrameResult
+from services.tracking.camera.geometry import PitchVotes
 from services.tracking.camera.homography import Matrix, PictureSize, fit_frame
 from services.tracking.cuts import first_after, is_cut
 from services.tracking.interpolation.fill import FilledClip, concatenated, fill_shot
@@ -33,13 +35,37 @@ class ClipTracker:
         self._size = size
         self._stride = stride
         self._tracking = tracking
+        self._votes = PitchVotes(size)
+        self._results: list[FrameResult] = []  # until it is decided which pitch the clip shows
+        self._begin(self._votes.leader)
+
+    def _begin(self, pitch: PitchGeometry) -> None:
+        self._pitch = pitch
         self._next_id = 1
         self._done: list[tuple[Shot, list[Track]]] = []
-        self._shot = Shot(size, stride, 0, 1)
+        self._shot = Shot(self._size, self._stride, 0, 1)
 
     def add(self, result: FrameResult) -> None:
         """Take the next sampled frame, by rising frame number."""
-        fit = fit_frame(result, self._size)
+        if not self._votes.decided:
+            self._results.append(result)
+            self._votes.add(result.keypoints)
+            if self._votes.decided and self._begin_anew():
+                return
+        self._track(result)
+
+    def _begin_anew(self) -> bool:
+        """Track all sampled frames once more if they show another pitch than was assumed."""
+        results, self._results = self._results, []
+        if self._votes.leader is self._pitch:
+            return False
+        self._begin(self._votes.leader)
+        for result in results:
+            self._track(result)
+        return True
+
+    def _track(self, result: FrameResult) -> None:
+        fit = fit_frame(result, self._size, self._pitch)
         first = 0
         if self._shot.results and self._cut(result, fit):
             first = first_after(self._shot.results[-1], result, self._key_frames)
@@ -51,11 +77,12 @@ class ClipTracker:
 
     def fill(self, count: int) -> FilledClip:
         """All frames of a clip of `count` frames; at least one sampled frame has been added."""
+        self._begin_anew()
         self._close()
         ends = [shot.first for shot, _ in self._done[1:]] + [count]
         return concatenated(
             [
-                fill_shot(shot, end, self._size, self._stride, tracks)
+                fill_shot(shot, end, self._size, self._stride, tracks, self._pitch)
                 for (shot, tracks), end in zip(self._done, ends, strict=True)
             ]
         )

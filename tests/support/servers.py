@@ -53,6 +53,10 @@ def worker_env(origin: DemoOrigin, state_dir: Path) -> dict[str, str]:
         # nothing but commas: no origin is kept warm
         "ORIGINS": ",",
         "STATE_DIR": str(state_dir),
+        # the small models: these tests are about everything around them
+        "DETECTOR_MODEL": "touchline-detect-rendered",
+        "PITCH_MODEL": "touchline-pitch-rendered",
+        "IMG_SIZE": "384",
         "LOG_LEVEL": "INFO",
     }
 

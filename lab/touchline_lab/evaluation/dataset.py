@@ -23,7 +23,8 @@ from services.challenges.kind import Predictor
 from services.frame_plan import FramePlan
 from services.pitch import CLASS_NAMES, KEYPOINT_COUNT
 from services.results import FrameResult
-from services.tracking.camera.homography import VERTICES_M, PictureSize, fit_homography, project
+from services.tracking.camera.geometry import PitchVotes
+from services.tracking.camera.homography import PictureSize, fit_homography, project
 from services.video.letterbox import Letterbox
 from services.video.picture_clip import PictureClip
 from touchline_lab.evaluation.detection import Scored, class_ap50
@@ -236,10 +237,13 @@ def _pitch_measures(pictures: Sequence[tuple[LabelledPicture, FrameResult]]) -> 
         present = ~np.isnan(picture.keypoints).any(axis=1)
         totals.surplus += int(((result.keypoints.scores > 0) & ~present).sum())
         size = PictureSize(picture.image.shape[1], picture.image.shape[0])
-        homography = fit_homography(result.keypoints, size)
+        votes = PitchVotes(size)
+        votes.add(result.keypoints)
+        vertices = votes.leader.vertices_m
+        homography = fit_homography(result.keypoints, size, votes.leader)
         if homography is None or not present.any():
             continue
-        away = np.linalg.norm(project(homography, VERTICES_M[present]) - picture.keypoints[present], axis=1)
+        away = np.linalg.norm(project(homography, vertices[present]) - picture.keypoints[present], axis=1)
         error = float(np.median(away)) * REFERENCE_WIDTH / size.width
         totals.found += 1
         totals.near += error <= NEAR_PX

@@ -121,11 +121,13 @@ def use_relu(model: torch.nn.Module) -> None:
             module.act = torch.nn.ReLU(inplace=True)
 
 
-def letterbox(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Letterbox a 16:9 picture, shape (H, W, 3), to the input size; the order of the channels is kept."""
-    small = cv2.resize(image, PICTURE_SIZE, interpolation=cv2.INTER_AREA)
-    canvas = np.full((INPUT_SIZE[1], INPUT_SIZE[0], 3), _GREY, np.uint8)
-    canvas[_PADDING : _PADDING + PICTURE_SIZE[1]] = small
+def letterbox(image: npt.NDArray[np.uint8], size: tuple[int, int] = INPUT_SIZE) -> npt.NDArray[np.uint8]:
+    """Letterbox a 16:9 picture, shape (H, W, 3), to an input size; the order of the channels is kept."""
+    width, height = size
+    inner = width * 9 // 16
+    bar = (height - inner) // 2
+    canvas = np.full((height, width, 3), _GREY, np.uint8)
+    canvas[bar : bar + inner] = cv2.resize(image, (width, inner), interpolation=cv2.INTER_AREA)
     return canvas
 
 

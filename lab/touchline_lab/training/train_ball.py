@@ -1,4 +1,4 @@
-"""Trains the ball network on rendered luma pictures, and writes the files that workers load.
+"""Trains the ball network on luma pictures, real or rendered, and writes the files that workers load.
 
     python -m touchline_lab.training.train_ball DATA touchline-ball --minutes 20
 
@@ -199,6 +199,7 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path, help="the files to write, without suffix")
+    parser.add_argument("--start", type=Path, help="a .npz to start from")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--first", type=int, default=16)
@@ -210,7 +211,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     training = Crops(sorted((options.data / "train").glob("*.npz")), options.seed)
     validation = Crops(sorted((options.data / "val").glob("*.npz")), 0)
-    network = BallModule(options.first, options.width)
+    network = BallModule.load(options.start) if options.start else BallModule(options.first, options.width)
+    network.train()
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
     print(
         len(training),

@@ -14,16 +14,24 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.pitch import VERTICES_CM
+from services.pitch import TEMPLATE, PitchGeometry
 from services.results import FrameResult, Keypoints
+from services.tracking.camera.pinhole import decompose_homography
 
 Matrix = npt.NDArray[np.float64]
 
-VERTICES_M: Matrix = np.asarray(VERTICES_CM, np.float64) / 100
 MIN_POINTS: Final = 4
 """Keypoints that determine a homography."""
 RANSAC_PX: Final = 6.0
 """Inlier distance in pixels of a picture 1280 wide; scaled with the width."""
+MIN_AGREEING: Final = 0.5
+"""Share of the keypoints found that has to agree with a homography."""
+MIN_SPREAD: Final = 0.12
+"""Extent of the keypoints that agree, as a share of the picture's width; a quarter of it the other way."""
+MIN_CAMERA_M: Final = 2.5
+"""Height of the camera above the pitch, metres: a broadcast camera looks down on it."""
+MAX_CAMERA_M: Final = 150.0
+"""Height of the camera, metres: a stadium's roof is at 60."""
 MAX_JUMP: Final = 0.05
 """Share of the width by which a homography may differ from what its neighbours suggest."""
 
@@ -60,7 +68,7 @@ def inverse(homography: Matrix) -> Matrix:
     return np.asarray(np.linalg.inv(homography), np.float64)
 
 
-def fit_homography(keypoints: Keypoints, size: PictureSize) -> Matrix | None:
+def fit_homography(keypoints: Keypoints, size: PictureSize, pitch: PitchGeometry = TEMPLATE) -> Matrix | None:
     """Fit the pitch to the keypoints of one frame.
 
     Returns:
@@ -70,12 +78,23 @@ def fit_homography(keypoints: Keypoints, size: PictureSize) -> Matrix | None:
     if len(found) < MIN_POINTS:
         return None
     threshold = RANSAC_PX * size.width / 1280
-    seen = keypoints.points[found].astype(np.float64)
-    homography, inliers = cv2.findHomography(VERTICES_M[found], seen, cv2.RANSAC, threshold, maxIters=2000)
-    if homography is None or inliers is None or int(inliers.sum()) < MIN_POINTS:
+    ground, seen = pitch.vertices_m[found], keypoints.points[found].astype(np.float64)
+    homography, inliers = cv2.findHomography(ground, seen, cv2.RANSAC, threshold, maxIters=2000)
+    if homography is None or inliers is None:
+        return None
+    agree = inliers.ravel() > 0
+    if agree.sum() < max(MIN_POINTS, MIN_AGREEING * len(found)):
         return None
     fitted: Matrix = np.asarray(homography, np.float64)
-    return fitted if _is_view(fitted, VERTICES_M[found][inliers.ravel() > 0], size) else None
+    if not _is_spread(seen[agree], size) or not _is_view(fitted, ground[agree], size):
+        return None
+    return fitted
+
+
+def _is_spread(points: Matrix, size: PictureSize) -> bool:
+    """Whether keypoints that agree are more than a heap: any homography explains points in a heap."""
+    apart = np.ptp(points, axis=0) / size.width
+    return bool(apart.max() >= MIN_SPREAD and apart.min() >= MIN_SPREAD / 4)
 
 
 def _is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
@@ -91,7 +110,13 @@ def _is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
     ground = project(inverse(homography), size.corners[2:])
     if not np.isfinite(ground).all():
         return False
-    return _keeps_orientation(homography, points)
+    return _keeps_orientation(homography, points) and _is_above(homography, size)
+
+
+def _is_above(homography: Matrix, size: PictureSize) -> bool:
+    """Whether a camera in a stadium could see this; undecided where noise hides its position."""
+    found = decompose_homography(homography, size.centre)
+    return found is None or MIN_CAMERA_M <= float(found[0][2]) <= MAX_CAMERA_M
 
 
 def _keeps_orientation(homography: Matrix, points: Matrix) -> bool:
@@ -185,17 +210,18 @@ def homography_path(
     return path
 
 
-def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
+def visible_keypoints(path: Matrix, size: PictureSize, pitch: PitchGeometry = TEMPLATE) -> Matrix:
     """The 32 pitch keypoints in source pixels; those out of the picture are 0, 0.
 
     Args:
         path: (n, 3, 3) homographies.
         size: The source picture.
+        pitch: Where the keypoints lie.
 
     Returns:
         (n, 32, 2)
     """
-    mapped = VERTICES_M @ path[:, :, :2].transpose(0, 2, 1) + path[:, None, :, 2]
+    mapped = pitch.vertices_m @ path[:, :, :2].transpose(0, 2, 1) + path[:, None, :, 2]
     # what the lower middle of the picture shows lies before the camera, on the right side of the horizon
     centre = np.linalg.inv(path) @ [size.width / 2, size.height * 0.75, 1.0]
     sign = np.sign(np.einsum("ni,ni->n", path[:, 2], centre / centre[:, 2:]))
@@ -207,6 +233,6 @@ def visible_keypoints(path: Matrix, size: PictureSize) -> Matrix:
     return result
 
 
-def fit_frame(result: FrameResult, size: PictureSize) -> Matrix | None:
+def fit_frame(result: FrameResult, size: PictureSize, pitch: PitchGeometry = TEMPLATE) -> Matrix | None:
     """The homography of one sampled frame; None where the pitch was not inferred or not found."""
-    return None if result.keypoints is None else fit_homography(result.keypoints, size)
+    return None if result.keypoints is None else fit_homography(result.keypoints, size, pitch)

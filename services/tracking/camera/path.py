@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from services.pitch import TEMPLATE, PitchGeometry
 from services.results import FrameResult
-from services.tracking.camera.homography import RANSAC_PX, VERTICES_M, Matrix, PictureSize, homography_path
+from services.tracking.camera.homography import RANSAC_PX, Matrix, PictureSize, homography_path
 from services.tracking.camera.pinhole import (
     Decomposition,
     FixedCamera,
@@ -42,6 +43,7 @@ def camera_path(
     end: int,
     size: PictureSize,
     decompositions: Sequence[Decomposition | None] | None = None,
+    pitch: PitchGeometry = TEMPLATE,
 ) -> Matrix | None:
     """The camera of the frames `first` to before `end`.
 
@@ -52,6 +54,7 @@ def camera_path(
         end: The frame after its last one.
         size: The source picture.
         decompositions: What `decompose_homography` says of each fit, where that was worked out before.
+        pitch: The pitch that was fitted.
 
     Returns:
         (end - first, 3, 3) from metres to source pixels; None when there is no fit.
@@ -61,7 +64,7 @@ def camera_path(
         return None
     if decompositions is None:
         decompositions = [None if fit is None else decompose_homography(fit, size.centre) for fit in fits]
-    posed = _poses(results, fits, decompositions, size)
+    posed = _poses(results, fits, decompositions, size, pitch.vertices_m)
     if posed is None:
         return homography_path(fits, indices, end - first, size)
     fixed, poses, which = posed
@@ -78,6 +81,7 @@ def _poses(
     fits: Sequence[Matrix | None],
     decompositions: Sequence[Decomposition | None],
     size: PictureSize,
+    ground: Matrix,
 ) -> tuple[FixedCamera, Matrix, npt.NDArray[np.int64]] | None:
     """The fixed camera, the poses of the sampled frames that have one, and the numbers of these frames."""
     guesses = {
@@ -91,20 +95,20 @@ def _poses(
     places = np.stack([guesses[i][0] for i in fitted])
     poses = np.stack([guesses[i][1] for i in fitted])
     poses[:, 0] = np.unwrap(poses[:, 0])
-    seen = np.zeros((len(results), len(VERTICES_M), 2))
-    there = np.zeros((len(results), len(VERTICES_M)))
+    seen = np.zeros((len(results), len(ground), 2))
+    there = np.zeros((len(results), len(ground)))
     for i, result in enumerate(results):
         if result.keypoints is not None:
             seen[i], there[i] = result.keypoints.points, result.keypoints.scores > 0
-    fixed = estimate_fixed_camera(places, poses, VERTICES_M, seen[fitted], there[fitted], size.centre)
+    fixed = estimate_fixed_camera(places, poses, ground, seen[fitted], there[fitted], size.centre)
     enough = np.flatnonzero(there.sum(1) >= MIN_POSE_POINTS)
     enough = np.union1d(enough, fitted)
     times = np.array([result.index for result in results], np.float64)
     start = np.stack([np.interp(times[enough], times[fitted], poses[:, k]) for k in range(3)], 1)
     start[np.searchsorted(enough, fitted)] = poses
-    turned = refine(fixed, start, VERTICES_M, seen[enough], there[enough])
-    errors = _errors(fixed.homographies(turned), seen[enough], there[enough])
-    if not _explains(errors[np.searchsorted(enough, fitted)], fits, fitted, seen, there, size):
+    turned = refine(fixed, start, ground, seen[enough], there[enough])
+    errors = _errors(fixed.homographies(turned), ground, seen[enough], there[enough])
+    if not _explains(errors[np.searchsorted(enough, fitted)], fits, fitted, ground, seen, there, size):
         return None
     near = errors < RANSAC_PX * size.width / 1280
     sure = (near.sum(1) >= MIN_POSE_POINTS) & (near.sum(1) >= MIN_AGREEING * there[enough].sum(1))
@@ -113,9 +117,9 @@ def _poses(
     return (fixed, turned[sure], enough[sure]) if sure.any() else None
 
 
-def _errors(homography_path: Matrix, seen: Matrix, there: Matrix) -> Matrix:
+def _errors(homography_path: Matrix, ground: Matrix, seen: Matrix, there: Matrix) -> Matrix:
     """(n, k) distances in pixels; infinite where a keypoint was not seen."""
-    mapped = VERTICES_M @ homography_path[:, :, :2].transpose(0, 2, 1) + homography_path[:, None, :, 2]
+    mapped = ground @ homography_path[:, :, :2].transpose(0, 2, 1) + homography_path[:, None, :, 2]
     depth = np.where(np.abs(mapped[..., 2:]) < 1e-9, 1e-9, mapped[..., 2:])
     return np.where(there > 0, np.linalg.norm(mapped[..., :2] / depth - seen, axis=2), np.inf)
 
@@ -124,13 +128,14 @@ def _explains(
     errors: Matrix,
     fits: Sequence[Matrix | None],
     fitted: npt.NDArray[np.int64],
+    ground: Matrix,
     seen: Matrix,
     there: Matrix,
     size: PictureSize,
 ) -> bool:
     """Whether a fixed camera explains the keypoints about as well as the homographies do."""
     free = _errors(
-        np.stack([fit for i in fitted if (fit := fits[i]) is not None]), seen[fitted], there[fitted]
+        np.stack([fit for i in fitted if (fit := fits[i]) is not None]), ground, seen[fitted], there[fitted]
     )
     counted = free < RANSAC_PX * size.width / 1280
     if not counted.any():

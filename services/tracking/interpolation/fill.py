@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.results import FrameResult
+from services.pitch import TEMPLATE, PitchGeometry
 from services.tracking.camera.homography import Matrix, PictureSize, visible_keypoints
 from services.tracking.camera.path import camera_path
 from services.tracking.interpolation.boxes import BoxCurves, clip_to_picture, shown
@@ -30,6 +30,7 @@ class FilledClip:
         classes: (boxes,) int64, wire class id.
         fitted: Sampled frames whose camera was found.
         tracks: Tracks kept.
+        pitch: The pitch that it shows.
     """
 
     keypoints: Matrix
@@ -39,9 +40,17 @@ class FilledClip:
     classes: npt.NDArray[np.int64]
     fitted: int
     tracks: int
+    pitch: PitchGeometry = TEMPLATE
 
 
-def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequence[Track]) -> FilledClip:
+def fill_shot(
+    shot: Shot,
+    end: int,
+    size: PictureSize,
+    stride: int,
+    tracks: Sequence[Track],
+    pitch: PitchGeometry = TEMPLATE,
+) -> FilledClip:
     """Interpolate a shot.
 
     Args:
@@ -50,16 +59,19 @@ def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequ
         size: The source picture.
         stride: Usual distance of the sampled frames.
         tracks: Its tracks.
+        pitch: The pitch that its cameras were fitted to.
 
     Returns:
         Its frames; `frame` counts from the clip's first one.
     """
-    path = camera_path(shot.results, shot.fits, shot.first, end, size, shot.decompositions)
-    keypoints = _fill_keypoints(shot.results, path, shot.first, end, size)
+    path = camera_path(shot.results, shot.fits, shot.first, end, size, shot.decompositions, pitch)
+    # without a camera in the whole shot there is no pitch: keypoints that no camera explains are noise
+    absent = np.zeros((end - shot.first, KEYPOINTS_PER_FRAME, 2))
+    keypoints = absent if path is None else visible_keypoints(path, size, pitch)
     fitted = sum(fit is not None for fit in shot.fits)
     if not tracks:
         none = np.zeros(0, np.int64)
-        return FilledClip(keypoints, none, np.zeros((0, 4)), none, none, fitted, 0)
+        return FilledClip(keypoints, none, np.zeros((0, 4)), none, none, fitted, 0, pitch)
     curves = BoxCurves(tracks, path, shot.first, size)
     sampled_frames = np.array([result.index for result in shot.results])
     curve, frame = spans(tracks, curves, sampled_frames, shot.first, end, size, stride)
@@ -70,7 +82,8 @@ def fill_shot(shot: Shot, end: int, size: PictureSize, stride: int, tracks: Sequ
     order = np.argsort(frame, kind="stable")
     curve, frame, boxes = curve[order], frame[order], boxes[order]
     ids = np.array([track.id for track in tracks], np.int64)[curve]
-    return FilledClip(keypoints, frame, boxes, ids, _classes(tracks, curve, frame), fitted, len(tracks))
+    classes = _classes(tracks, curve, frame)
+    return FilledClip(keypoints, frame, boxes, ids, classes, fitted, len(tracks), pitch)
 
 
 def concatenated(parts: Sequence[FilledClip]) -> FilledClip:
@@ -85,6 +98,7 @@ def concatenated(parts: Sequence[FilledClip]) -> FilledClip:
         np.concatenate([part.classes for part in parts]),
         sum(part.fitted for part in parts),
         sum(part.tracks for part in parts),
+        parts[0].pitch,
     )
 
 
@@ -101,19 +115,3 @@ def _classes(
         middles = (seen[1:] + seen[:-1]) // 2
         classes[own] = track.classes[np.searchsorted(middles, frame[own], side="left")]
     return classes
-
-
-def _fill_keypoints(
-    results: Sequence[FrameResult], path: Matrix | None, first: int, end: int, size: PictureSize
-) -> Matrix:
-    if path is not None:
-        return visible_keypoints(path, size)
-    # no camera in the whole shot: repeat the keypoints that were found until the next sampled frame
-    keypoints = np.zeros((end - first, KEYPOINTS_PER_FRAME, 2))
-    for position, result in enumerate(results):
-        start = result.index - first
-        until = results[position + 1].index - first if position + 1 < len(results) else end - first
-        if result.keypoints is not None:
-            seen = result.keypoints.scores[:, None] > 0
-            keypoints[start:until] = np.where(seen, result.keypoints.points, 0)
-    return keypoints

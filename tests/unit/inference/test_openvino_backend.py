@@ -35,7 +35,7 @@ def test_batches_at_once_give_what_batches_in_turn_give(backend: OpenVinoBackend
         together = list(threads.map(backend.forward, batches))
     for one, other in zip(turns, together, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert turns[0].shape == (4, 8, 1344)
+    assert turns[0].shape == (4, 8, 1344 + 336 + 84), "anchors at strides 8, 16 and 32"
 
 
 def test_a_result_is_not_overwritten_by_the_next_batch(backend: OpenVinoBackend) -> None:
@@ -46,7 +46,7 @@ def test_a_result_is_not_overwritten_by_the_next_batch(backend: OpenVinoBackend)
 
 
 def test_other_picture_sizes(backend: OpenVinoBackend) -> None:
-    assert backend.forward([np.zeros((128, 160, 3), np.uint8)]).shape == (1, 8, 16 * 20)
+    assert backend.forward([np.zeros((128, 160, 3), np.uint8)]).shape == (1, 8, 320 + 80 + 20)
 
 
 def test_file_that_is_no_model(tmp_path: Path) -> None:

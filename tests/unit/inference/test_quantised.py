@@ -18,21 +18,32 @@ from services.video.letterbox import Image, Letterbox
 from touchline_lab.renderer.scene import Scene
 from touchline_lab.renderer.seeds import VALIDATION_SEEDS
 
-BOX = Letterbox.fit(1280, 720, 384)
+SIZES = {"": 960, "-rendered": 384}
+"""Input size that the models of each ending are made for."""
 SEEDS = VALIDATION_SEEDS[200:203]
 RUNTIMES = ("torch", "openvino")
 
 
+@pytest.fixture(scope="module", params=SIZES, ids=["default", "rendered only"])
+def ending(request: pytest.FixtureRequest) -> str:
+    """How the names of the two models that belong together end."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def pictures() -> list[Image]:
-    inputs = []
+def pictures(ending: str) -> list[Image]:
+    box, inputs = box_of(ending), []
     for seed in SEEDS:
         scene = Scene(seed)
         scene.advance(40)
         picture = cv2.cvtColor(scene.render().image, cv2.COLOR_BGR2RGB)
-        small = cv2.resize(picture, (384, 216), interpolation=cv2.INTER_AREA)
-        inputs.append(cv2.copyMakeBorder(small, 4, 4, 0, 0, cv2.BORDER_CONSTANT, value=(114, 114, 114)))
-    return [np.asarray(image, np.uint8) for image in inputs]
+        small = cv2.resize(picture, (box.width, box.height), interpolation=cv2.INTER_AREA)
+        inputs.append(box.padded(np.asarray(small, np.uint8)))
+    return inputs
+
+
+def box_of(ending: str) -> Letterbox:
+    return Letterbox.fit(1280, 720, SIZES[ending])
 
 
 def overlaps(boxes: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -49,21 +60,21 @@ def loaded(name: str, runtime: str) -> Backend:
     return load_backend(choose_runtime(WEIGHTS / f"{name}.pt", "cpu", settings), settings, 1, 1)
 
 
-def detections(runtime: str, pictures: list[Image], confidence: float) -> list[Detections]:
-    backend = loaded("touchline-detect", runtime)
-    return Detector(backend, confidence, 100).predict(pictures, BOX)
+def detections(ending: str, runtime: str, pictures: list[Image], confidence: float) -> list[Detections]:
+    backend = loaded(f"touchline-detect{ending}", runtime)
+    return Detector(backend, confidence, 100).predict(pictures, box_of(ending))
 
 
-def keypoints(runtime: str, pictures: list[Image]) -> list[Keypoints]:
-    backend = loaded("touchline-pitch", runtime)
-    return PitchModel(backend, 0.35).predict(pictures, BOX)
+def keypoints(ending: str, runtime: str, pictures: list[Image]) -> list[Keypoints]:
+    backend = loaded(f"touchline-pitch{ending}", runtime)
+    return PitchModel(backend, 0.35).predict(pictures, box_of(ending))
 
 
 @pytest.mark.parametrize(("sure", "lax"), [RUNTIMES, RUNTIMES[::-1]])
 def test_every_sure_box_has_a_nearest_box_of_its_class_that_overlaps(
-    pictures: list[Image], sure: str, lax: str
+    ending: str, pictures: list[Image], sure: str, lax: str
 ) -> None:
-    pairs = zip(detections(sure, pictures, 0.5), detections(lax, pictures, 0.15), strict=True)
+    pairs = zip(detections(ending, sure, pictures, 0.5), detections(ending, lax, pictures, 0.15), strict=True)
     nearest: dict[bool, list[float]] = {True: [], False: []}  # of balls, and of people
     for one, other in pairs:
         assert len(one.boxes) >= 8, "hardly anything was found"
@@ -77,9 +88,10 @@ def test_every_sure_box_has_a_nearest_box_of_its_class_that_overlaps(
     assert (balls > 0.4).all()
 
 
-def test_keypoints_lie_where_the_network_puts_them(pictures: list[Image]) -> None:
+def test_keypoints_lie_where_the_network_puts_them(ending: str, pictures: list[Image]) -> None:
     distances = []
-    for one, other in zip(keypoints("torch", pictures), keypoints("openvino", pictures), strict=True):
+    pairs = zip(keypoints(ending, "torch", pictures), keypoints(ending, "openvino", pictures), strict=True)
+    for one, other in pairs:
         seen = (one.scores > 0.5) & (other.scores > 0)
         assert seen.sum() >= 0.9 * (one.scores > 0.5).sum() > 0
         distances += np.linalg.norm(one.points[seen] - other.points[seen], axis=1).tolist()

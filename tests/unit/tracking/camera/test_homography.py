@@ -3,11 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.pitch import TEMPLATE
 from services.results import Keypoints
 from services.tracking.camera import homography as camera
-from services.tracking.camera.homography import VERTICES_M, Matrix, PictureSize, fit_homography, project
+from services.tracking.camera.homography import Matrix, PictureSize, fit_homography, project
 
 SIZE = PictureSize(1280, 720)
+VERTICES_M = TEMPLATE.vertices_m
 
 
 def make_camera(pan: float = 60.0, height: float = 20.0, focal: float = 1500.0) -> Matrix:
