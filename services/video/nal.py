@@ -102,9 +102,9 @@ class NalReader:
         odd = ""
         for start, end in _units(packet, self._length_size):
             kind = packet[start] >> 1 & 0x3F
-            if min(end, len(packet)) - start < 3 or packet[start] & 1 or packet[start + 1] & 0xF8:  # noqa: PLR2004
-                continue  # empty, or of another layer (nuh_layer_id), which is not shown
-            if kind in _HEVC_SLICES:
+            if start + 1 >= min(end, len(packet)) or packet[start] & 1 or packet[start + 1] & 0xF8:
+                continue  # without a header, or of another layer (nuh_layer_id), which is not shown
+            if kind in _HEVC_SLICES and start + 2 < min(end, len(packet)):
                 slices += 1
                 pictures += packet[start + 2] & _FIRST_SLICE != 0
                 restarts += kind in _HEVC_IDR

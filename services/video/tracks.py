@@ -29,12 +29,14 @@ class TrackFacts:
 def main_track(tracks: Sequence[TrackFacts]) -> int:
     """The position of the track that a player shows: enabled, then longest, then largest, then first.
 
+    A single picture is no match, enabled or not, if there is something longer.
+
     Args:
         tracks: At least one.
     """
     numbers = range(len(tracks))
     left = (
-        [number for number in numbers if tracks[number].enabled and tracks[number].frames]
+        [number for number in numbers if tracks[number].enabled and tracks[number].frames > 1]
         or [number for number in numbers if tracks[number].frames]
         or [number for number in numbers if tracks[number].enabled]
         or [*numbers]

@@ -136,9 +136,10 @@ def edited(rows: list[tuple[int, int]], **options: Any) -> bytes:
     return edit_boxes(make_video(**options), b"edts", lambda _: box(b"elst", content))
 
 
-def of_two_sizes(container: str, codec: str = "libx264") -> bytes:
-    """A video whose 16th picture, a key frame, and all later ones are twice as large as the first ones."""
-    parts = ((numbered()[:15], 0), (numbered(640, 384)[15:], 15))
+def of_two_sizes(container: str, codec: str = "libx264", *, large_first: bool = False) -> bytes:
+    """A video whose 16th picture, a key frame, and all later ones have twice or half the first ones' size."""
+    sizes = ((640, 384), (320, 192)) if large_first else ((320, 192), (640, 384))
+    parts = ((numbered(*sizes[0])[:15], 0), (numbered(*sizes[1])[15:], 15))
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
         stream = _video_stream(out, codec, parts[0][0][0], "yuv420p", None)

@@ -96,7 +96,7 @@ ODD = {
     "HEVC, broken link": ("hevc", [hevc(16, 0)], "a broken link"),
     "HEVC, random access": ("hevc", [hevc(21, 0)], ""),
     "HEVC, earlier pictures are thrown away": ("hevc", [hevc_with(21, 0xC0)], "pictures that are not shown"),
-    "HEVC, end of the sequence": ("hevc", [hevc(1, 0), hevc(36, 0)], "an end of the sequence"),
+    "HEVC, end of the sequence": ("hevc", [hevc(1, 0), bytes([72, 1])], "an end of the sequence"),
     "HEVC, reserved": ("hevc", [hevc(22, 0)], "pictures of a reserved type"),
     "HEVC, set that hides pictures": (
         "hevc",

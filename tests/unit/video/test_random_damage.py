@@ -14,6 +14,7 @@ from services.frame_plan import FramePlan
 from services.video.decode import DecodeLimits, open_clip
 from services.video.letterbox import Letterbox
 from services.video.source import MemorySource
+from tests.support.odd_samples import of_fields, with_empty
 from tests.support.odd_videos import DELAY, FAST_VP9, FRAGMENTED, edited
 from tests.support.videos import make_video
 
@@ -24,6 +25,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "index first": partial(make_video, container_options={"movflags": "faststart"}, **SIZE),
     "HEVC": partial(make_video, codec="libx265", codec_options={"x265-params": "log-level=none"}, **SIZE),
     "edits": partial(edited, [(400, -1), (900, DELAY)], **SIZE),
+    "packets without a picture": partial(with_empty, 0, 7, {}),
+    "fields": partial(of_fields, apart=True),
     "fragmented": partial(make_video, container_options=FRAGMENTED, **SIZE),
     "VP9, MP4": partial(make_video, codec="libvpx-vp9", codec_options=FAST_VP9, **SIZE),
     "WebM": partial(make_video, codec="libvpx", container="webm", **SIZE),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
+import av
+import av.error
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from services.video.decode import DecodeLimits, open_clip
 from services.video.letterbox import Letterbox
 from services.video.source import MemorySource
 from tests.support.broken_videos import BROKEN
+from tests.support.odd_samples import SAMPLES
 from tests.support.odd_videos import ODD
 from tests.support.videos import read_number
 
@@ -25,7 +29,7 @@ ANSWERED = {
     name: (reader, bool(maximum), int(count), cv) for name, reader, maximum, count, cv in ROW.findall(TEXT)
 }
 REFUSED = dict(re.findall(r"^\| (.+?) \| `(\w+)` \|$", TEXT, re.M))
-MAKERS = ODD | BROKEN
+MAKERS = ODD | BROKEN | SAMPLES
 LIMITS = DecodeLimits(max_frames=20_000, max_pixels=1920 * 1080)
 Seen = tuple[tuple[int, int], list[tuple[int, int]]]
 
@@ -57,6 +61,20 @@ def opencvs(data: bytes, folder: Path) -> Seen:
     return (sizes.pop() if sizes else (0, 0)), frames
 
 
+def all_decoded(data: bytes, size: tuple[int, int]) -> list[int]:
+    """The painted number of each picture that FFmpeg decodes, of the track with frames of that size."""
+    found: list[int] = []
+    with av.open(io.BytesIO(data)) as container:
+        streams = [one for one in container.streams.video if one.codec_context.width in (0, size[0])]
+        stream = max(streams or container.streams.video, key=lambda one: one.frames)
+        for packet in container.demux(stream):
+            try:
+                found += [read_number(picture.to_ndarray(format="rgb24")) for picture in packet.decode()]
+            except av.error.FFmpegError:
+                continue  # it holds no picture
+    return found
+
+
 def test_the_page_names_every_video_that_is_made_here_and_no_other() -> None:
     assert not ANSWERED.keys() & REFUSED.keys()
     assert sorted(ANSWERED.keys() | REFUSED.keys()) == sorted(MAKERS)
@@ -70,11 +88,17 @@ def test_answered(name: str, tmp_path: Path) -> None:
     assert found_reader == reader
     assert count // 2 < found_count < count if at_most else found_count == count
     cv_size, cv_frames = opencvs(data, tmp_path)
+    if name in SAMPLES:
+        assert [number for number, _ in frames] == list(range(found_count))
+        assert [painted for _, painted in frames] == all_decoded(data, size)
+    if opencv == "the same" or name in SAMPLES:
+        _, sampled = ours(data, 6)[0]
+        assert sampled == [frames[number] for number in sorted({*range(0, found_count, 6), found_count - 1})]
     if opencv == "the same":
         assert cv_size == size
         assert cv_frames == frames
-        _, sampled = ours(data, 6)[0]
-        assert sampled == [frames[number] for number in sorted({*range(0, found_count, 6), found_count - 1})]
+    elif opencv.startswith("another track"):
+        assert cv_size != size
     elif opencv.startswith("as many"):
         assert cv_size == size
         assert len(cv_frames) == len(frames)
