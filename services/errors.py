@@ -77,6 +77,9 @@ class ChallengeError(TouchlineError):
         self.retryable = self.default_retryable if retryable is None else retryable
         self.timeline: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r}, stage={self.stage!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return error_from_wire, (error_to_wire(self),)
 

@@ -66,9 +66,10 @@ def make_app(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
         timezone="UTC",
     )
+    from tasks.metrics_endpoint import ServeMetrics
     from tasks.ready import WaitUntilWarm
 
-    app.steps["worker"].add(WaitUntilWarm)
+    app.steps["worker"].update((ServeMetrics, WaitUntilWarm))
     return app
 
 

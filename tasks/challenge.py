@@ -11,6 +11,8 @@ from celery.exceptions import WorkerLostError
 from celery.signals import task_failure
 
 from services.errors import ChallengeError, DeviceLost, QueueUnavailable, WorkerLost
+from services.monitoring.logs import log_challenge
+from services.monitoring.outcome import Result
 from services.settings import get_settings
 from services.timeline import Timeline
 from services.wire.challenge import Challenge, check_kind, parse_challenge
@@ -18,10 +20,13 @@ from services.wire.reply import pack_answer, pack_error
 from tasks import reply
 from tasks.celery_app import app
 from tasks.envelope import TASK_NAME
-from tasks.events import stage_summary
+from tasks.outcomes import tell
 from tasks.reply import Claimed, Lease
 
 log = logging.getLogger(__name__)
+
+MAX_SUMMARY = 8192
+"""Characters of a summary with the timeline of the longest challenge kind, three times over."""
 
 
 @app.task(
@@ -33,6 +38,8 @@ log = logging.getLogger(__name__)
     default_retry_delay=0,
     # a typed error is an outcome, not a crash: no stack trace in the log
     throws=(ChallengeError,),
+    # the whole timeline travels in Celery's event, for Flower's page of the task
+    resultrepr_maxsize=MAX_SUMMARY,
 )
 def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
     """Answer one challenge.
@@ -45,6 +52,11 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
     Returns:
         Stage times in milliseconds, small enough for Flower's task table. The answer itself travels apart.
     """
+    with log_challenge(_name_of(message)):
+        return _answer(message, token, int(self.request.retries))
+
+
+def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]:
     timeline = Timeline()
     challenge: Challenge | None = None
     claimed = False
@@ -52,26 +64,26 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
         with timeline.span("message"):
             challenge = parse_challenge(message)
             check_kind(challenge.kind, get_settings().served_kinds)
-        if self.request.retries:
-            timeline.note(retries=self.request.retries)
+        if retries:
+            timeline.note(retries=retries)
         with timeline.span("claim"):
             outcome = _claim(challenge, token)
         claimed = outcome is Claimed.MINE
         if not claimed:
-            log.info("challenge %s: %s", challenge.challenge_id, outcome.value)
-            return {outcome.name.lower(): True}
+            result: Result = "joined" if outcome is Claimed.JOINED else "answered"
+            return tell(challenge, challenge.challenge_id, timeline, result)
         with Lease(challenge.challenge_id):
             data = _work(challenge, timeline)
     except ChallengeError as error:
         error.timeline = timeline.to_dict()
         name = challenge.challenge_id if challenge else _name_of(message)
-        log.warning("challenge %s failed in %s: %s: %s", name, error.stage, type(error).__name__, error)
         data = pack_error(name, error, error.timeline)
         if claimed and challenge is not None:
             reply.publish(name, token, data, until=challenge.deadline, keep=False)
         else:
             # another process may work on a challenge of that id: its claim stays
             reply.try_to_publish(token, data)
+        tell(challenge, name, timeline, "error", error)
         if isinstance(error, DeviceLost):
             from tasks.lifecycle import replace_process
 
@@ -79,9 +91,8 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
         raise
     with timeline.span("publish"):
         reply.publish(challenge.challenge_id, token, data, until=challenge.deadline, keep=True)
-    summary = stage_summary(timeline.to_dict())
-    log.info("challenge %s answered: %s", challenge.challenge_id, summary)
-    return summary
+    partial = bool(timeline.to_dict()["facts"].get("partial"))
+    return tell(challenge, challenge.challenge_id, timeline, "partial" if partial else "complete")
 
 
 def _claim(challenge: Challenge, token: str) -> Claimed:
@@ -109,7 +120,7 @@ def _work(challenge: Challenge, timeline: Timeline) -> bytes:
     except ChallengeError:
         raise
     except Exception as error:
-        log.exception("challenge %s: unexpected failure", challenge.challenge_id)
+        log.exception("unexpected failure")
         raise ChallengeError(f"unexpected {type(error).__name__}: {error}", stage="worker") from error
     finally:
         set_busy(False)

@@ -1,8 +1,12 @@
-"""Stage times in the small form that Celery's result carries and Flower shows."""
+"""How a challenge ended, in the small form that Celery's events carry, Flower shows, and the log line has."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
+
+from services.monitoring.outcome import Outcome
 
 _BUSY = ("decode", "inference")
 _SHOWN = (
@@ -16,20 +20,36 @@ _SHOWN = (
     "fill",
     "encode",
 )
-_FACTS = ("frames", "sampled", "protocol", "handshakes", "partial", "resumes")
+_FACTS = ("frames", "sampled", "bytes", "protocol", "plan", "handshakes", "resumes", "retries")
 
 
-def stage_summary(timeline: dict[str, Any]) -> dict[str, Any]:
-    """Milliseconds by stage and a few facts, from `Timeline.to_dict()`.
+def stage_summary(outcome: Outcome) -> dict[str, Any]:
+    """Milliseconds by stage and a few facts.
 
     Stages that run beside others count the time they were busy; all others from their start to their end.
     """
-    stages = timeline["stages"]
-    summary: dict[str, Any] = {"total_ms": round(timeline["total"] * 1000)}
+    stages, facts = outcome.timeline.get("stages", {}), outcome.timeline.get("facts", {})
+    summary: dict[str, Any] = {
+        "challenge_id": outcome.challenge_id,
+        "kind": outcome.kind,
+        "result": outcome.result,
+        "error": outcome.error,
+        "stage": outcome.stage,
+        "total_ms": round(outcome.timeline.get("total", 0.0) * 1000),
+    }
     for stage in _SHOWN:
         if stage in stages:
             span = stages[stage]
             seconds = span["busy"] if stage in _BUSY else span["end"] - span["start"]
             summary[f"{stage}_ms"] = round(seconds * 1000, 1)
-    summary |= {name: timeline["facts"][name] for name in _FACTS if name in timeline["facts"]}
-    return summary
+    return summary | {name: facts[name] for name in _FACTS if name in facts}
+
+
+def compact(timeline: Mapping[str, Any]) -> str:
+    """A timeline as JSON without facts, in tenths of milliseconds: Celery cuts off what is nested or long."""
+    stages = {
+        stage: {name: round(seconds, 4) for name, seconds in span.items()}
+        for stage, span in timeline.get("stages", {}).items()
+    }
+    total = timeline.get("total", 0.0)
+    return json.dumps({"version": timeline.get("version"), "stages": stages, "total": total})

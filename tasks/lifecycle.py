@@ -9,11 +9,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from celery.signals import setup_logging, task_postrun, worker_process_init, worker_process_shutdown
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    task_postrun,
+    worker_process_init,
+    worker_process_shutdown,
+)
 
 from services.download.keep_warm import KeepWarm
 from services.download.pool import close_pool, get_pool
 from services.errors import TouchlineError
+from services.monitoring.logs import set_up_logging
+from services.monitoring.metrics import count_restart, use_folder
 from services.pipeline.runner import Runtime
 from services.processes.parent_death import die_with_parent
 from services.settings import get_settings
@@ -116,17 +124,25 @@ def _make_runtime() -> Runtime:
     return Runtime(get_pool(), kinds, settings, costs)
 
 
+@celeryd_init.connect
+def _count(**_: Any) -> None:
+    """In the worker's parent, before it forks and before anything else imports prometheus_client."""
+    settings = get_settings()
+    if settings.metrics_port:
+        use_folder(Path(settings.state_dir) / "metrics")
+
+
 @setup_logging.connect
 def _logging(loglevel: int | str | None = None, **_: Any) -> None:
-    logging.basicConfig(
-        level=loglevel or get_settings().log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = get_settings()
+    set_up_logging(loglevel or settings.log_level, settings.log_format)
 
 
 @worker_process_init.connect
 def _start(**_: Any) -> None:
     die_with_parent()
+    if ready.is_replacement():
+        count_restart()
     ready.write_state(ready.WARMING)
     try:
         made = load_runtime()

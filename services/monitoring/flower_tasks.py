@@ -1,63 +1,80 @@
-"""How a challenge looks in Flower's task table: the stage times instead of a dict's text."""
+"""How a challenge looks in Flower: its id, kind and stages in the table, its whole timeline on its page."""
 
 from __future__ import annotations
 
 import ast
-from typing import Any
+import json
+import re
+from typing import Any, Final
 
-_TOTAL = "total_ms"
-_FIRST = {
-    "queue_ms": "q",
+from services.monitoring.waterfall import waterfall
+
+COLUMNS: Final = {"args": "Challenge", "kwargs": "Stages (ms)", "result": "Timeline", "uuid": "Task"}
+"""What the columns of Flower's table are called here; it knows no others."""
+SHORT: Final = {
+    "queue_ms": "queue",
     "connect_ms": "conn",
-    "download_ms": "load",
+    "first_frame_ms": "first",
     "decode_ms": "dec",
     "inference_ms": "inf",
-    "fill_ms": "fill",
+    "total_ms": "total",
 }
-"""Flower cuts a result off after about 50 characters (the cell scrolls), so these come first, in short."""
-_SKIPPED = ("protocol",)
+"""The stages of the table, in short: the cell is some fifty characters wide."""
+_CHALLENGE_ID: Final = re.compile(r"""['"]challenge_id['"]: ['"]([^'"]*)['"]""")
+_KIND: Final = re.compile(r"""['"]kind['"]: ['"](\w+)['"]""")
+_ERROR: Final = re.compile(r"(\w+)\((.*), stage='(\w+)'\)", re.DOTALL)
 
 
-def stage_text(result: str) -> str:
-    """Make the text of a stage dict readable.
+def read_summary(result: object) -> dict[str, Any] | None:
+    """The summary that a worker reported; None for anything else.
 
     Args:
-        result: A result as Celery's events carry it: a Python literal as text, possibly cut off.
-
-    Returns:
-        Such as `q 3, conn 0, load 300, dec 700, inf 1200, fill 20 ms | first_byte 9 | total 1500 ms, 750
-        frames`; other texts as they are.
+        result: As Celery's events carry it: a Python literal as text, possibly cut off.
     """
     try:
-        found = ast.literal_eval(result)
+        found = ast.literal_eval(str(result))
     except (ValueError, SyntaxError):
-        return result
-    if not isinstance(found, dict):
-        return result
-    if "error" in found:
-        return f"{found['error']} in {found.get('stage', '?')}"
-    if _TOTAL not in found:
-        return result
-    times = {name: value for name, value in found.items() if name.endswith("_ms") and name != _TOTAL}
-    first = [f"{short} {times.pop(name):.0f}" for name, short in _FIRST.items() if name in times]
-    others = [f"{name.removesuffix('_ms')} {value:.0f}" for name, value in times.items()]
-    facts = [f"total {found[_TOTAL]:.0f} ms", *_facts(found)]
-    groups = [f"{', '.join(first)} ms" if first else "", ", ".join(others), ", ".join(facts)]
-    return " | ".join(group for group in groups if group)
+        return None
+    return found if isinstance(found, dict) and "total_ms" in found else None
 
 
-def _facts(found: dict[str, Any]) -> list[str]:
-    facts = {k: v for k, v in found.items() if not k.endswith("_ms") and k not in _SKIPPED}
-    words = [f"{facts.pop('frames')} frames"] if "frames" in facts else []
-    words += [name for name, value in facts.items() if value is True]
-    return words + [f"{name} {value}" for name, value in facts.items() if not isinstance(value, bool)]
+def stage_text(summary: dict[str, Any]) -> str:
+    """One short line, such as `queue 3, conn 0, first 66, dec 449, inf 396, total 668`, all in ms."""
+    if summary.get("result") in ("joined", "answered"):
+        return str(summary["result"])
+    words = [f"{short} {summary[name]:.0f}" for name, short in SHORT.items() if name in summary]
+    return ", ".join(words) + (", partial" if summary.get("result") == "partial" else "")
+
+
+def details(summary: dict[str, Any]) -> str:
+    """All that a worker reported, in lines: facts, then the waterfall of the timeline."""
+    timeline = summary.get("timeline")
+    facts = [f"{name}: {value}" for name, value in summary.items() if name != "timeline" and value != ""]
+    if not isinstance(timeline, str):
+        return "\n".join([*facts, "an older worker sent no timeline"])
+    return "\n".join([*facts, "", *waterfall(json.loads(timeline))])
 
 
 def format_task(task: Any) -> Any:
     """Flower's hook: gets a copy of a task and gives it back as it is to be shown."""
-    if task.result:
-        task.result = stage_text(str(task.result))
+    sent = str(task.args or "")
+    found = _CHALLENGE_ID.search(sent)
+    kind = _KIND.search(sent)
+    if found is None:
+        return task  # not a challenge
+    summary = read_summary(task.result) if task.result else None
+    # Celery cuts long arguments off, and the kind stands behind the URL
+    name = summary.get("kind") if summary is not None else (kind[1] if kind else None)
+    task.args = f"{found[1]} ({name})" if name else found[1]
+    task.kwargs = ""
+    if summary is not None:
+        task.kwargs, task.result = stage_text(summary), details(summary)
     elif task.exception:
-        # the one column shows what came out, however it ended
-        task.result = str(task.exception)
+        task.kwargs = task.result = error_text(str(task.exception))
     return task
+
+
+def error_text(exception: str) -> str:
+    """Type and stage of an error first, for they are what the cell has room for."""
+    found = _ERROR.fullmatch(exception)
+    return f"{found[1]} in {found[3]}: {found[2][1:-1]}" if found else exception

@@ -1,4 +1,4 @@
-"""Settings of logs and Flower."""
+"""Settings of logs, metrics and Flower."""
 
 from __future__ import annotations
 
@@ -9,12 +9,33 @@ from pydantic_settings import BaseSettings
 
 
 class MonitoringSettings(BaseSettings, defer_build=True):
-    """Settings of logs and Flower."""
+    """Settings of logs, metrics and Flower."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Minimum level of log lines."
     )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Form of log lines: for a terminal, or one JSON object each."
+    )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port on which a worker serves Prometheus metrics of all its processes; 0: none.",
+    )
+    metrics_address: str = Field(
+        "127.0.0.1", min_length=1, description="Address on which METRICS_PORT is served."
+    )
     flower_port: int = Field(5555, ge=1, le=65_535, description="Port of Flower under `touchline up`.")
     flower_basic_auth: str | None = Field(
-        None, pattern=r"^[^:]+:.+$", description="user:password that Flower asks for."
+        None,
+        pattern=r"^[^:]+:.+$",
+        description="user:password that Flower asks for. Unset: none on a loopback address, on any other one "
+        "that is made up and logged.",
+    )
+    flower_db: str | None = Field(
+        None, description="File in which Flower keeps its history over restarts; unset: it does not."
+    )
+    flower_max_tasks: int = Field(
+        5000, ge=10, le=1_000_000, description="Maximum number of challenges that Flower keeps."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -43,10 +44,14 @@ def answers(client: httpx.Client) -> bool:
 
 
 def test_a_challenge_stands_in_the_task_table(
-    worker: WorkerProcess, worker_valkey: EmbeddedValkey, clip_url: str
+    worker: WorkerProcess, worker_valkey: EmbeddedValkey, clip_url: str, tmp_path: Path
 ) -> None:
     port = free_port()
-    env = {"REDIS_URL": worker_valkey.url, "FLOWER_BASIC_AUTH": "admin:pass,word"}
+    env = {
+        "REDIS_URL": worker_valkey.url,
+        "FLOWER_BASIC_AUTH": "admin:pass,word",
+        "FLOWER_DB": str(tmp_path / "history"),
+    }
     base = f"http://127.0.0.1:{port}"
     with (
         SupervisedProcess("flower", command("flower", "--port", str(port)), env) as flower,
@@ -65,15 +70,42 @@ def test_a_challenge_stands_in_the_task_table(
             return [row for row in rows(client) if row["state"] == "FAILURE" and row["uuid"] in refused]
 
         assert wait_for(lambda: bool(failed_rows())), flower.tail()
-        assert "UrlRefused" in failed_rows()[0]["result"]
+        assert "UrlRefused in accept" in failed_rows()[0]["kwargs"]
         answered = submit(clip_url, deadline_s=100, redis_url=worker_valkey.url)
         answered.wait()
         assert wait_for(lambda: any(row["state"] == "SUCCESS" for row in rows(client))), flower.tail()
         row = next(row for row in rows(client) if row["uuid"] == answered.token)
-        stages = r"q \d+, conn \d+, load \d+, dec \d+, inf \d+, fill \d+ ms \| .* \| total \d+ ms, 100 frames"
-        assert re.match(stages, row["result"]), row["result"]
+        stages = r"queue \d+, conn \d+, first \d+, dec \d+, inf \d+, total \d+"
+        assert re.fullmatch(stages, row["kwargs"]), row["kwargs"]
+        assert row["args"] == f"{answered.challenge_id} (gsr)"
+        assert "inference_pitch" in client.get(f"/task/{answered.token}").text
         assert row["runtime"] > 0
         page = client.get("/tasks").text
-        heads = [page.index(f'data-column="{name}"') for name in ("state", "runtime", "result", "uuid")]
+        heads = [
+            page.index(f'data-column="{name}"') for name in ("state", "args", "kwargs", "runtime", "uuid")
+        ]
         assert heads == sorted(heads)
         assert client.get("/metrics").status_code == 200
+    # another Flower with the same file: its history is that of the one before
+    with (
+        SupervisedProcess("flower", command("flower", "--port", str(port)), env) as flower,
+        httpx.Client(base_url=base, auth=("admin", "pass,word")) as client,
+    ):
+        assert wait_for(lambda: answers(client)), flower.tail()
+        (kept,) = [row for row in rows(client) if row["uuid"] == answered.token]
+        assert kept["args"] == f"{answered.challenge_id} (gsr)"
+
+
+def test_outside_the_loopback_flower_asks_for_a_password_that_it_logs(worker_valkey: EmbeddedValkey) -> None:
+    port = free_port()
+    words = command("flower", "--port", str(port), "--address", "0.0.0.0")
+    base = f"http://127.0.0.1:{port}"
+    with (
+        SupervisedProcess("flower", words, {"REDIS_URL": worker_valkey.url}) as flower,
+        httpx.Client(base_url=base) as client,
+    ):
+        assert wait_for(lambda: answers(client)), flower.tail()
+        assert {client.get(path).status_code for path in ("/tasks", "/metrics", "/api/tasks")} == {401}
+        password = re.search(r"its password (\S+)", flower.tail())
+        assert password is not None
+        assert client.get("/tasks", auth=("touchline", password[1])).status_code == 200

@@ -1,4 +1,4 @@
-"""What Flower's task table shows for a challenge."""
+"""What Flower shows of a challenge."""
 
 from __future__ import annotations
 
@@ -10,73 +10,77 @@ import pytest
 
 import services.monitoring
 from services.cli.flower import flower_argv
-from services.monitoring.flower_tasks import format_task, stage_text
+from services.errors import ConnectFailed
+from services.monitoring.flower_access import login_for
+from services.monitoring.flower_tasks import error_text, format_task
+from services.monitoring.outcome import Outcome
 from services.settings import get_settings, load_settings
-from tasks.events import stage_summary
+from services.timeline import Timeline
+from tasks.events import compact, stage_summary
 
-STAGES = {
-    "total_ms": 1234,
-    "queue_ms": 3.2,
-    "connect_ms": 0.0,
-    "first_byte_ms": 8.8,
-    "download_ms": 304.0,
-    "decode_ms": 700.4,
-    "inference_ms": 1200.0,
-    "fill_ms": 20.1,
-    "encode_ms": 5.0,
-    "frames": 750,
-}
-SHORT = "q 3, conn 0, load 304, dec 700, inf 1200, fill 20 ms"
-CELL = 52
+ARGS = "({'challenge_id': 'c-42', 'video_url': 'https://h/c.mp4', 'kind': 'gsr'}, 'token')"
+CELL = 56
+"""Characters that fit beside the other columns in 1440 pixels."""
 
 
 @dataclass
 class Task:
+    args: str = ARGS
+    kwargs: str = "{}"
     result: str | None = None
     exception: str | None = None
 
 
-def test_stages_become_one_readable_line() -> None:
-    assert stage_text(repr(STAGES)) == f"{SHORT} | first_byte 9, encode 5 | total 1234 ms, 750 frames"
+def reported(result: str = "complete") -> str:
+    timeline = Timeline()
+    timeline.add("queue", -0.003, 0.0)
+    timeline.add("connect", 0.0, 0.0)
+    timeline.add("first_frame", 0.0, 0.066)
+    timeline.add("decode", 0.05, 0.6, 0.449)
+    timeline.add("inference", 0.06, 0.6, 0.396)
+    timeline.note(frames=750)
+    outcome = Outcome("c-42", "gsr", result, timeline.to_dict() | {"total": 12.345})  # type: ignore[arg-type]
+    return repr(stage_summary(outcome) | {"timeline": compact(outcome.timeline)})
 
 
-def test_the_stages_that_matter_fit_into_flowers_cell() -> None:
-    assert len(SHORT) <= CELL
+def test_the_table_has_id_kind_and_stages_short_enough_for_its_cells() -> None:
+    shown = format_task(Task(result=reported()))
+    assert shown.args == "c-42 (gsr)"
+    assert shown.kwargs == "queue 3, conn 0, first 66, dec 449, inf 396, total 12345"
+    assert len(shown.kwargs) <= CELL
 
 
-def test_facts_follow_the_times() -> None:
-    text = stage_text(
-        repr(STAGES | {"partial": True, "handshakes": 1, "protocol": "HTTP/2", "resumed": False})
-    )
-    assert text.endswith("| total 1234 ms, 750 frames, partial, handshakes 1")
+def test_the_page_of_the_task_has_the_whole_timeline() -> None:
+    lines = format_task(Task(result=reported())).result.splitlines()
+    assert "frames: 750" in lines
+    assert any(line.startswith("inference ") and "busy 396" in line for line in lines)
 
 
-def test_what_the_worker_reports_is_understood() -> None:
-    timeline = {
-        "stages": {"decode": {"start": 0.0, "end": 2.0, "busy": 0.7}},
-        "facts": {"frames": 100, "partial": False},
-        "total": 1.5,
-    }
-    assert stage_text(repr(stage_summary(timeline))) == "dec 700 ms | total 1500 ms, 100 frames"
+def test_partial_joined_and_stored_answers_are_named() -> None:
+    assert format_task(Task(result=reported("partial"))).kwargs.endswith(", partial")
+    assert format_task(Task(result=reported("joined"))).kwargs == "joined"
 
 
-@pytest.mark.parametrize("text", ["{'total_ms': 12, 'que...", "None", "[1, 2]", "plain", "{'other': 1}", ""])
-def test_other_results_stay_as_they_are(text: str) -> None:
-    assert stage_text(text) == text
+def test_a_failure_shows_type_and_stage() -> None:
+    shown = format_task(Task(exception=repr(ConnectFailed('nobody\'s "there"'))))
+    assert shown.kwargs.startswith("ConnectFailed in connect: nobody")
+    assert error_text("KeyError('x')") == "KeyError('x')"
 
 
-def test_an_error_dict_names_type_and_stage() -> None:
-    assert stage_text("{'error': 'ConnectFailed', 'stage': 'connect'}") == "ConnectFailed in connect"
+@pytest.mark.parametrize("text", ["{'total_ms': 12, 'que...", "None", "[1, 2]", "plain", "{'other': 1}"])
+def test_what_is_no_summary_stays_as_it_is(text: str) -> None:
+    assert format_task(Task(result=text)).result == text
+    assert format_task(Task(args="(1,)", result=text)).args == "(1,)"
 
 
-def test_a_failed_task_shows_its_error_in_the_result_column() -> None:
-    assert format_task(Task(exception="ConnectFailed('no')")).result == "ConnectFailed('no')"
-    assert format_task(Task(result=repr(STAGES))).result.startswith("q 3, conn 0")
-    assert format_task(Task()).result is None
+def test_a_challenge_that_has_only_begun_has_its_id() -> None:
+    shown = format_task(Task())
+    assert (shown.args, shown.kwargs, shown.result) == ("c-42 (gsr)", "", None)
 
 
-def flower_config(monkeypatch: pytest.MonkeyPatch, login: str) -> dict[str, object]:
-    monkeypatch.setenv("FLOWER_BASIC_AUTH", login)
+def flower_config(monkeypatch: pytest.MonkeyPatch, **env: str) -> dict[str, object]:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
     get_settings.cache_clear()
     try:
         return runpy.run_path(str(Path(services.monitoring.__path__[0]) / "flower_config.py"))
@@ -85,19 +89,32 @@ def flower_config(monkeypatch: pytest.MonkeyPatch, login: str) -> dict[str, obje
         get_settings.cache_clear()
 
 
-def test_the_configuration_asks_for_the_login(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert flower_config(monkeypatch, "admin:secret")["basic_auth"] == ["admin:secret"]
-    assert flower_config(monkeypatch, "")["basic_auth"] == []
-
-
 def test_the_configuration_suits_flower(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = flower_config(monkeypatch, "")
+    config = flower_config(monkeypatch, FLOWER_BASIC_AUTH="admin:secret")
+    assert config["basic_auth"] == ["admin:secret"]
     assert config["max_tasks"] == 5000
+    assert config["persistent"] is False
     buckets = config["task_runtime_metric_buckets"]
     assert isinstance(buckets, list)
     assert {type(bound) for bound in buckets} == {float}
     columns = str(config["tasks_columns"]).split(",")
-    assert columns.index("runtime") < columns.index("result") < columns.index("uuid")
+    assert columns.index("state") < columns.index("kwargs") < columns.index("uuid")
+
+
+def test_a_history_is_kept_where_a_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = flower_config(monkeypatch, FLOWER_BASIC_AUTH="a:b", FLOWER_DB="/data/flower")
+    assert (config["persistent"], config["db"]) == (True, "/data/flower")
+
+
+def test_outside_the_loopback_there_is_always_a_password(caplog: pytest.LogCaptureFixture) -> None:
+    assert login_for(None, "127.0.0.1") is None
+    assert login_for(None, "localhost") is None
+    assert login_for("a:b", "0.0.0.0") == "a:b"
+    for address in ("0.0.0.0", "", "192.0.2.1", "::"):
+        made = login_for(None, address)
+        assert made is not None
+        assert made.removeprefix("touchline:") in caplog.text
+    assert login_for(None, "0.0.0.0") != login_for(None, "0.0.0.0")
 
 
 def test_the_port_comes_from_the_settings_unless_it_is_given() -> None:

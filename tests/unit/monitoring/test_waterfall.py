@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.cli.waterfall import waterfall
+from services.monitoring.waterfall import waterfall
 from services.timeline import Timeline
 
 OLD: dict[str, Any] = {

@@ -1,0 +1,57 @@
+"""Telling how a challenge ended: one log line, and the metrics."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from services.errors import ChallengeError
+from services.monitoring import metrics
+from services.monitoring.outcome import Outcome, Result
+from services.settings import get_settings
+from services.timeline import Timeline
+from services.wire.challenge import Challenge
+from tasks.events import compact, stage_summary
+
+log = logging.getLogger(__name__)
+
+
+def tell(
+    challenge: Challenge | None,
+    challenge_id: str,
+    timeline: Timeline,
+    result: Result,
+    error: ChallengeError | None = None,
+) -> dict[str, Any]:
+    """Log and count how a challenge ended.
+
+    Args:
+        challenge: The challenge; None when its message is none.
+        challenge_id: Its id, as far as the message told.
+        timeline: Its stages.
+        result: How it ended.
+        error: Why it failed, if it did.
+
+    Returns:
+        The summary, for Celery's events.
+    """
+    outcome = Outcome(
+        challenge_id=challenge_id,
+        kind=challenge.kind if challenge else "unknown",
+        result=result,
+        timeline=timeline.to_dict(),
+        margin_s=challenge.deadline - time.time() if challenge else None,
+        error=type(error).__name__ if error else "",
+        stage=error.stage if error else "",
+        message=str(error) if error else "",
+    )
+    metrics.observe(outcome, get_settings().batch_size)
+    summary = stage_summary(outcome)
+    fields = {name: value for name, value in summary.items() if value != ""}
+    if outcome.message:
+        fields["message"] = outcome.message
+    if outcome.margin_s is not None:
+        fields["margin_ms"] = round(outcome.margin_s * 1000)
+    log.log(logging.WARNING if error else logging.INFO, "challenge %s", result, extra={"fields": fields})
+    return summary | {"timeline": compact(outcome.timeline)}
