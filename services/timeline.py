@@ -47,12 +47,13 @@ class Timeline:
     keeps its first start, its last end and the sum of its busy time.
 
     Attributes:
-        began: The moment it was made, in seconds since 1970.
+        began: The moment it was made, by this machine's clock, in seconds since 1970.
     """
 
     def __init__(self) -> None:
         self._zero = time.perf_counter()
         self.began = time.time()
+        self._clock_difference = 0.0
         self._lock = threading.Lock()
         self._spans: dict[str, dict[str, float]] = {}
         self._facts: dict[str, Any] = {}
@@ -75,6 +76,13 @@ class Timeline:
             # two machines' clocks may disagree: a wait is never negative
             seconds = max(0.0, self.began - submitted_at)
             self._spans["queue"] = {"start": -seconds, "end": 0.0, "busy": seconds}
+
+    def add_clock_difference(self, seconds: float) -> None:
+        """Say by how much the clock that front end and worker share is ahead of this machine's."""
+        with self._lock:
+            self._clock_difference = seconds
+            if seconds:
+                self._facts["clock_difference_s"] = round(seconds, 3)
 
     def add(self, stage: str, start: float, end: float, busy: float | None = None) -> None:
         """Add a piece of a stage; `start` and `end` as of `now()`, `busy` if less than their distance."""
@@ -114,14 +122,15 @@ class Timeline:
     def to_dict(self) -> dict[str, Any]:
         """Plain data.
 
-        `{"version", "began": seconds since 1970, "stages": {stage: {start, end, busy}}, "facts", "total"}`
+        `{"version", "began": seconds since 1970, "stages": {stage: {start, end, busy}}, "facts", "total"}`;
+        "began" is by the clock that front end and worker share.
         """
         with self._lock:
             known = [s for s in STAGES if s in self._spans] + [s for s in self._spans if s not in STAGES]
             stages = {s: {k: round(v, 5) for k, v in self._spans[s].items()} for s in known}
             return {
                 "version": VERSION,
-                "began": round(self.began, 5),
+                "began": round(self.began + self._clock_difference, 5),
                 "stages": stages,
                 "facts": dict(self._facts),
                 "total": round(self.now(), 5),

@@ -10,7 +10,7 @@ import redis
 from celery.exceptions import WorkerLostError
 from celery.signals import task_failure
 
-from services.errors import ChallengeError, DeviceLost, QueueUnavailable, WorkerLost
+from services.errors import ChallengeError, DeadlineExceeded, DeviceLost, QueueUnavailable, WorkerLost
 from services.monitoring.logs import log_challenge
 from services.monitoring.outcome import Result
 from services.settings import get_settings
@@ -21,6 +21,7 @@ from tasks import reply
 from tasks.celery_app import app
 from tasks.envelope import TASK_NAME
 from tasks.outcomes import tell
+from tasks.redis_clock import by_own_clock, described
 from tasks.reply import Claimed, Lease
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
 def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]:
     timeline = Timeline()
     challenge: Challenge | None = None
-    claimed = False
+    claimed, difference = False, 0.0
     try:
         with timeline.span("message"):
             challenge = parse_challenge(message)
@@ -67,7 +68,9 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
         if retries:
             timeline.note(retries=retries)
         with timeline.span("claim"):
-            outcome = _claim(challenge, token)
+            outcome, difference = _claim(challenge, token)
+        challenge = by_own_clock(challenge, difference)
+        timeline.add_clock_difference(difference)
         claimed = outcome is Claimed.MINE
         if not claimed:
             result: Result = "joined" if outcome is Claimed.JOINED else "answered"
@@ -75,6 +78,8 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
         with Lease(challenge.challenge_id):
             data = _work(challenge, timeline)
     except ChallengeError as error:
+        if difference and isinstance(error, DeadlineExceeded):
+            error = DeadlineExceeded(f"{error}{described(difference)}", stage=error.stage)
         error.timeline = timeline.to_dict()
         name = challenge.challenge_id if challenge else _name_of(message)
         data = pack_error(name, error, error.timeline)
@@ -88,16 +93,18 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
             from tasks.lifecycle import replace_process
 
             replace_process()
-        raise
+        raise error
     with timeline.span("publish"):
         reply.publish(challenge.challenge_id, token, data, until=challenge.deadline, keep=True)
     partial = bool(timeline.to_dict()["facts"].get("partial"))
     return tell(challenge, challenge.challenge_id, timeline, "partial" if partial else "complete")
 
 
-def _claim(challenge: Challenge, token: str) -> Claimed:
+def _claim(challenge: Challenge, token: str) -> tuple[Claimed, float]:
+    """What came of the claim, and the difference between Redis's clock and ours."""
     try:
-        return reply.claim(challenge.challenge_id, token)
+        difference = reply.difference_of_clocks()
+        return reply.claim(challenge.challenge_id, token), difference
     except (redis.exceptions.RedisError, OSError) as error:
         raise QueueUnavailable(f"the challenge could not be claimed: {error}") from error
 

@@ -24,6 +24,7 @@ from services.errors import ChallengeError, DeadlineExceeded, InvalidChallenge, 
 from services.timeline import with_result_wait
 from services.wire.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
 from services.wire.reply import Answer, pack_error, refusal_key, reply_key, unpack_reply
+from tasks.redis_clock import by_own_clock, clock_difference, described
 
 if TYPE_CHECKING:
     import redis
@@ -50,14 +51,18 @@ class Submission:
     Attributes:
         challenge_id: The challenge's id.
         token: Names the reply in Redis.
-        deadline: Wall-clock time, seconds since 1970.
+        deadline: By this machine's clock, seconds since 1970.
     """
 
-    def __init__(self, challenge: Challenge, token: str, redis_url: str) -> None:
+    def __init__(
+        self, challenge: Challenge, token: str, redis_url: str, clock_difference: float = 0.0
+    ) -> None:
         self.challenge_id = challenge.challenge_id
         self.token = token
-        self.deadline = challenge.deadline
+        self.deadline = challenge.deadline - clock_difference
+        self._until = time.monotonic() + self.deadline - time.time()
         self._submitted_at = challenge.submitted_at
+        self._clock_difference = clock_difference
         self._redis_url = redis_url
 
     def __await__(self) -> Generator[Any, None, Answer]:
@@ -122,20 +127,21 @@ class Submission:
 
         if isinstance(lost, redis.exceptions.OutOfMemoryError):
             raise QueueUnavailable(f"Redis has no room for the answer: {lost}") from lost
-        if time.time() + RECONNECT_S > self.deadline + GRACE_S:
+        if time.monotonic() + RECONNECT_S > self._until + GRACE_S:
             raise QueueUnavailable(f"Redis went away while waiting for the answer: {lost}") from lost
         return RECONNECT_S
 
     def _left(self) -> float:
         # 0 would mean for ever
-        return max(0.01, self.deadline - time.time() + GRACE_S)
+        return max(0.01, self._until - time.monotonic() + GRACE_S)
 
     def _open(self, data: bytes | None) -> Answer:
         if data is None:
             raise DeadlineExceeded(
                 f"no answer to challenge {self.challenge_id!r} before its deadline; is a worker running?"
+                + described(self._clock_difference)
             )
-        received = time.time()
+        received = time.time() + self._clock_difference
         try:
             answer = unpack_reply(data)
         except ChallengeError as error:
@@ -212,6 +218,8 @@ def submit(
         waiting = int(_plain(url).llen(settings.queue_name))
         if waiting >= settings.max_queue:
             raise QueueUnavailable(f"{waiting} challenges are waiting already (MAX_QUEUE)")
+        difference = clock_difference(_plain(url))
+        challenge = by_own_clock(challenge, -difference)
         _leave_refusal(_plain(url), challenge, token)
         _app(url).send_task(
             TASK_NAME,
@@ -226,7 +234,7 @@ def submit(
         raise QueueUnavailable(f"Redis at {_without_password(url)} refuses the challenge: {error}") from error
     except (redis.exceptions.RedisError, kombu.exceptions.OperationalError, OSError) as error:
         raise QueueUnavailable(f"Redis at {_without_password(url)} cannot be reached: {error}") from error
-    return Submission(challenge, token, url)
+    return Submission(challenge, token, url, difference)
 
 
 def _check_types(**arguments: tuple[object, Any]) -> None:

@@ -17,6 +17,7 @@ import redis
 
 from services.settings import get_settings
 from services.wire.reply import answer_key, claim_key, joined_key, refusal_key, reply_key
+from tasks.redis_clock import clock_difference
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,11 @@ def claim(challenge_id: str, token: str) -> Claimed:
         if not _is_dead(found):
             return Claimed.JOINED
         lost = found
+
+
+def difference_of_clocks() -> float:
+    """See `clock_difference`."""
+    return clock_difference(_connection())
 
 
 class Lease:

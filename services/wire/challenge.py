@@ -37,8 +37,9 @@ class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         frames: The pictures.
         image_url: Where the one picture lies.
         kind: The challenge kind.
-        deadline: Wall-clock time (seconds since 1970) after which no answer is wanted.
-        submitted_at: Wall-clock time of the submission, for the queue time.
+        deadline: Time after which no answer is wanted, in seconds since 1970: by Redis's clock on the wire,
+            by this machine's clock in a front end and in a worker.
+        submitted_at: Time of the submission, by the same clock.
     """
 
     challenge_id: str
