@@ -27,6 +27,7 @@ GROUPS = {
     "origins": "Download",
     "max_frames": "Video",
     "detector_model": "Models",
+    "gateway_host": "Gateway",
     "log_level": "Logs, metrics and Flower",
 }
 """Heading of each group, by the field that begins it; groups follow the order of the class."""

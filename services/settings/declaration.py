@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.settings.constants import BUNDLED, DEFAULT_REDIS_URL, DETECTED_CLASSES
 from services.settings.download import DownloadSettings
+from services.settings.gateway import GatewaySettings
 from services.settings.kinds import KindSettings
 from services.settings.models import ModelSettings
 from services.settings.monitoring import MonitoringSettings
@@ -21,6 +22,7 @@ from services.settings.video import VideoSettings
 # pydantic takes fields from the last base first: from the bottom up, this is the order of the reference
 class Settings(
     MonitoringSettings,
+    GatewaySettings,
     ModelSettings,
     VideoSettings,
     DownloadSettings,

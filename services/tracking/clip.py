@@ -47,11 +47,12 @@ class ClipTracker:
 
     def add(self, result: FrameResult) -> None:
         """Take the next sampled frame, by rising frame number."""
-        if not self._votes.decided:
+        undecided = not self._votes.decided
+        if undecided:
             self._results.append(result)
             self._votes.add(result.keypoints)
-            if self._votes.decided and self._begin_anew():
-                return
+        if undecided and self._votes.decided and self._begin_anew():
+            return
         self._track(result)
 
     def _begin_anew(self) -> bool:

@@ -79,7 +79,7 @@ def parse_challenge(message: Any) -> Challenge:
             challenge = msgspec.json.decode(message, type=Challenge)
         else:
             challenge = msgspec.convert(message, type=Challenge)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidChallenge(f"not a challenge: {error}") from error
     check_challenge(challenge)
     return challenge

@@ -5,12 +5,42 @@ Source: the public repository score-technologies/score-vision, facts as listed i
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+from services.errors import InvalidChallenge
 
 DECIMALS = 2
 """Coordinates are rounded to this many decimals, as the validator does on its side."""
 
 KEYPOINTS_PER_FRAME = 32
+
+
+class GsrRequest(msgspec.Struct, frozen=True):
+    """What a validator posts; fields that are not listed here are ignored.
+
+    Attributes:
+        challenge_id: A string; numbers are refused.
+        video_url: Where the clip lies.
+        type: The kind; only `gsr` is known.
+    """
+
+    challenge_id: str
+    video_url: str
+    type: Literal["gsr"] = "gsr"
+
+
+def read_request(body: bytes) -> GsrRequest:
+    """Read a request.
+
+    Raises:
+        InvalidChallenge: It is no request; the text names the field.
+    """
+    try:
+        return msgspec.json.decode(body, type=GsrRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidChallenge(f"not a request of the GSR track: {error}") from error
 
 
 class GsrObject(msgspec.Struct, frozen=True):

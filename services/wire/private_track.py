@@ -68,7 +68,7 @@ def read_request(body: bytes) -> PrivateRequest:
     """
     try:
         request = msgspec.json.decode(body, type=PrivateRequest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidChallenge(f"not a request of the private track: {error}") from error
     check_assets(request.video_url, request.frames, request.image_url)
     return request

@@ -42,7 +42,7 @@ def read_input(body: bytes) -> TvInput:
     """
     try:
         given = msgspec.json.decode(body, type=TvInput)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidChallenge(f"not a TVPredictInput: {error}") from error
     check_assets(given.url, given.frames, None)
     if given.meta.n_keypoints != KEYPOINTS_PER_FRAME:

@@ -1,0 +1,260 @@
+"""The ASGI application: one route for each official contract, and what operators and spot checks ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import redis.asyncio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from services.download.guard import UrlGuard
+from services.errors import ChallengeError, SettingsError, UnsupportedKind
+from services.gateway.authentication import ANYBODY, Authentication
+from services.gateway.limits import Limits
+from services.gateway.metagraph import Metagraph
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.outlook import PING_S, Outlook
+from services.gateway.page import docs_page
+from services.gateway.refusal import Refusal, json_response, refusal_of
+from services.gateway.request_body import read_body
+from services.settings import Settings
+from services.wire import gsr, private_track, tv_predict
+from tasks.client import submit
+
+log = logging.getLogger(__name__)
+
+REFRESH_S: Final = 10.0
+"""Seconds between two looks at the metagraph's file."""
+BUILT_IN_ELSEWHERE: Final = ("gsr", "tv_predict")
+"""Kinds with a route of their own; the first other one of SERVED_KINDS is that of the private track."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for, as arguments of `tasks.client.submit`."""
+
+    kind: str
+    challenge_id: str | None = None
+    video_url: str = ""
+    frames: tuple[Any, ...] = ()
+    image_url: str = ""
+
+    @property
+    def urls(self) -> list[str]:
+        """All addresses that a worker would fetch from."""
+        own = [self.video_url, self.image_url, *(frame.url for frame in self.frames if not frame.data)]
+        return [url for url in own if url]
+
+
+class Gateway:
+    """The handlers.
+
+    Args:
+        settings: The settings.
+        count_workers: How many workers consume.
+
+    Raises:
+        SettingsError: Something that the authentication needs is missing.
+    """
+
+    def __init__(self, settings: Settings, count_workers: Callable[[], int]) -> None:
+        self.settings = settings
+        self.redis = redis.asyncio.Redis.from_url(
+            settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0
+        )
+        self.guard = UrlGuard.from_settings(settings)
+        self.metagraph = _metagraph(settings)
+        self.authentication = Authentication(settings, self.metagraph, self.redis)
+        self.limits = Limits(settings.max_requests, settings.max_requests_per_hotkey)
+        self.outlook = Outlook(settings, self.redis, count_workers)
+        self.metrics = GatewayMetrics()
+
+    async def soccer_challenge(self, request: Request) -> Response:
+        """`POST /soccer/challenge`: the GSR track."""
+
+        def asked(body: bytes) -> Asked:
+            given = gsr.read_request(body)
+            return Asked("gsr", given.challenge_id, given.video_url)
+
+        return await self._answer(request, asked)
+
+    async def challenge(self, request: Request) -> Response:
+        """`POST /challenge`: the private track, whose kind the deployment decides."""
+
+        def asked(body: bytes) -> Asked:
+            kind = next((k for k in self.settings.served_kinds if k not in BUILT_IN_ELSEWHERE), None)
+            if kind is None:
+                raise UnsupportedKind("SERVED_KINDS has no kind of the private track, such as soccer_action")
+            given = private_track.read_request(body)
+            return Asked(
+                kind, given.challenge_id, given.video_url or "", given.frames or (), given.image_url or ""
+            )
+
+        return await self._answer(request, asked)
+
+    async def predict(self, request: Request) -> Response:
+        """`POST /predict`: the open-source track; a challenge that fails is said in its own format."""
+
+        def asked(body: bytes) -> Asked:
+            given = tv_predict.read_input(body)
+            return Asked("tv_predict", None, given.url or "", given.frames or ())
+
+        return await self._answer(request, asked, failed=lambda error: tv_predict.encode_error(error))
+
+    async def _answer(
+        self,
+        request: Request,
+        asked: Callable[[bytes], Asked],
+        failed: Callable[[ChallengeError], bytes] | None = None,
+    ) -> Response:
+        arrived = time.monotonic()
+        route = request.url.path
+        hotkey = ANYBODY
+        try:
+            body = await read_body(
+                request, int(self.settings.max_body_mb * 1e6), self.settings.body_timeout_s
+            )
+            hotkey = await self.authentication.check(request.headers, body)
+            try:
+                wanted = asked(body)
+                for url in wanted.urls:
+                    self.guard.check_url(url)
+                with self.limits.waits(hotkey):
+                    content = await self._submitted(wanted, arrived)
+            except ChallengeError as error:
+                if failed is None or not error.timeline:
+                    raise refusal_of(error) from error
+                content = failed(error)
+            response = Response(content, media_type="application/json")
+        except Refusal as refusal:
+            log.info("%s of %s refused: %d %s: %s", route, hotkey, refusal.status, refusal.reason, refusal)
+            response = refusal.response()
+        self.metrics.answered(route, response.status_code, time.monotonic() - arrived)
+        return response
+
+    async def _submitted(self, wanted: Asked, arrived: float) -> bytes:
+        """Enqueue a challenge and wait for its answer, whose bytes are passed on as they are."""
+        left = self.settings.gateway_deadline_s - self.settings.gateway_reserve_s
+        left -= time.monotonic() - arrived
+        # publishing takes a few milliseconds of a thread; waiting takes none
+        submission = await asyncio.to_thread(
+            submit,
+            wanted.video_url,
+            frames=wanted.frames,
+            image_url=wanted.image_url,
+            challenge_id=wanted.challenge_id,
+            kind=wanted.kind,
+            deadline_s=max(0.001, left),
+            redis_url=self.settings.redis_url,
+        )
+        answer = await submission
+        self.outlook.answered(time.monotonic() - arrived)
+        return answer.body
+
+    async def availability(self, request: Request) -> Response:
+        """`GET /availability`: whether a challenge that came now would be answered in time."""
+        return json_response(200, {"available": await self.outlook.available()})
+
+    async def docs(self, request: Request) -> Response:
+        """`GET /docs`: 200 only while there is a warm worker; spot checks poll it."""
+        if not self.outlook.workers:
+            return Refusal(503, "warming", "no warm worker is there yet").response()
+        return HTMLResponse(docs_page(self.settings))
+
+    async def healthz(self, request: Request) -> Response:
+        """`GET /healthz`: this process lives."""
+        return json_response(200, {"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """`GET /readyz`: Redis answers and there is a warm worker."""
+        waiting = await self.outlook.queue_length()
+        ready = waiting is not None and self.outlook.workers > 0
+        state = {
+            "ready": ready,
+            "redis": waiting is not None,
+            "warm_workers": self.outlook.workers,
+            "queue": waiting,
+            "waiting_requests": self.limits.waiting,
+            "metagraph_age_s": None if self.metagraph is None else round(self.metagraph.age_s),
+        }
+        return json_response(200 if ready else 503, state)
+
+    async def prometheus(self, request: Request) -> Response:
+        """`GET /metrics`."""
+        age = None if self.metagraph is None else self.metagraph.age_s
+        text = self.metrics.text(self.limits.waiting, self.outlook.workers, age)
+        return PlainTextResponse(text)
+
+    async def refresh_metagraph(self) -> None:
+        """Look for a new snapshot, for ever."""
+        while self.metagraph is not None:
+            await asyncio.to_thread(self.metagraph.refresh)
+            await asyncio.sleep(REFRESH_S)
+
+
+def make_app(settings: Settings, count_workers: Callable[[], int] | None = None) -> Starlette:
+    """Make the application.
+
+    Args:
+        settings: The settings.
+        count_workers: How many workers consume; Celery is asked when it is not given.
+
+    Raises:
+        SettingsError: Something that the authentication needs is missing; the text says what.
+    """
+    gateway = Gateway(settings, count_workers or _celery_workers(settings))
+
+    @asynccontextmanager
+    async def background(app: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(gateway.outlook.watch())]
+        tasks.append(asyncio.create_task(gateway.refresh_metagraph()))
+        yield
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await gateway.redis.aclose()
+
+    handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
+        ("POST", "/soccer/challenge", gateway.soccer_challenge),
+        ("POST", "/challenge", gateway.challenge),
+        ("POST", "/predict", gateway.predict),
+        ("GET", "/availability", gateway.availability),
+        ("GET", "/docs", gateway.docs),
+        ("GET", "/healthz", gateway.healthz),
+        ("GET", "/readyz", gateway.readyz),
+        ("GET", "/metrics", gateway.prometheus),
+    ]
+    routes = [Route(path, handler, methods=[method]) for method, path, handler in handlers]
+    return Starlette(routes=routes, lifespan=background)
+
+
+def _metagraph(settings: Settings) -> Metagraph | None:
+    if settings.verifies and settings.miner_hotkey is None:
+        raise SettingsError(
+            "MINER_HOTKEY is needed to check signatures; VERIFY_ENABLED=0 answers without checking"
+        )
+    if not (settings.verifies and settings.checks_stake):
+        return None
+    if settings.metagraph_file is None:
+        raise SettingsError(
+            "METAGRAPH_FILE is needed to check stake and permit; BLACKLIST_ENABLED=0 answers without"
+        )
+    return Metagraph(Path(settings.metagraph_file), settings.min_stake_threshold)
+
+
+def _celery_workers(settings: Settings) -> Callable[[], int]:
+    from tasks.celery_app import make_app as make_celery
+
+    app = make_celery(settings)
+    return lambda: len(app.control.ping(timeout=PING_S))

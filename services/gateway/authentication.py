@@ -1,0 +1,77 @@
+"""Who may ask: cheap checks first, and nothing of a request is worked on before all have passed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+import redis.asyncio
+import redis.exceptions
+
+from services.gateway.metagraph import Metagraph
+from services.gateway.refusal import Refusal
+from services.gateway.signatures import NONCE_VALID_S, check_signature, check_time, read_credentials
+from services.settings import Settings
+
+log = logging.getLogger(__name__)
+
+NONCE_PREFIX: Final = "touchline:nonce:"
+"""Redis keys of the nonces that were used, shared by all gateways."""
+ANYBODY: Final = "anybody"
+"""The name under which requests count where signatures are not checked."""
+
+
+class Authentication:
+    """Checks requests.
+
+    Args:
+        settings: VERIFY_ENABLED, BLACKLIST_ENABLED, SPOTCHECK_MODE, MINER_HOTKEY.
+        metagraph: The validators; None where BLACKLIST_ENABLED is off.
+        connection: Remembers nonces.
+    """
+
+    def __init__(
+        self, settings: Settings, metagraph: Metagraph | None, connection: redis.asyncio.Redis
+    ) -> None:
+        self._settings = settings
+        self._metagraph = metagraph
+        self._redis = connection
+        if not settings.verifies:
+            log.warning(
+                "signatures are NOT checked (VERIFY_ENABLED=0 or SPOTCHECK_MODE=1): whoever reaches this "
+                "port is answered"
+            )
+        if not settings.checks_stake:
+            log.warning("stake and permit are NOT checked (BLACKLIST_ENABLED=0 or SPOTCHECK_MODE=1)")
+
+    async def check(self, headers: Mapping[str, str], body: bytes) -> str:
+        """Check a request.
+
+        Returns:
+            The validator's hotkey, or `ANYBODY` where signatures are not checked.
+
+        Raises:
+            Refusal: With the first reason that was found.
+        """
+        if not self._settings.verifies:
+            return ANYBODY
+        credentials = read_credentials(headers)
+        if credentials.miner != self._settings.miner_hotkey:
+            raise Refusal(401, "miner", f"this request is for another hotkey: {credentials.miner}")
+        check_time(credentials)
+        if self._metagraph is not None:
+            self._metagraph.check(credentials.validator)
+        check_signature(credentials, body)
+        # last, so that nobody else can use up a validator's nonces
+        await self._use_nonce(credentials.validator, credentials.nonce)
+        return credentials.validator
+
+    async def _use_nonce(self, hotkey: str, nonce: str) -> None:
+        key = f"{NONCE_PREFIX}{hotkey}:{nonce}"
+        try:
+            fresh = await self._redis.set(key, b"", nx=True, ex=int(2 * NONCE_VALID_S))
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise Refusal(503, "queue", f"Redis cannot say whether the nonce is new: {error}") from error
+        if not fresh:
+            raise Refusal(401, "nonce", "this nonce has been used before")

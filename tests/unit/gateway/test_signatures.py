@@ -1,0 +1,123 @@
+"""Signatures with real key pairs."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+import pytest
+from bittensor_wallet import Keypair
+
+from services.gateway.refusal import Refusal
+from services.gateway.signatures import Credentials, check_signature, check_time, messages, read_credentials
+
+VALIDATOR = Keypair.create_from_uri("//Alice")
+OTHER = Keypair.create_from_uri("//Bob")
+MINER = Keypair.create_from_uri("//Charlie").ss58_address
+BODY = b'{"challenge_id": "1", "video_url": "https://x/y.mp4"}'
+
+
+def fiber(nonce: str, body: bytes = BODY, miner: str = MINER) -> bytes:
+    return f"{nonce}:{miner}:{hashlib.sha256(body).hexdigest()}".encode()
+
+
+def turbovision(nonce: str, body: bytes = BODY) -> bytes:
+    return (nonce + hashlib.blake2b(body, digest_size=32).hexdigest()).encode()
+
+
+def signed(message: bytes, nonce: str, key: Keypair = VALIDATOR) -> Credentials:
+    return Credentials(VALIDATOR.ss58_address, MINER, nonce, bytes(key.sign(message)).hex())
+
+
+def now() -> str:
+    return str(time.time_ns())
+
+
+@pytest.mark.parametrize("message", [fiber, turbovision])
+def test_both_messages_in_use_are_understood(message) -> None:
+    nonce = now()
+    check_signature(signed(message(nonce), nonce), BODY)
+
+
+def test_the_messages_are_those_of_the_contract() -> None:
+    credentials = Credentials("v", "m", "123", "")
+    sha256, blake2b = hashlib.sha256(b"x").hexdigest(), hashlib.blake2b(b"x", digest_size=32).hexdigest()
+    assert messages(credentials, b"x") == (f"123:m:{sha256}".encode(), f"123{blake2b}".encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY + b" ",
+        BODY[:-1],
+        BODY.replace(b'", "', b'","'),
+        b'{"video_url": "https://x/y.mp4", "challenge_id": "1"}',
+    ],
+    ids=["longer", "truncated", "other spaces", "reordered"],
+)
+@pytest.mark.parametrize("message", [fiber, turbovision])
+def test_another_body_than_the_signed_one_is_refused(message, body: bytes) -> None:
+    nonce = now()
+    with pytest.raises(Refusal, match="does not belong") as refused:
+        check_signature(signed(message(nonce), nonce), body)
+    assert refused.value.status == 401
+
+
+def test_a_signature_of_somebody_else_is_refused() -> None:
+    nonce = now()
+    with pytest.raises(Refusal, match="does not belong"):
+        check_signature(signed(turbovision(nonce), nonce, OTHER), BODY)
+
+
+def test_a_signature_for_another_miner_is_refused() -> None:
+    nonce = now()
+    with pytest.raises(Refusal, match="does not belong"):
+        check_signature(signed(fiber(nonce, miner=OTHER.ss58_address), nonce), BODY)
+
+
+def test_a_signature_of_another_scheme_is_refused() -> None:
+    credentials = Credentials(VALIDATOR.ss58_address, MINER, now(), "ab" * 64)
+    with pytest.raises(Refusal, match="does not belong"):
+        check_signature(credentials, BODY)
+
+
+def test_an_address_that_is_none_is_named() -> None:
+    with pytest.raises(Refusal, match="no SS58 address"):
+        check_signature(Credentials("5xyz", MINER, now(), "ab" * 64), BODY)
+
+
+@pytest.mark.parametrize("away", [-119, 0, 119])
+def test_nonces_of_about_now_are_valid(away: int) -> None:
+    check_time(Credentials("v", "m", str((1_000_000 + away) * 10**9), ""), now=1_000_000.0)
+
+
+@pytest.mark.parametrize(
+    "nonce", [str((1_000_000 - 121) * 10**9), str((1_000_000 + 121) * 10**9), "", "abc", "²", "1" * 80]
+)
+def test_stale_future_and_malformed_nonces_are_refused(nonce: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        check_time(Credentials("v", "m", nonce, ""), now=1_000_000.0)
+    assert (refused.value.status, refused.value.reason) == (401, "nonce")
+
+
+@pytest.mark.parametrize("prefix", ["", "X-"])
+def test_headers_come_with_and_without_a_prefix(prefix: str) -> None:
+    headers = {"Validator-Hotkey": "v", "Miner-Hotkey": "m", "Nonce": "1", "Signature": "0x" + "ab" * 64}
+    assert read_credentials({prefix + name: value for name, value in headers.items()}) == Credentials(
+        "v", "m", "1", "ab" * 64
+    )
+
+
+@pytest.mark.parametrize("missing", ["Validator-Hotkey", "Miner-Hotkey", "Nonce", "Signature"])
+def test_a_missing_header_is_named(missing: str) -> None:
+    headers = {"Validator-Hotkey": "v", "Miner-Hotkey": "m", "Nonce": "1", "Signature": "0x" + "ab" * 64}
+    del headers[missing]
+    with pytest.raises(Refusal, match=missing):
+        read_credentials(headers)
+
+
+@pytest.mark.parametrize("signature", ["0x", "0x" + "ab" * 63, "0x" + "zz" * 64, "ab" * 65])
+def test_a_signature_that_is_no_hexadecimal_of_64_bytes_is_refused(signature: str) -> None:
+    headers = {"Validator-Hotkey": "v", "Miner-Hotkey": "m", "Nonce": "1", "Signature": signature}
+    with pytest.raises(Refusal, match="128 hexadecimal"):
+        read_credentials(headers)
