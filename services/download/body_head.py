@@ -60,6 +60,8 @@ def read_body_head(response: httpx.Response, asked: ByteSpan) -> BodyHead:
         raise SourceRejected(f"the origin sends the video compressed ({coding}) though it was asked not to")
     text = headers.get("content-length", "")
     length = int(text) if _NUMBER.fullmatch(text) else None
+    if status == 206 and not found and (asked.start or "multipart" in headers.get("content-type", "")):
+        raise StreamStalled(f"the origin sent a part without saying which; asked for {range_header(asked)}")
     if status == 200 or not found:
         start = 0 if status == 200 else asked.start
         end = None if length is None else start + length

@@ -34,6 +34,8 @@ from services.download.transport import GuardedTransport
 from services.errors import ConnectFailed, SettingsError, SourceRejected
 from services.settings import Settings, get_settings
 
+MISDIRECTED: Final = 421
+"""Status of an origin that does not answer for this host on this connection."""
 WHOLE: Final = ByteSpan(0, None)
 """All bytes of a resource."""
 
@@ -94,9 +96,16 @@ class ConnectionPool:
             if validator:
                 headers["if-range"] = validator
         redirects: list[Redirect] = []
+        misdirected = False
         for _ in range(self._settings.max_redirects + 1):
             begun = time.perf_counter()
             exchange = self._send("GET", url, headers, deadline)
+            if exchange.response.status_code == MISDIRECTED and not misdirected:
+                # this connection cannot give it; a fresh one may (RFC 9110, 15.5.20)
+                misdirected = True
+                exchange.close()
+                self._close_idle(origin_of(url))
+                continue
             target = exchange.response.headers.get("location")
             if exchange.response.status_code not in (301, 302, 303, 307, 308) or not target:
                 break
@@ -168,9 +177,7 @@ class ConnectionPool:
         """Close the connections to an origin that nobody uses at the moment; it is not kept warm any more."""
         self._recent.drop(origin)
         self.range_connections.forget(origin)
-        for connection in self._transport.connections():
-            if origin_of(connection.origin) == origin and connection.is_idle():
-                connection.close()
+        self._close_idle(origin)
 
     def health(self) -> PoolHealth:
         """What the pool holds now."""
@@ -193,6 +200,11 @@ class ConnectionPool:
         """Close every connection."""
         self.range_connections.close()
         self._client.close()
+
+    def _close_idle(self, origin: str) -> None:
+        for connection in self._transport.connections():
+            if origin_of(connection.origin) == origin and connection.is_idle():
+                connection.close()
 
     def _remember(self, url: str) -> None:
         for origin in self._recent.add(origin_of(url)):

@@ -19,6 +19,7 @@ from typing import Self
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import h2.settings
 import trustme
@@ -206,6 +207,8 @@ class Http2Script:
         lower_to: ... it states this number instead.
         go_away_after: After so many bytes it sends GOAWAY and finishes what it has begun.
         close_after: After so many bytes it closes the connection.
+        reset_after: After so many bytes of a body it resets that stream (INTERNAL_ERROR).
+        turned_away: So many requests are not processed: the connection ends with a GOAWAY that says so.
         rate: Bytes a second over all bodies of a connection.
         etags: The entity tag of each response in turn; the last one stays.
         silent: It answers no request, but sends a PING now and then.
@@ -216,6 +219,8 @@ class Http2Script:
     lower_to: int = 1
     go_away_after: int | None = None
     close_after: int | None = None
+    reset_after: int | None = None
+    turned_away: int = 0
     rate: float = 50_000_000.0
     etags: list[str] = field(default_factory=lambda: ['"one"'])
     silent: bool = False
@@ -285,6 +290,11 @@ class _Http2Session:
         self._origin.requests.append(request)
         if self._script.silent and request.method == "GET":
             return
+        if self._script.turned_away:
+            self._script.turned_away -= 1
+            self._h2.close_connection(last_stream_id=0)
+            self._goes_away = True
+            return
         etags = self._script.etags
         etag = etags.pop(0) if len(etags) > 1 and request.method == "GET" else etags[0]
         span = request.span(len(self._data))
@@ -315,6 +325,9 @@ class _Http2Session:
             self._h2.send_data(number, chunk, end_stream=done)
             self._flush()
             if done:
+                del self._sending[number]
+            elif script.reset_after is not None and sending.sent >= script.reset_after:
+                self._h2.reset_stream(number, h2.errors.ErrorCodes.INTERNAL_ERROR)
                 del self._sending[number]
             time.sleep(len(chunk) / script.rate)
         if script.lower_after is not None and self._sent >= script.lower_after:
