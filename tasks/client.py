@@ -12,6 +12,7 @@ redis and the settings are imported by the first `submit`. Failures are raised a
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
@@ -41,6 +42,8 @@ GRACE_S = 0.25
 """Seconds: a worker gives up at the deadline; its error is worth this much more waiting."""
 CONNECT_S = 2.0
 """Seconds for one attempt to connect to Redis."""
+TOKEN_BYTES = 10
+"""Random bytes of the name of a reply: 80 bits."""
 RECONNECT_S = 0.2
 """Seconds between two attempts to connect to Redis while an answer is waited for."""
 
@@ -213,7 +216,8 @@ def submit(
             f"the frames have {size:.0f} bytes; MAX_VIDEO_MB allows {settings.max_video_mb}", stage="accept"
         )
     check_kind(kind, settings.served_kinds)
-    token = uuid.uuid4().hex
+    # nobody can guess it, and Flower's table has room for it
+    token = secrets.token_hex(TOKEN_BYTES)
     try:
         waiting = int(_plain(url).llen(settings.queue_name))
         if waiting >= settings.max_queue:

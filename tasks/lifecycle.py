@@ -21,7 +21,7 @@ from services.download.keep_warm import KeepWarm
 from services.download.pool import close_pool, get_pool
 from services.errors import TouchlineError
 from services.monitoring.logs import set_up_logging
-from services.monitoring.metrics import count_restart, use_folder
+from services.monitoring.metrics import begin, count_restart, use_folder
 from services.pipeline.runner import Runtime
 from services.processes.parent_death import die_with_parent
 from services.settings import get_settings
@@ -151,6 +151,7 @@ def _start(**_: Any) -> None:
         ready.write_state(ready.FAILED, str(error))
         os._exit(78)
     settings = made.settings
+    begin(made.kinds.kinds)
 
     def after_round() -> None:
         if made.kinds.devices != ("cpu",):

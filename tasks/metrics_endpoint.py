@@ -109,9 +109,9 @@ def _pools(reports: list[ChildReport]) -> Iterator[Any]:
     opened: Counter[tuple[str, str]] = Counter()
     for pool in pools:
         for connection in pool.connections:
-            opened[connection["origin"], connection["protocol"]] += 1
+            opened[connection["origin"].rstrip("/"), connection["protocol"]] += 1
         for info in pool.range_connections:
-            opened[info["origin"], "range"] += info["open"]
+            opened[info["origin"].rstrip("/"), "range"] += info["open"]
     for (origin, protocol), count in sorted(opened.items()):
         open_family.add_metric([origin, protocol], count)
     yield open_family

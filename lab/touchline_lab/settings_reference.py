@@ -46,6 +46,13 @@ COMPOSE_ONLY = (
     ),
     ("REDIS_PASSWORD", "", "Password of the Redis in the compose file."),
     ("REDIS_PORT", "6379", "Port of Redis on 127.0.0.1, for a front end on this machine."),
+    ("ALERT_WEBHOOK_URL", "", "URL that Alertmanager posts alerts to (profile monitoring)."),
+    ("ALERT_DISCORD_URL", "", "Webhook of a Discord channel for alerts."),
+    ("ALERT_TELEGRAM_TOKEN", "", "Token of a Telegram bot that sends alerts to ALERT_TELEGRAM_CHAT."),
+    ("ALERT_TELEGRAM_CHAT", "", "Number of the Telegram chat."),
+    ("GRAFANA_PASSWORD", "", "Password of Grafana's user admin; unset: the one that Grafana comes with."),
+    ("GRAFANA_PORT", "3000", "Port of Grafana on 127.0.0.1."),
+    ("PROMETHEUS_PORT", "9090", "Port of Prometheus on 127.0.0.1."),
     (
         "TORCH_INDEX",
         "",

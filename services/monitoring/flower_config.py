@@ -32,7 +32,8 @@ TASK_COLUMNS.update(COLUMNS)
 tasks_columns = "state,args,kwargs,runtime,received,worker,uuid"
 max_tasks = _settings.flower_max_tasks
 max_workers = 200
-natural_time = False
+# `3 minutes ago`: the page of a task has the exact moments, and the table fits 1440 pixels
+natural_time = True
 # whole numbers crash Flower's histogram; these bounds are where the score changes
 task_runtime_metric_buckets = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 15.0, 20.0, 30.0]
 persistent = _settings.flower_db is not None

@@ -9,17 +9,19 @@ from typing import Any, Final
 
 from services.monitoring.waterfall import waterfall
 
-COLUMNS: Final = {"args": "Challenge", "kwargs": "Stages (ms)", "result": "Timeline", "uuid": "Task"}
-"""What the columns of Flower's table are called here; it knows no others."""
 SHORT: Final = {
-    "queue_ms": "queue",
+    "queue_ms": "q",
     "connect_ms": "conn",
     "first_frame_ms": "first",
     "decode_ms": "dec",
     "inference_ms": "inf",
     "total_ms": "total",
 }
-"""The stages of the table, in short: the cell is some fifty characters wide."""
+"""The stages of the table, in short: Flower cuts cells of more than some fifty characters off."""
+COLUMNS: Final = {"args": "Challenge", "kwargs": f"{' / '.join(SHORT.values())} ms", "uuid": "Task"}
+"""What the columns of Flower's table are called here; it knows no others."""
+MAX_ID: Final = 14
+"""Characters of a challenge's id in the table; of a longer one the beginning and the end are shown."""
 _CHALLENGE_ID: Final = re.compile(r"""['"]challenge_id['"]: ['"]([^'"]*)['"]""")
 _KIND: Final = re.compile(r"""['"]kind['"]: ['"](\w+)['"]""")
 _ERROR: Final = re.compile(r"(\w+)\((.*), stage='(\w+)'\)", re.DOTALL)
@@ -39,20 +41,20 @@ def read_summary(result: object) -> dict[str, Any] | None:
 
 
 def stage_text(summary: dict[str, Any]) -> str:
-    """One short line, such as `queue 3, conn 0, first 66, dec 449, inf 396, total 668`, all in ms."""
+    """One short line, such as `3 / 0 / 66 / 449 / 396 / 668`: the stages of `SHORT` in ms."""
     if summary.get("result") in ("joined", "answered"):
         return str(summary["result"])
-    words = [f"{short} {summary[name]:.0f}" for name, short in SHORT.items() if name in summary]
-    return ", ".join(words) + (", partial" if summary.get("result") == "partial" else "")
+    values = [f"{summary[name]:.0f}" if name in summary else "-" for name in SHORT]
+    return " / ".join(values) + (", partial" if summary.get("result") == "partial" else "")
 
 
 def details(summary: dict[str, Any]) -> str:
-    """All that a worker reported, in lines: facts, then the waterfall of the timeline."""
+    """All that a worker reported, in lines: the waterfall of the timeline, then facts."""
     timeline = summary.get("timeline")
     facts = [f"{name}: {value}" for name, value in summary.items() if name != "timeline" and value != ""]
     if not isinstance(timeline, str):
         return "\n".join([*facts, "an older worker sent no timeline"])
-    return "\n".join([*facts, "", *waterfall(json.loads(timeline))])
+    return "\n".join([*waterfall(json.loads(timeline)), "", *facts])
 
 
 def format_task(task: Any) -> Any:
@@ -65,16 +67,23 @@ def format_task(task: Any) -> Any:
     summary = read_summary(task.result) if task.result else None
     # Celery cuts long arguments off, and the kind stands behind the URL
     name = summary.get("kind") if summary is not None else (kind[1] if kind else None)
-    task.args = f"{found[1]} ({name})" if name else found[1]
+    task.args = f"{short_id(found[1])} ({name})" if name else short_id(found[1])
     task.kwargs = ""
     if summary is not None:
         task.kwargs, task.result = stage_text(summary), details(summary)
     elif task.exception:
-        task.kwargs = task.result = error_text(str(task.exception))
+        task.kwargs, task.result = error_text(str(task.exception)), str(task.exception)
     return task
 
 
 def error_text(exception: str) -> str:
-    """Type and stage of an error first, for they are what the cell has room for."""
+    """Type and stage of an error; its message is on the page of the task."""
     found = _ERROR.fullmatch(exception)
-    return f"{found[1]} in {found[3]}: {found[2][1:-1]}" if found else exception
+    return f"{found[1]} in {found[3]}" if found else exception
+
+
+def short_id(challenge_id: str) -> str:
+    """An id that fits the table."""
+    if len(challenge_id) <= MAX_ID:
+        return challenge_id
+    return f"{challenge_id[: MAX_ID // 2]}…{challenge_id[-(MAX_ID // 2 - 1) :]}"

@@ -1,17 +1,19 @@
 """Prometheus metrics of challenges, counted by all processes of a worker together.
 
-prometheus_client adds processes up through files in a folder, which it looks for when it is imported. So
-`use_folder` has to be called first, in the worker's parent before it forks; without it nothing is counted.
+prometheus_client adds processes up through files in a folder. `use_folder` names it, in the worker's parent
+before it forks; without it nothing is counted.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from services.errors import ERROR_TYPES
 from services.monitoring.outcome import Outcome
 
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -35,6 +37,10 @@ def use_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ[FOLDER_VARIABLE] = str(folder)
+    from prometheus_client import values
+
+    # it looks for the folder when it is imported, and Celery's command line has imported Flower, which does
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
 
 
 def is_counting() -> bool:
@@ -72,6 +78,28 @@ def observe(outcome: Outcome, batch_size: int) -> None:
     metrics.bytes.labels("answered").inc(facts.get("answer_bytes", 0))
     if facts.get("batches"):
         metrics.fill.labels(kind).observe(facts.get("sampled", 0) / facts["batches"] / batch_size)
+
+
+def begin(kinds: Iterable[str]) -> None:
+    """Set what will be counted to zero: Prometheus cannot tell a count that appears as 1 from one that was 1.
+
+    Args:
+        kinds: The kinds that are served.
+    """
+    if not is_counting():
+        return
+    metrics = _metrics()
+    for kind in kinds:
+        for result in ("complete", "partial"):
+            metrics.challenges.labels(kind, result, "")
+        for error in ERROR_TYPES:
+            metrics.challenges.labels(kind, "error", error)
+        for histogram in (metrics.challenge, metrics.margin, metrics.fill):
+            histogram.labels(kind)
+        for name in FRAMES.values():
+            metrics.frames.labels(kind, name)
+    for event in EVENTS:
+        metrics.events.labels(event)
 
 
 def count_restart() -> None:
