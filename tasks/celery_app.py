@@ -8,9 +8,9 @@ from kombu.transport import TRANSPORT_ALIASES
 from services.settings import Settings, get_settings
 from services.settings.redis_url import celery_url
 
-MIN_VISIBILITY_S = 120.0
-"""Seconds after which Celery delivers an unacknowledged message again. The claim keeps a second delivery from
-being worked on beside the first."""
+VISIBILITY_S = 7200.0
+"""Seconds after which Celery delivers an unacknowledged message again: longer than any deadline, because lost
+workers are noticed otherwise (tasks/lost_challenges.py)."""
 
 for _scheme in ("redis", "rediss"):
     TRANSPORT_ALIASES[_scheme] = "tasks.transport:Transport"
@@ -23,7 +23,7 @@ def make_app(settings: Settings) -> Celery:
         broker=celery_url(settings.broker_url),
         # answers travel apart (tasks/reply.py) and Flower reads events: nothing would read a result
         backend=None,
-        include=["tasks.challenge", "tasks.lifecycle", "tasks.child_report"],
+        include=["tasks.challenge", "tasks.ended_by_celery", "tasks.lifecycle", "tasks.child_report"],
     )
     app.conf.update(
         # the message is a small dict; pickle would let whoever reaches Redis run code
@@ -46,11 +46,7 @@ def make_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
-            # a lost worker's message comes back after this; longer than any challenge, or it would run twice
-            "visibility_timeout": max(MIN_VISIBILITY_S, 2 * settings.default_deadline_s),
-            # kombu searches such messages every 10th tick of 10 s by default
-            "unacked_restore_interval": 1,
-            "unacked_restore_throttle": 1,
+            "visibility_timeout": VISIBILITY_S,
             # submitting while Redis is away fails at once instead of hanging
             "socket_connect_timeout": 2.0,
             # redis-py 8 would end the worker's blocking reads after 5 s
@@ -66,10 +62,11 @@ def make_app(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
         timezone="UTC",
     )
+    from tasks.lost_challenges import WatchLostChallenges
     from tasks.metrics_endpoint import ServeMetrics
     from tasks.ready import WaitUntilWarm
 
-    app.steps["worker"].update((ServeMetrics, WaitUntilWarm))
+    app.steps["worker"].update((ServeMetrics, WaitUntilWarm, WatchLostChallenges))
     return app
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
-import time
+import sys
 from typing import Any
 
 import redis
-from celery.exceptions import WorkerLostError
-from celery.signals import task_failure
 
-from services.errors import ChallengeError, DeadlineExceeded, DeviceLost, QueueUnavailable, WorkerLost
+from services.cancellation import CancelScope
+from services.deadline import Deadline
+from services.errors import ChallengeError, DeadlineExceeded, DeviceLost, QueueUnavailable
 from services.monitoring.logs import log_challenge
 from services.monitoring.outcome import Result
 from services.settings import get_settings
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 MAX_SUMMARY = 8192
 """Characters of a summary with the timeline of the longest challenge kind, three times over."""
+HUNG_S = 5.0
+"""Seconds behind its deadline after which a challenge that does not end costs its process: a device or a
+decoder hangs, and the next challenge is worth a new one."""
 
 
 @app.task(
@@ -61,6 +65,7 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
     timeline = Timeline()
     challenge: Challenge | None = None
     claimed, difference = False, 0.0
+    lease: Lease | None = None
     try:
         with timeline.span("message"):
             challenge = parse_challenge(message)
@@ -75,9 +80,12 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
         if not claimed:
             result: Result = "joined" if outcome is Claimed.JOINED else "answered"
             return tell(challenge, challenge.challenge_id, timeline, result)
-        with Lease(challenge.challenge_id):
-            data = _work(challenge, timeline)
+        scope = CancelScope()
+        with Lease(challenge.challenge_id, scope.cancel) as lease:
+            data = _work(challenge, timeline, scope)
     except ChallengeError as error:
+        if challenge is not None and lease is not None and lease.lost:
+            return tell(challenge, challenge.challenge_id, timeline, "given_up")
         if difference and isinstance(error, DeadlineExceeded):
             error = DeadlineExceeded(f"{error}{described(difference)}", stage=error.stage)
         error.timeline = timeline.to_dict()
@@ -114,14 +122,17 @@ def _name_of(message: Any) -> str:
     return str(message.get("challenge_id", "")) if isinstance(message, dict) else ""
 
 
-def _work(challenge: Challenge, timeline: Timeline) -> bytes:
+def _work(challenge: Challenge, timeline: Timeline, scope: CancelScope) -> bytes:
     from services.pipeline.runner import run_challenge
     from tasks.lifecycle import load_runtime, note_outcome, set_busy
 
     set_busy(True)
     answered = False
+    left = max(0.0, Deadline.from_epoch(challenge.deadline).remaining())
+    # its thread is none of Python's: it also ends a process that hangs with the interpreter's lock held
+    faulthandler.dump_traceback_later(left + HUNG_S, exit=True, file=sys.stderr)
     try:
-        data = pack_answer(run_challenge(challenge, load_runtime(), timeline))
+        data = pack_answer(run_challenge(challenge, load_runtime(), timeline, scope))
         answered = True
         return data
     except ChallengeError:
@@ -130,18 +141,6 @@ def _work(challenge: Challenge, timeline: Timeline) -> bytes:
         log.exception("unexpected failure")
         raise ChallengeError(f"unexpected {type(error).__name__}: {error}", stage="worker") from error
     finally:
+        faulthandler.cancel_dump_traceback_later()
         set_busy(False)
         note_outcome(answered=answered)
-
-
-@task_failure.connect
-def _reply_worker_lost(
-    sender: Any = None, task_id: str = "", exception: BaseException | None = None, args: Any = (), **_: Any
-) -> None:
-    """Runs in the worker's parent when a child died for good: nobody else would answer."""
-    if getattr(sender, "name", None) != TASK_NAME or not isinstance(exception, WorkerLostError):
-        return
-    message, token = args
-    name = _name_of(message)
-    error = WorkerLost(f"the worker process died while it worked on the challenge: {exception}")
-    reply.publish(name, token, pack_error(name, error), until=time.time(), keep=False)

@@ -34,6 +34,20 @@ class BadMessage(Exception):
         self.token = token
 
 
+class Accepted(msgspec.Struct, frozen=True):
+    """What a message that may reach Celery says about its challenge.
+
+    Attributes:
+        challenge_id: The challenge.
+        token: Names the reply that the caller waits for.
+        deadline: Wall-clock time, seconds since 1970.
+    """
+
+    challenge_id: str
+    token: str
+    deadline: float
+
+
 class _Headers(msgspec.Struct):
     task: Literal["touchline.answer"]
     id: Name
@@ -99,8 +113,11 @@ _envelope = msgspec.json.Decoder(_Envelope)
 _body = msgspec.json.Decoder(_Body)
 
 
-def check_message(data: bytes) -> None:
+def check_message(data: bytes) -> Accepted:
     """Check a message as it came out of Redis.
+
+    Returns:
+        Whose challenge it is.
 
     Raises:
         BadMessage: It must not reach Celery.
@@ -110,7 +127,8 @@ def check_message(data: bytes) -> None:
         envelope = _envelope.decode(data)
         arguments, _, _ = _body.decode(base64.b64decode(envelope.body, validate=True))
         challenge, token = arguments
-        parse_challenge(bytes(challenge))
+        checked = parse_challenge(bytes(challenge))
+        return Accepted(checked.challenge_id, token, checked.deadline)
     except (
         msgspec.MsgspecError,
         InvalidChallenge,

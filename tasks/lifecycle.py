@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,8 @@ def _logging(loglevel: int | str | None = None, **_: Any) -> None:
 
 @worker_process_init.connect
 def _start(**_: Any) -> None:
-    die_with_parent()
+    # at once: while it lives it keeps its challenge from others
+    die_with_parent(signal.SIGKILL)
     if ready.is_replacement():
         count_restart()
     ready.write_state(ready.WARMING)

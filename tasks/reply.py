@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import enum
 import logging
-import os
-import socket
 import threading
 import time
+from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,13 +15,15 @@ import redis
 
 from services.settings import get_settings
 from services.wire.reply import answer_key, claim_key, joined_key, refusal_key, reply_key
+from tasks.identity import is_dead, process_name
 from tasks.redis_clock import clock_difference
 
 log = logging.getLogger(__name__)
 
-LEASE_S = 5.0
-"""Seconds after which a claim lapses that its process no longer renews: five missed renewals."""
-RENEWAL_S = 1.0
+LEASE_S = 1.2
+"""Seconds after which a claim lapses that its process no longer renews: four missed renewals. With the time
+until that is noticed, a lost challenge is worked on again within two seconds."""
+RENEWAL_S = 0.3
 """Seconds between two renewals of a claim."""
 RETRY_S = 0.1
 """Seconds between two attempts to reach Redis with a reply."""
@@ -47,8 +47,11 @@ return holder
 """
 
 _RENEW = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 0
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+if not holder and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
 """
 
 _PUBLISH = """
@@ -84,20 +87,6 @@ def _connection() -> redis.Redis:
     return redis.Redis.from_url(get_settings().broker_url, socket_timeout=30, health_check_interval=10)
 
 
-def _machine() -> str:
-    """Names the system whose process ids mean the same as ours: two containers may share a host name."""
-    return f"{socket.gethostname()}/{os.readlink('/proc/self/ns/pid')}"
-
-
-def _me() -> str:
-    return f"{_machine()} {os.getpid()}"
-
-
-def _is_dead(holder: str) -> bool:
-    machine, _, pid = holder.rpartition(" ")
-    return machine == _machine() and not Path(f"/proc/{pid}").exists()
-
-
 def claim(challenge_id: str, token: str) -> Claimed:
     """Make a challenge this process's own, unless it is answered or worked on: then the caller joins.
 
@@ -111,13 +100,13 @@ def claim(challenge_id: str, token: str) -> Claimed:
     keys += [reply_key(token), refusal_key(token)]
     lost = ""
     while True:
-        args = (_me(), int(LEASE_S * 1000), token, get_settings().reply_ttl_s, lost)
+        args = (process_name(), int(LEASE_S * 1000), token, get_settings().reply_ttl_s, lost)
         found = bytes(_connection().eval(_CLAIM, len(keys), *keys, *args)).decode()
         if found == "claimed":
             return Claimed.MINE
         if found == "answered":
             return Claimed.ANSWERED
-        if not _is_dead(found):
+        if not is_dead(found):
             return Claimed.JOINED
         lost = found
 
@@ -128,12 +117,25 @@ def difference_of_clocks() -> float:
 
 
 class Lease:
-    """Renews this process's claim of a challenge while it works on it; a context manager."""
+    """Renews this process's claim of a challenge while it works on it; a context manager.
 
-    def __init__(self, challenge_id: str) -> None:
-        self._key = claim_key(challenge_id)
+    A claim that lapsed while Redis was away, or while this process was stopped, is taken again if nobody else
+    has it.
+
+    Args:
+        challenge_id: The challenge.
+        on_lost: Called, from another thread, when another process has the challenge: work must end.
+
+    Attributes:
+        lost: Whether another process has it.
+    """
+
+    def __init__(self, challenge_id: str, on_lost: Callable[[], None]) -> None:
+        self._keys = [claim_key(challenge_id), answer_key(challenge_id)]
+        self._on_lost = on_lost
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
+        self.lost = False
 
     def __enter__(self) -> Lease:
         self._thread.start()
@@ -143,12 +145,18 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        # a renewal under way must not bring the claim back that the reply gives up
+        self._thread.join(LEASE_S)
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEWAL_S):
             try:
-                _connection().eval(_RENEW, 1, self._key, _me(), int(LEASE_S * 1000))
-            except redis.exceptions.RedisError as error:
+                args = (process_name(), int(LEASE_S * 1000))
+                if not _connection().eval(_RENEW, len(self._keys), *self._keys, *args):
+                    self.lost = True
+                    self._on_lost()
+                    return
+            except (redis.exceptions.RedisError, OSError) as error:
                 log.warning("a claim could not be renewed: %s", error)
 
 
@@ -181,10 +189,16 @@ def publish(challenge_id: str, token: str, data: bytes, *, until: float, keep: b
             return
 
 
-def try_to_publish(token: str, data: bytes) -> None:
-    """Hand a reply to one caller, if Redis takes it now; for errors of messages that were not worked on."""
+def try_to_publish(token: str, data: bytes, connection: redis.Redis | None = None) -> None:
+    """Hand a reply to one caller, if Redis takes it now; for errors of messages that were not worked on.
+
+    Args:
+        token: Names the reply.
+        data: The reply.
+        connection: To the server that it belongs to; the one of the settings when not given.
+    """
     try:
-        with _connection().pipeline(transaction=False) as pipe:
+        with (connection or _connection()).pipeline(transaction=False) as pipe:
             pipe.rpush(reply_key(token), data)
             pipe.expire(reply_key(token), get_settings().reply_ttl_s)
             pipe.execute()

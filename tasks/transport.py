@@ -1,8 +1,10 @@
 """Celery's Redis transport, made to outlive what may lie on the queue and what may happen to the server.
 
-It differs in two things. A message that is not one of ours is set aside instead of ending the worker. And an
+It differs in four things. A message that is not one of ours is set aside instead of ending the worker. An
 error that the server answers (a replica that takes no writes, a full server, a key of another type) counts as
-a broken connection, after which the worker connects again, instead of ending it.
+a broken connection, after which the worker connects again, instead of ending it. A message that is delivered
+is recorded with the worker that has it, so that another one notices when that worker is lost. And purging the
+queue answers the callers whose challenges are purged.
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ from typing import Any
 import redis
 from kombu.transport import redis as kombu_redis
 
-from services.errors import InvalidChallenge
+from services.errors import Cancelled, InvalidChallenge
 from services.settings import get_settings
 from services.wire.reply import pack_error
 from tasks import reply
 from tasks.dead_letters import set_aside
-from tasks.envelope import BadMessage, check_message
+from tasks.deliveries import DELIVERIES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, UNACKED_MUTEX_KEY, Delivery
+from tasks.deliveries import encode as encode_delivery
+from tasks.envelope import Accepted, BadMessage, check_message
+from tasks.identity import worker_name
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +36,18 @@ once, and would otherwise make the worker spin."""
 
 class QoS(kombu_redis.QoS):
     """Keeps the messages that are delivered and not yet acknowledged."""
+
+    def append(self, message: Any, delivery_tag: Any) -> None:
+        """Keep a message, and record that this worker has it."""
+        accepted = self.channel.accepted.pop(delivery_tag, None)
+        if accepted is not None:
+            delivery = Delivery(worker_name(), accepted.challenge_id, accepted.token, accepted.deadline)
+            with self.channel.conn_or_acquire() as connection:
+                connection.hset(DELIVERIES_KEY, delivery_tag, encode_delivery(delivery))
+        super().append(message, delivery_tag)
+
+    def _remove_from_indices(self, delivery_tag: Any, pipe: Any = None) -> Any:
+        return super()._remove_from_indices(delivery_tag, pipe).hdel(DELIVERIES_KEY, delivery_tag)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Put a message whose worker is lost back on the queue; one that cannot be read is set aside."""
@@ -48,6 +65,14 @@ class Channel(kombu_redis.Channel):
     """Takes messages from the queue."""
 
     QoS = QoS
+    unacked_key = UNACKED_KEY
+    unacked_index_key = UNACKED_INDEX_KEY
+    unacked_mutex_key = UNACKED_MUTEX_KEY
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accepted: dict[Any, Accepted] = {}
+        """What is known of messages that are about to be delivered, by delivery tag."""
 
     def _brpop_read(self, **options: Any) -> bool:
         """Read the message that BRPOP brought.
@@ -72,16 +97,36 @@ class Channel(kombu_redis.Channel):
             self._queue_cycle.rotate(queue)
             try:
                 # Celery's own queues, such as that of replies to a ping, hold messages of other kinds
-                if queue == get_settings().queue_name:
-                    check_message(found[1])
+                accepted = check_message(found[1]) if queue == get_settings().queue_name else None
             except BadMessage as error:
                 self._refuse(queue, found[1], error)
             else:
-                self.connection._deliver(kombu_redis.loads(found[1].decode()), queue)
+                message = kombu_redis.loads(found[1].decode())
+                if accepted is not None:
+                    self.accepted[message["properties"]["delivery_tag"]] = accepted
+                self.connection._deliver(message, queue)
             return True
         finally:
             self._in_poll = None
             self._flush_brpop_reauth()
+
+    def _purge(self, queue: str) -> int:
+        """Empty a queue; whoever waits for one of its challenges is told."""
+        if queue != get_settings().queue_name:
+            return int(super()._purge(queue))
+        purged = 0
+        with self.conn_or_acquire() as client:
+            while (data := client.rpop(queue)) is not None:
+                purged += 1
+                try:
+                    accepted = check_message(data)
+                except BadMessage:
+                    # nobody who could be named waits for it
+                    continue
+                log.warning("challenge %s: purged from the queue", accepted.challenge_id)
+                error = Cancelled("the queue was purged while the challenge was waiting in it", stage="queue")
+                reply.try_to_publish(accepted.token, pack_error(accepted.challenge_id, error), client)
+        return purged
 
     def _refuse(self, queue: str, data: bytes, error: BadMessage) -> None:
         log.error("a message on the queue was set aside: %s", error.reason)

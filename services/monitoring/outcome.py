@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Result = Literal["complete", "partial", "error", "joined", "answered"]
-"""`joined`: another process works on it; `answered`: it was answered before; see the glossary."""
+Result = Literal["complete", "partial", "error", "joined", "answered", "given_up"]
+"""`joined`: another process works on it; `answered`: it was answered before; `given_up`: another process took it
+over meanwhile; see the glossary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,10 @@ def run_challenge(
     scope = scope or CancelScope()
     deadline = Deadline.from_epoch(challenge.deadline)
     timeline.add_queue(challenge.submitted_at)
-    deadline.check("queue")
+    if deadline.check("queue") < RESERVE_S:
+        raise DeadlineExceeded(
+            f"{deadline.remaining():.2f} s are left, too few for any answer", stage="queue"
+        )
     settings = runtime.settings
     served = runtime.kinds.get(challenge.kind)
     pool = runtime.pool if settings.use_connection_pool else ConnectionPool(settings)

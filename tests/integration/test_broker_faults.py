@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from services.errors import ChallengeError, InvalidChallenge, QueueUnavailable
+from services.errors import InvalidChallenge, QueueUnavailable
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.wire.reply import Answer, reply_key, unpack_reply
 from tasks.client import submit
 from tasks.dead_letters import KEPT, list_dead_letters
 from tasks.worker_process import WorkerProcess
+from tests.support.callers import Caller
 from tests.support.processes import wait_for
 from tests.support.servers import WORKER_START_S, MakeWorker, worker_env
 from tests.support.tls_front import TlsFront
@@ -54,32 +54,6 @@ def ask(worker: WorkerProcess, url: str, deadline_s: float = 60.0, challenge_id:
     return submit(url, redis_url=worker.redis_url, deadline_s=deadline_s, challenge_id=challenge_id).wait()
 
 
-class Caller(threading.Thread):
-    """A caller that waits in a thread of its own for an answer or an error."""
-
-    def __init__(self, worker: WorkerProcess, url: str, challenge_id: str, deadline_s: float = 60.0) -> None:
-        super().__init__(daemon=True)
-        self.submission = submit(
-            url, redis_url=worker.redis_url, challenge_id=challenge_id, deadline_s=deadline_s
-        )
-        self.answer: Answer | None = None
-        self.error: ChallengeError | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.answer = self.submission.wait()
-        except ChallengeError as error:
-            self.error = error
-
-    def outcome(self) -> Answer:
-        self.join(90)
-        if self.error is not None:
-            raise self.error
-        assert self.answer is not None
-        return self.answer
-
-
 def is_worked_on(connection: redis.Redis, challenge_id: str) -> bool:
     return bool(connection.exists(f"touchline:claim:{challenge_id}"))
 
@@ -100,7 +74,7 @@ def test_garbage_is_set_aside_and_never_ends_a_worker(
     letters = list_dead_letters(connection)
     assert len(letters) == len(garbage)
     assert all(letter.reason and letter.queue == QUEUE for letter in letters)
-    assert wait_for(lambda: connection.hlen("unacked") == 0, 20)
+    assert wait_for(lambda: connection.hlen("touchline:unacked") == 0, 20)
 
 
 def test_the_dead_letter_list_is_bounded(
@@ -127,7 +101,7 @@ def test_garbage_that_names_its_caller_is_answered(
 def test_a_challenge_that_is_submitted_again_gets_the_bytes_of_the_first(
     own_worker: WorkerProcess, clip_url: str
 ) -> None:
-    first, second = (Caller(own_worker, clip_url, "twice") for _ in range(2))
+    first, second = (Caller(own_worker.redis_url, clip_url, "twice") for _ in range(2))
     assert first.outcome() == second.outcome()
     assert ask(own_worker, clip_url, challenge_id="twice") == first.outcome()
 
@@ -135,7 +109,7 @@ def test_a_challenge_that_is_submitted_again_gets_the_bytes_of_the_first(
 def test_a_caller_whose_connection_breaks_goes_on_waiting(
     own_worker: WorkerProcess, connection: redis.Redis, origin: DemoOrigin, clip_url: str
 ) -> None:
-    caller = Caller(own_worker, clip_url, "broken-connection")
+    caller = Caller(own_worker.redis_url, clip_url, "broken-connection")
     assert wait_for(lambda: is_worked_on(connection, "broken-connection"), 20)
 
     for client in connection.client_list():
@@ -175,7 +149,7 @@ def test_a_full_server_refuses_a_challenge_at_once(
 def test_a_server_that_fills_up_while_a_challenge_is_worked_on_is_named_to_the_caller(
     own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
 ) -> None:
-    caller = Caller(own_worker, clip_url, "fills-up")
+    caller = Caller(own_worker.redis_url, clip_url, "fills-up")
     assert wait_for(lambda: is_worked_on(connection, "fills-up"), 20)
 
     connection.config_set("maxmemory", "1mb")
@@ -218,7 +192,7 @@ def test_a_message_that_is_delivered_twice_is_worked_on_once(
     """As happens to a challenge whose work takes longer than Celery waits for an acknowledgement."""
     worker = make_worker(WORKER_CONCURRENCY="2")
     slow = f"{clip_url}?delay=3&no_range=1&seen=twice"
-    caller = Caller(worker, slow, "delivered-twice")
+    caller = Caller(worker.redis_url, slow, "delivered-twice")
     again = {
         "challenge_id": "delivered-twice",
         "deadline": caller.submission.deadline,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ import redis
 
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import get_settings
-from services.wire.reply import claim_key, refusal_key, reply_key
+from services.wire.reply import answer_key, claim_key, refusal_key, reply_key
 from tasks import reply
 from tasks.reply import Claimed, Lease
 
@@ -65,10 +66,31 @@ def test_a_claim_of_another_machine_lapses_when_it_is_not_renewed(connection: re
 def test_a_lease_keeps_the_claim_alive(connection: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
     assert reply.claim("c", "first") is Claimed.MINE
-    connection.pexpire(claim_key("c"), 2_000)
-    with Lease("c"):
-        while connection.pttl(claim_key("c")) <= 2_000:
+    connection.pexpire(claim_key("c"), 600)
+    with Lease("c", on_lost=lambda: None):
+        while connection.pttl(claim_key("c")) <= 600:
             time.sleep(0.02)
+
+
+def test_a_claim_that_lapsed_is_taken_again_if_nobody_else_has_it(
+    connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
+    with Lease("c", on_lost=lambda: None):
+        while not connection.exists(claim_key("c")):
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", ["claimed", "answered"])
+def test_work_ends_when_another_process_has_the_challenge(
+    connection: redis.Redis, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
+    connection.set(claim_key("c") if how == "claimed" else answer_key("c"), "another-machine 1")
+    told = threading.Event()
+    with Lease("c", on_lost=told.set) as lease:
+        assert told.wait(20)
+    assert lease.lost
 
 
 def test_all_who_joined_get_the_answer_and_a_later_caller_too(connection: redis.Redis) -> None:

@@ -1,0 +1,79 @@
+"""A challenge whose worker dies is worked on by another one; one that ends by Celery's means has a reply."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from services.errors import Cancelled
+from services.processes.embedded_valkey import EmbeddedValkey
+from services.settings import load_settings
+from tasks.celery_app import make_app
+from tests.support.callers import Caller
+from tests.support.processes import alive, parent_of, wait_for
+from tests.support.servers import MakeWorker
+from touchline_lab.demo_origin.server import DemoOrigin
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+SLOW = "?delay=3&no_range=1&seen="
+
+
+def holder(connection: redis.Redis, challenge_id: str) -> int:
+    """The process that works on a challenge; 0: none."""
+    found = connection.get(f"touchline:claim:{challenge_id}")
+    return int(found.decode().rpartition(" ")[2]) if isinstance(found, bytes) else 0
+
+
+@pytest.fixture
+def connection(valkey: EmbeddedValkey) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(valkey.url) as client:
+        yield client
+
+
+def begun(origin: DemoOrigin, name: str) -> int:
+    """How often the download of a clip has begun: each begins with one request for the whole file."""
+    seen = [item for item in origin.requests() if f"seen={name}" in item.query and item.method == "GET"]
+    return [item.range for item in seen].count(None)
+
+
+def test_a_challenge_outlives_the_parent_of_its_worker(
+    make_worker: MakeWorker, connection: redis.Redis, origin: DemoOrigin, clip_url: str
+) -> None:
+    workers = [make_worker(name=f"touchline-{name}", ready=False) for name in "ab"]
+    for worker in workers:
+        worker.wait_until_ready(180)
+    caller = Caller(workers[0].redis_url, clip_url + SLOW + "parent", "parent-dies")
+    assert wait_for(lambda: begun(origin, "parent") == 1, 30)
+    child = holder(connection, "parent-dies")
+
+    os.kill(parent_of(child), signal.SIGKILL)
+
+    assert wait_for(lambda: holder(connection, "parent-dies") not in (0, child), 30)
+    assert not alive([child])
+    assert not caller.outcome().partial
+    assert begun(origin, "parent") == 2
+    assert wait_for(lambda: connection.exists("touchline:unacked", "touchline:deliveries") == 0, 20)
+
+    # and the one that is left alone serves on, also when Celery's own commands end its tasks
+    revoked_while_it_waits(workers[0].redis_url, clip_url)
+
+
+def revoked_while_it_waits(redis_url: str, url: str) -> None:
+    """A challenge that is worked on is terminated, the one behind it revoked, the third purged."""
+    with make_app(load_settings(redis_url=redis_url)) as app, redis.Redis.from_url(redis_url) as connection:
+        first = Caller(redis_url, url + SLOW + "terminated", "terminated")
+        assert wait_for(lambda: holder(connection, "terminated") > 0, 30)
+        second = Caller(redis_url, url, "revoked")
+        app.control.revoke(second.submission.token, reply=True, timeout=5, limit=1)
+        app.control.revoke(first.submission.token, terminate=True, signal="SIGKILL", reply=True, limit=1)
+        with pytest.raises(Cancelled, match="terminated"):
+            first.outcome()
+        third = Caller(redis_url, url, "purged")
+        app.control.purge()
+        with pytest.raises(Cancelled, match="purged"):
+            third.outcome()
+        assert connection.llen("touchline") == 0
