@@ -16,10 +16,12 @@ from services.results import LumaPicture
 from services.video.clip import DecodeLimits, DecodeStats
 from services.video.letterbox import Frame, Letterbox, letterboxed
 from services.video.luma import LumaSelector, frames_with_luma
-from services.video.mp4_boxes import find_moov
+from services.video.mp4_boxes import Moov, find_moov
 from services.video.mp4_index import Mp4Index
 from services.video.orientation import shown_size, turns_of_angle
+from services.video.picture_size import check_coded_size
 from services.video.source import ByteSource, SourceFile
+from services.video.table_limits import check_tables
 from services.video.tracks import TrackFacts, main_track
 
 CONTAINERS = "mov,mp4,matroska,webm,mpegts,avi"
@@ -49,7 +51,10 @@ class ContainerClip:
     def __init__(self, source: ByteSource, limits: DecodeLimits) -> None:
         self._limits = limits
         source.wait_for(0, limits.min_start_bytes, limits.start_timeout_s)
-        self._file = SourceFile(source, seeks=not _is_in_order(source))
+        moov = _index_of(source)
+        if moov is not None:
+            check_tables(moov.content)
+        self._file = SourceFile(source, seeks=not _is_in_order(source, moov))
         self._container = self._open(source)
         self._stream = self._main_stream()
         self._stream.codec_context.thread_type = "AUTO"
@@ -59,6 +64,7 @@ class ContainerClip:
         self.index: Mp4Index | None = None
         self.stats = DecodeStats()
         self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
+        self._check_coded_size()
         self._check_length()
         pictures = self._decoded()
         first = next(pictures, None)
@@ -135,6 +141,10 @@ class ContainerClip:
         if width * height > self._limits.max_pixels:
             raise TooLarge(f"pictures of {width}x{height}; MAX_PIXELS allows {self._limits.max_pixels}")
 
+    def _check_coded_size(self) -> None:
+        context = self._stream.codec_context
+        check_coded_size(context.coded_width, context.coded_height, self._limits.max_pixels)
+
     def _check_length(self) -> None:
         stream, maximum = self._stream, self._limits.max_frames
         if stream.frames > maximum:
@@ -165,7 +175,10 @@ class ContainerClip:
     def _decode(self, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
         begun = time.perf_counter()
         try:
-            return self._stream.codec_context.decode(packet)
+            pictures = self._stream.codec_context.decode(packet)
+            # a parameter set in mid-stream may enlarge what is coded, and leave what is shown as it was
+            self._check_coded_size()
+            return pictures
         except av.error.FFmpegError:
             self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
             self.stats.add(damaged=1)
@@ -187,16 +200,24 @@ def _facts(stream: av.VideoStream) -> TrackFacts:
     return TrackFacts(enabled, frames, stream.codec_context.width * stream.codec_context.height)
 
 
-def _is_in_order(source: ByteSource) -> bool:
+def _index_of(source: ByteSource) -> Moov | None:
+    """The index of an MP4 file; None of any other, whose head FFmpeg reads itself."""
+    head = source.read_at(0, 189)
+    return None if _is_streamed(head) else find_moov(source)
+
+
+def _is_in_order(source: ByteSource, moov: Moov | None) -> bool:
     """Whether the file can be read from the front to the end: Matroska, MPEG-TS, fragmented MP4.
 
     FFmpeg looks through the whole of a fragmented file before its first frame, if it can.
     """
-    head = source.read_at(0, 189)
-    if head[:4] == _EBML or (head[:1] == b"G" == head[188:]):
+    if _is_streamed(source.read_at(0, 189)):
         return True
-    moov = find_moov(source)
     return moov is not None and not moov.last and moov.announces_fragments
+
+
+def _is_streamed(head: bytes) -> bool:
+    return head[:4] == _EBML or (head[:1] == b"G" == head[188:])
 
 
 def _claims_to_be_a_video(head: bytes) -> bool:

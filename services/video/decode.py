@@ -43,7 +43,7 @@ def open_clip_on(
     if index is not None:
         _check(*shown_size(index.width, index.height, index.turns), index.count, limits)
         try:
-            first = decode_first_picture(source, index)
+            first = decode_first_picture(source, index, limits.max_pixels)
         except IndexDisagrees as error:
             index, difference = None, str(error)
     choice = choose_for_clip(choice, index, limits)

@@ -13,14 +13,20 @@ from services.video.promise import IndexDisagrees
 from services.video.source import ByteSource
 
 
-def decode_first_picture(source: ByteSource, index: Mp4Index) -> av.VideoFrame | None:
+def decode_first_picture(source: ByteSource, index: Mp4Index, max_pixels: int) -> av.VideoFrame | None:
     """Decode the first packet; it is the first frame, so that nothing is decoded that is not needed.
+
+    Args:
+        source: The bytes of the file.
+        index: Its index.
+        max_pixels: Largest picture accepted, width times height, as it is coded.
 
     Returns:
         The picture; None where its bytes are damaged or cut off.
 
     Raises:
         IndexDisagrees: It is not one picture of the size that the index says, at which a decoder can begin.
+        TooLarge: It is larger than accepted; it is not decoded then.
         ChallengeError: The source failed.
     """
     size = int(index.sizes[0])
@@ -28,7 +34,7 @@ def decode_first_picture(source: ByteSource, index: Mp4Index) -> av.VideoFrame |
     if len(data) < size:
         return None
     try:
-        nals = NalReader(index.codec, index.extradata)
+        nals = NalReader(index.codec, index.extradata, max_pixels)
     except CorruptVideo as error:
         raise IndexDisagrees(str(error)) from error
     facts = nals.read(data)

@@ -55,7 +55,7 @@ class IndexedClip:
         self._source = source
         self._first = first
         self._index = index
-        self._nals = NalReader(index.codec, index.extradata)
+        self._nals = NalReader(index.codec, index.extradata, limits.max_pixels)
         self._groups = Groups(source, index, self._nals, limits)
         self._limits = limits
         self.index: Mp4Index | None = index

@@ -15,6 +15,8 @@ from services.video.source import ByteSource
 MAX_MOOV = 64 << 20
 MAX_BOXES = 1000
 """So many boxes may stand before the index; more are a trap, not a video."""
+MAX_CHILDREN = 10_000
+"""So many boxes may stand in one other; tables have rows, not boxes, so that real files have some dozens."""
 _TOP_LEVEL = {
     b"ftyp",
     b"moov",
@@ -106,9 +108,13 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
     Raises:
         ValueError: One does not end where it should.
+        TooLarge: There are more than any video has.
     """
-    at = 0
+    at = found = 0
     while at + 8 <= len(data):
+        found += 1
+        if found > MAX_CHILDREN:
+            raise TooLarge(f"more than {MAX_CHILDREN} boxes in one other; not a video", stage="index")
         size, kind = struct.unpack(">I4s", data[at : at + 8])
         header = 8
         if size == 1:

@@ -224,12 +224,10 @@ def _offsets(stbl: dict[bytes, bytes], sizes: Int64s) -> Int64s:
     ).astype(np.int64)
     rows = struct.unpack(">I", stbl[b"stsc"][4:8])[0]
     table = np.frombuffer(stbl[b"stsc"], ">u4", count=rows * 3, offset=8).reshape(rows, 3).astype(np.int64)
-    per_chunk = np.zeros(len(chunks), np.int64)
     if not rows or table[0, 0] != 1 or np.any(np.diff(table[:, 0]) <= 0):
         raise ValueError("stsc does not name its chunks in order")
-    chunk_ends = np.append(table[1:, 0] - 1, len(chunks))
-    for (first, samples, _), end in zip(table, chunk_ends, strict=True):
-        per_chunk[first - 1 : end] = min(samples, len(sizes))
+    starts = np.minimum(np.append(table[:, 0] - 1, len(chunks)), len(chunks))
+    per_chunk = np.repeat(np.minimum(table[:, 1], len(sizes)), np.diff(starts))
     ends = np.minimum(np.cumsum(per_chunk), len(sizes))
     if not len(ends) or int(ends[-1]) < len(sizes):
         raise ValueError("stsc does not cover all frames")

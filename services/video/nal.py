@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.errors import CorruptVideo
-from services.video.parameter_sets import codes_fields, hides_pictures, sets_of_record
+from services.video.parameter_sets import hides_pictures, read_sequence_set, sets_of_record
+from services.video.picture_size import check_coded_size
 
 _H264_IDR, _H264_SLICES, _H264_PARTITIONS, _H264_SPS, _H264_SETS = 5, (1, 5), (2, 3, 4), 7, (7, 8, 13, 15)
 _HEVC_IDR, _HEVC_BROKEN_LINK, _HEVC_RANDOM_ACCESS = (19, 20), (16, 17, 18), range(16, 24)
@@ -49,22 +50,25 @@ class NalReader:
     Args:
         codec: `h264` or `hevc`.
         record: The decoder's configuration record.
+        max_pixels: Largest picture accepted, width times height, as it is coded.
 
     Raises:
         CorruptVideo: The record is cut off.
+        TooLarge: It announces larger pictures; so does `read` where a packet does.
     """
 
-    def __init__(self, codec: str, record: bytes) -> None:
+    def __init__(self, codec: str, record: bytes, max_pixels: int) -> None:
         cut_off = CorruptVideo(f"the configuration of the {codec} decoder is cut off", stage="index")
         if len(record) < _SMALLEST_RECORD[codec]:
             raise cut_off
+        self._codec, self._max_pixels = codec, max_pixels
         self._hevc = codec == "hevc"
         self._length_size = (record[21 if self._hevc else 4] & 3) + 1
         self._highest_layer = 0
         self._known_sets: dict[bytes, str] = {}
         try:
             sets = sets_of_record(codec, record)
-        except IndexError as error:
+        except (IndexError, ValueError) as error:
             raise cut_off from error
         self.odd = "".join([self._of_set(unit) for unit in sets if unit][:1])
 
@@ -145,13 +149,18 @@ class NalReader:
         return known
 
     def _of_h264_set(self, unit: bytes) -> str:
-        return "pictures coded as fields" if unit[0] & 0x1F == _H264_SPS and codes_fields(unit) else ""
+        if unit[0] & 0x1F != _H264_SPS:
+            return ""
+        pictures = read_sequence_set(self._codec, unit)
+        check_coded_size(*pictures.coded, self._max_pixels)
+        return "pictures coded as fields" if pictures.fields else ""
 
     def _of_hevc_set(self, unit: bytes) -> str:
         kind = unit[0] >> 1 & 0x3F
         if kind == _HEVC_SPS:
             # the highest TemporalId; one that rises only keeps more pictures
             self._highest_layer = max(self._highest_layer, unit[2] >> 1 & 7)
+            check_coded_size(*read_sequence_set(self._codec, unit).coded, self._max_pixels)
         return "pictures that are not shown" if kind == _HEVC_PPS and hides_pictures(unit) else ""
 
 

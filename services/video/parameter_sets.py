@@ -14,6 +14,12 @@ _HEVC_SPS = 33
 _GREY, _420, _444 = 0, 1, 3
 _BASELINE = 66
 _OWN_RATIO = 255
+_MAX_SET_BYTES = 4096
+"""Bytes of a parameter set that are read; real ones have fewer than 500."""
+_MAX_ZEROS = 32
+"""Leading zeros of an Exp-Golomb number: no field has more than 32 bits."""
+_MAX_SETS = 1024
+"""Parameter sets of a configuration record; H.264 has 32 + 256 at most, HEVC 16 + 16 + 64 besides SEI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +27,14 @@ class StreamParameters:
     """The pictures of a stream.
 
     Attributes:
-        size: Width and height, pixels.
+        size: Width and height as they are shown, pixels.
+        coded: Width and height as they are decoded, before the cut to `size`.
         reordered: Whether they may be shown in another order than they are stored in; so if nothing is said.
         fields: Whether a picture may be coded as two fields (H.264 without frame_mbs_only_flag).
     """
 
     size: tuple[int, int]
+    coded: tuple[int, int]
     reordered: bool
     fields: bool = False
 
@@ -54,6 +62,7 @@ def sets_of_record(codec: str, configuration: bytes) -> list[bytes]:
 
     Raises:
         IndexError: The record is cut off.
+        ValueError: It has more sets than there can be.
     """
     if codec == "hevc":
         return [unit for _, unit in _hevc_units(configuration)]
@@ -67,16 +76,17 @@ def sets_of_record(codec: str, configuration: bytes) -> list[bytes]:
     return found
 
 
-def codes_fields(sps: bytes) -> bool:
-    """Whether an H.264 sequence parameter set allows pictures that are coded as two fields.
+def read_sequence_set(codec: str, sps: bytes) -> StreamParameters:
+    """What one sequence parameter set says.
 
     Args:
+        codec: `h264` or `hevc`.
         sps: The NAL unit with its header.
 
     Raises:
         ValueError: It is cut off.
     """
-    return _h264(_Bits(sps[1:])).fields
+    return _hevc(_Bits(sps[2:])) if codec == "hevc" else _h264(_Bits(sps[1:]))
 
 
 def hides_pictures(pps: bytes) -> bool:
@@ -97,7 +107,7 @@ class _Bits:
     """Reads bits; emulation prevention bytes are taken out."""
 
     def __init__(self, data: bytes) -> None:
-        data = data.replace(b"\0\0\3", b"\0\0")
+        data = data[:_MAX_SET_BYTES].replace(b"\0\0\3", b"\0\0")
         self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
 
     def take(self, count: int) -> int:
@@ -111,6 +121,8 @@ class _Bits:
         zeros = 0
         while not self.take(1):
             zeros += 1
+            if zeros > _MAX_ZEROS:
+                raise ValueError("a number of a parameter set is out of range")
         return (1 << zeros) - 1 + self.take(zeros)
 
     def se(self) -> int:
@@ -148,9 +160,10 @@ def _h264(bits: _Bits) -> StreamParameters:
         bits.take(1)
     bits.take(1)
     unit_y = 2 - frames_only
-    size = _cropped(bits, 16 * across, 16 * down * unit_y, chroma, unit_y)
+    coded = 16 * across, 16 * down * unit_y
+    size = _cropped(bits, *coded, chroma, unit_y)
     reordered = profile != _BASELINE and order != 2 and _h264_usability_reorders(bits)
-    return StreamParameters(size, reordered, not frames_only)
+    return StreamParameters(size, coded, reordered, not frames_only)
 
 
 def _h264_usability_reorders(bits: _Bits) -> bool:
@@ -209,10 +222,12 @@ def _hevc_sps(record: bytes) -> bytes:
 
 def _hevc_units(record: bytes) -> Iterator[tuple[int, bytes]]:
     """Kind and bytes of the NAL units in an hvcC record."""
-    at = 23
+    at, found = 23, 0
     for _ in range(record[22]):
         kind, count = record[at] & 0x3F, int.from_bytes(record[at + 1 : at + 3], "big")
-        at += 3
+        at, found = at + 3, found + count
+        if found > _MAX_SETS:
+            raise ValueError("more parameter sets than there can be")
         for _ in range(count):
             unit = _unit_at(record, at)
             yield kind, unit
@@ -247,7 +262,7 @@ def _hevc(bits: _Bits) -> StreamParameters:
         bits.ue()
         reordered = bits.ue()
         bits.ue()
-    return StreamParameters(size, reordered > 0)
+    return StreamParameters(size, (width, height), reordered > 0)
 
 
 def _cropped(bits: _Bits, width: int, height: int, chroma: int, rows: int) -> tuple[int, int]:

@@ -18,8 +18,18 @@ from services.video.mp4_index import Mp4Index
 READER: Final = "pictures"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8"
-_NO_LENGTH: Final = (0x01, *range(0xD0, 0xDA))
+_MARK: Final = 0xFF
+_SCAN: Final = b"\xff\xda"
+_LENGTH_BYTES: Final = 2
+"""A segment's length counts its own bytes."""
+_NO_LENGTH: Final = (0x01, *range(0xD0, 0xD8))
+_SKIPPED: Final = (0xC4, 0xCC, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE)
+"""Segments that may stand before the size: tables, restart interval, application data, comment."""
+MAX_SCANS: Final = 100
+"""Scans of a JPEG; coders make about ten, thumbnails in its head included."""
 _SIZES: Final = tuple(marker for marker in range(0xC0, 0xD0) if marker not in (0xC4, 0xC8, 0xCC))
+
+_NOT_A_PICTURE: Final = "a frame is neither a JPEG nor a PNG picture"
 
 
 class PictureClip:
@@ -83,33 +93,47 @@ class PictureClip:
 def picture_size(data: bytes) -> tuple[int, int]:
     """Width and height from the head of a JPEG or PNG file; nothing is decoded, however large it says it is.
 
+    A JPEG is read as libjpeg reads it; where the two could differ it is refused.
+
     Source: ITU-T T.81, annex B; W3C Portable Network Graphics, 11.2.1.
 
     Raises:
         UnsupportedVideo: It is neither.
+        TooLarge: A JPEG of more scans than any coder makes, each of which costs the time of a whole picture.
     """
     if data.startswith(_PNG) and data[12:16] == b"IHDR" and len(data) >= 24:
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     if data.startswith(_JPEG):
-        at = 2
-        while at + 9 <= len(data) and data[at] == 0xFF:
-            marker = data[at + 1]
-            if marker in _SIZES:
-                return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(
-                    data[at + 5 : at + 7], "big"
-                )
-            if marker == 0xFF:  # filling
-                at += 1
-            else:
-                at += 2 if marker in _NO_LENGTH else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise UnsupportedVideo("a frame is neither a JPEG nor a PNG picture")
+        size = _jpeg_size(data)
+        if data.count(_SCAN) > MAX_SCANS:
+            raise TooLarge(f"a JPEG picture of more than {MAX_SCANS} scans")
+        return size
+    raise UnsupportedVideo(_NOT_A_PICTURE)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    at = 2
+    while at + 9 <= len(data) and data[at] == _MARK:
+        marker = data[at + 1]
+        if marker == _MARK:  # filling
+            at += 1
+        elif marker in _NO_LENGTH:
+            at += 2
+        elif marker in _SIZES:
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        else:
+            length = int.from_bytes(data[at + 2 : at + 4], "big")
+            if marker not in _SKIPPED or length < _LENGTH_BYTES:
+                break
+            at += 2 + length
+    raise UnsupportedVideo(_NOT_A_PICTURE)
 
 
 def _letterboxed(data: bytes, letterbox: Letterbox) -> Image | None:
     # turned by its EXIF data a picture would not have the coordinates that the challenge speaks of
     how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
-    if picture is None:
+    if picture is None or picture.shape[:2] != (letterbox.source_height, letterbox.source_width):
         return None
     how = cv2.INTER_AREA if letterbox.width <= letterbox.source_width else cv2.INTER_LINEAR
     small = cv2.cvtColor(

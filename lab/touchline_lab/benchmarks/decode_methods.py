@@ -93,7 +93,7 @@ def without_unreferenced(clip: Clip, threads: int = 0) -> Pictures:
     assert isinstance(codec, av.VideoCodecContext)
     codec.extradata, codec.thread_type = index.extradata, "AUTO"
     codec.thread_count = threads or DecodeLimits(1, 1).thread_count
-    nals = NalReader(index.codec, index.extradata)
+    nals = NalReader(index.codec, index.extradata, index.width * index.height)
 
     def decoded(packet: av.Packet[Any] | None) -> Pictures:
         for picture in codec.decode(packet):

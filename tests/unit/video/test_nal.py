@@ -4,16 +4,49 @@ from __future__ import annotations
 
 import pytest
 
-from services.errors import CorruptVideo
+from services.errors import CorruptVideo, TooLarge
 from services.video.nal import NalReader
 
+SEI, SPS, PPS, FILLER = 6, 7, 8, 12
+PIXELS = 1920 * 1080
 AVCC = bytes([1, 100, 0, 31, 0xFF, 0xE0, 0])
+
+
+def number(value: int) -> str:
+    """An unsigned Exp-Golomb number, as bits."""
+    bits = f"{value + 1:b}"
+    return "0" * (len(bits) - 1) + bits
+
+
+def as_bytes(bits: str) -> bytes:
+    """Bits with the stop bit behind them; an emulation prevention byte where one has to be."""
+    bits += "1"
+    bits += "0" * (-len(bits) % 8)
+    data = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+    return data.replace(b"\0\0\0", b"\0\0\3\0").replace(b"\0\0\1", b"\0\0\3\1")
+
+
+def hevc_sps(layers: int, width: int, height: int, cut: int = 0) -> bytes:
+    """A sequence parameter set of HEVC; `cut` pixels are cut off on the right."""
+    bits = f"{0:04b}{layers - 1:03b}1" + "10" * 48 + ("00" * 8 if layers > 1 else "")
+    bits += number(0) + number(1) + number(width) + number(height)
+    bits += "1" + number(0) + number(cut // 2) + number(0) + number(0)
+    bits += number(0) * 3 + "0" + number(1) + number(0) + number(0)
+    return bytes([33 << 1, 1]) + as_bytes(bits)
+
+
+def h264_sps(width: int, height: int, cut: int = 0) -> bytes:
+    """A sequence parameter set of H.264, main profile; `cut` pixels are cut off on the right."""
+    bits = f"{77:08b}{0:08b}{31:08b}" + number(0) + number(0) + number(2) + number(1) + "0"
+    bits += number(width // 16 - 1) + number(height // 16 - 1) + "11"
+    bits += "1" + number(0) + number(cut // 2) + number(0) + number(0) + "0"
+    return bytes([3 << 5 | SPS]) + as_bytes(bits)
 
 
 def hvcc(layers: int) -> bytes:
     """A record with a VPS and an SPS that allows so many temporal layers."""
     vps = bytes([32 << 1, 1, 0x0E, 0])
-    sps = bytes([33 << 1, 1, (layers - 1) << 1 | 1, 0])
+    sps = hevc_sps(layers, 1280, 720)
     arrays = b"".join(
         bytes([0x80 | kind, 0, 1]) + len(unit).to_bytes(2, "big") + unit
         for kind, unit in ((32, vps), (33, sps))
@@ -32,8 +65,6 @@ def avc(kind: int, importance: int) -> bytes:
 def hevc(kind: int, layer: int) -> bytes:
     return bytes([kind << 1, layer + 1, 0x80, 1])
 
-
-SEI, SPS, PPS, FILLER = 6, 7, 8, 12
 
 H264 = {
     "IDR": ([avc(5, 3)], True, False),
@@ -66,14 +97,14 @@ HEVC = {
 @pytest.mark.parametrize("kind", H264)
 def test_h264(kind: str) -> None:
     units, restarts, unreferenced = H264[kind]
-    facts = NalReader("h264", AVCC).read(sample(*units))
+    facts = NalReader("h264", AVCC, PIXELS).read(sample(*units))
     assert (facts.restarts, facts.unreferenced) == (restarts, unreferenced)
 
 
 @pytest.mark.parametrize("kind", HEVC)
 def test_hevc(kind: str) -> None:
     units, layers, restarts, unreferenced = HEVC[kind]
-    facts = NalReader("hevc", hvcc(layers)).read(sample(*units))
+    facts = NalReader("hevc", hvcc(layers), PIXELS).read(sample(*units))
     assert (facts.restarts, facts.unreferenced) == (restarts, unreferenced)
 
 
@@ -110,7 +141,7 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 def test_packets_that_are_not_one_picture_are_named(name: str) -> None:
     codec, units, odd = ODD[name]
-    reader = NalReader(codec, AVCC if codec == "h264" else hvcc(1))
+    reader = NalReader(codec, AVCC if codec == "h264" else hvcc(1), PIXELS)
     facts = reader.read(sample(*units))
     assert facts.whole
     assert facts.odd == odd
@@ -118,19 +149,19 @@ def test_packets_that_are_not_one_picture_are_named(name: str) -> None:
 
 def test_a_damaged_packet_is_not_called_odd() -> None:
     for data in (b"\xff" * 40, sample(avc(SEI, 0))[:-1]):
-        facts = NalReader("h264", AVCC).read(data)
+        facts = NalReader("h264", AVCC, PIXELS).read(data)
         assert (facts.whole, facts.odd) == (False, "")
 
 
 def test_lengths_of_two_bytes() -> None:
     record = AVCC[:4] + bytes([0xFD]) + AVCC[5:]
     unit = avc(5, 3)
-    assert NalReader("h264", record).read(len(unit).to_bytes(2, "big") + unit).restarts
+    assert NalReader("h264", record, PIXELS).read(len(unit).to_bytes(2, "big") + unit).restarts
 
 
 @pytest.mark.parametrize("data", [b"\xff" * 40, b"\x00" * 40, sample(avc(1, 0))[:5], b"\x00\x00"])
 def test_damaged_samples_end_somewhere(data: bytes) -> None:
-    for reader in (NalReader("h264", AVCC), NalReader("hevc", hvcc(1))):
+    for reader in (NalReader("h264", AVCC, PIXELS), NalReader("hevc", hvcc(1), PIXELS)):
         assert not reader.read(data).restarts
 
 
@@ -140,4 +171,24 @@ def test_damaged_samples_end_somewhere(data: bytes) -> None:
 )
 def test_a_record_that_is_cut_off(codec: str, record: bytes) -> None:
     with pytest.raises(CorruptVideo, match="configuration"):
-        NalReader(codec, record)
+        NalReader(codec, record, PIXELS)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_set_in_mid_stream_that_enlarges_what_is_coded_is_refused(
+    codec: str,
+) -> None:
+    reader = NalReader(codec, AVCC if codec == "h264" else hvcc(1), PIXELS)
+    small, large = (
+        (h264_sps(1920, 1088), h264_sps(16000, 16000, cut=15680))
+        if codec == "h264"
+        else (hevc_sps(1, 1920, 1088), hevc_sps(1, 16000, 16000, cut=15680))
+    )
+    reader.read(sample(small))
+    with pytest.raises(TooLarge, match="16000x16000"):
+        reader.read(sample(large))
+
+
+def test_a_parameter_set_of_zeros_ends_at_once() -> None:
+    odd = NalReader("h264", AVCC, PIXELS).read(sample(bytes([SPS]) + bytes(1_000_000), avc(5, 3))).odd
+    assert "parameter set" in odd

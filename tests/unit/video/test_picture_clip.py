@@ -62,6 +62,26 @@ def test_a_picture_that_says_it_is_huge_is_refused_before_it_is_decoded() -> Non
         clip_of([encoded(np.zeros((8, 8, 3), np.uint8))])
 
 
+SIZE = b"\xff\xc0\x00\x11\x08" + (64).to_bytes(2, "big") * 2 + bytes(10)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"\xff\x00\x00\x20", b"\xff\xe0\x00\x00", b"\xff\xd8", b"\xff\xd9", b"\xff\x02\x00\x04\0\0", b"\x00"],
+    ids=["stuffing", "no length", "second start", "end", "reserved", "garbage"],
+)
+def test_a_jpeg_that_its_decoder_may_read_otherwise_is_refused(before: bytes) -> None:
+    assert picture_size(b"\xff\xd8" + SIZE) == (64, 64)
+    with pytest.raises(UnsupportedVideo, match="neither a JPEG nor a PNG"):
+        picture_size(b"\xff\xd8" + before + SIZE)
+
+
+def test_a_jpeg_of_scans_without_end_is_refused() -> None:
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x00"
+    with pytest.raises(TooLarge, match="scans"):
+        picture_size(b"\xff\xd8" + SIZE + scan * 5000)
+
+
 def test_sizes_must_agree_and_damaged_ones_are_left_out() -> None:
     whole = encoded(numbered_picture(1, 320, 192))
     damaged = whole[:33] + bytes(40)

@@ -1,0 +1,44 @@
+"""Files whose sample tables unfold to more than memory holds, and indexes of boxes without end."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from services.errors import TooLarge
+from services.video.decode import DecodeLimits, open_clip
+from services.video.mp4_boxes import MAX_CHILDREN
+from services.video.source import MemorySource
+from tests.support.mp4_boxes import box, boxes, edit_boxes
+from tests.support.videos import make_video
+
+LIMITS = DecodeLimits(20_000, 3840 * 2160)
+
+
+def with_samples(count: int) -> bytes:
+    """A video of a codec that our own index leaves to FFmpeg, which says that it has so many samples."""
+    video = make_video(1, codec="mpeg4", codec_options={"bf": "0"})
+    parts = dict(boxes(video))
+    moov = box(b"moov", parts[b"moov"])
+    tables = {
+        b"stts": struct.pack(">4I", 0, 1, count, 512),
+        b"stsz": struct.pack(">3I", 0, 1, count),
+        b"stsc": struct.pack(">5I", 0, 1, 1, count, 1),
+    }
+    for kind, content in tables.items():
+        moov = edit_boxes(moov, kind, lambda _, content=content: content)
+    return video[: video.index(b"mdat") - 4] + box(b"mdat", parts[b"mdat"]) + moov
+
+
+@pytest.mark.parametrize("count", [20_001, 1_000_001, 4_000_000_000])
+def test_tables_that_unfold_to_too_much_are_refused(count: int) -> None:
+    with pytest.raises(TooLarge, match=str(count)):
+        open_clip(MemorySource(with_samples(count)), LIMITS)
+
+
+def test_an_index_of_boxes_without_end_is_refused() -> None:
+    head = box(b"ftyp", b"isom\0\0\2\0isom")
+    moov = box(b"moov", box(b"free", b"") * (MAX_CHILDREN + 1))
+    with pytest.raises(TooLarge, match="boxes"):
+        open_clip(MemorySource(head + moov), LIMITS)
