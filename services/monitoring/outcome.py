@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Result = Literal["complete", "partial", "error", "joined", "answered", "given_up"]
-"""`joined`: another process works on it; `answered`: it was answered before; `given_up`: another process took it
-over meanwhile; see the glossary."""
+"""`joined`: another process works on it; `answered`: it was answered before; `given_up`: another one
+took it over; see the glossary."""
 
 
 @dataclass(frozen=True, slots=True)

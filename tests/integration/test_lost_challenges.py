@@ -63,7 +63,7 @@ def test_a_challenge_outlives_the_parent_of_its_worker(
 
 
 def revoked_while_it_waits(redis_url: str, url: str) -> None:
-    """A challenge that is worked on is terminated, the one behind it revoked, the third purged."""
+    """A challenge that is worked on is terminated, the one behind it revoked."""
     with make_app(load_settings(redis_url=redis_url)) as app, redis.Redis.from_url(redis_url) as connection:
         first = Caller(redis_url, url + SLOW + "terminated", "terminated")
         assert wait_for(lambda: holder(connection, "terminated") > 0, 30)
@@ -72,8 +72,14 @@ def revoked_while_it_waits(redis_url: str, url: str) -> None:
         app.control.revoke(first.submission.token, terminate=True, signal="SIGKILL", reply=True, limit=1)
         with pytest.raises(Cancelled, match="terminated"):
             first.outcome()
-        third = Caller(redis_url, url, "purged")
-        app.control.purge()
-        with pytest.raises(Cancelled, match="purged"):
-            third.outcome()
-        assert connection.llen("touchline") == 0
+        with pytest.raises(Cancelled, match="revoked"):
+            second.outcome()
+
+
+def test_purging_the_queue_answers_the_callers(valkey: EmbeddedValkey, connection: redis.Redis) -> None:
+    caller = Caller(valkey.url, "https://example.org/clip.mp4", "purged")
+    with make_app(load_settings(redis_url=valkey.url)) as app:
+        assert app.control.purge() == 1
+    with pytest.raises(Cancelled, match="purged"):
+        caller.outcome()
+    assert connection.llen("touchline") == 0

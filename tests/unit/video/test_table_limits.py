@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,10 @@ from tests.support.videos import make_video
 LIMITS = DecodeLimits(20_000, 3840 * 2160)
 
 
+def _instead(content: bytes, _: bytes) -> bytes:
+    return content
+
+
 def with_samples(count: int) -> bytes:
     """A video of a codec that our own index leaves to FFmpeg, which says that it has so many samples."""
     video = make_video(1, codec="mpeg4", codec_options={"bf": "0"})
@@ -27,7 +32,7 @@ def with_samples(count: int) -> bytes:
         b"stsc": struct.pack(">5I", 0, 1, 1, count, 1),
     }
     for kind, content in tables.items():
-        moov = edit_boxes(moov, kind, lambda _, content=content: content)
+        moov = edit_boxes(moov, kind, partial(_instead, content))
     return video[: video.index(b"mdat") - 4] + box(b"mdat", parts[b"mdat"]) + moov
 
 
