@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -173,10 +174,16 @@ def _torch(path: Path) -> Callable[[Crops], Floats]:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelNotReady(f"{path}: not the weights of a ball network: {error}") from error
 
+    # a crop is far too small to share among cores, and the caller's thread may have all of them
+    alone = ThreadPoolExecutor(1, "touchline-ball", torch.set_num_threads, (1,))
+
+    def infer(crops: Crops) -> Floats:
+        with torch.inference_mode():
+            return np.asarray(network(torch.from_numpy(crops).float()).numpy(), np.float32)
+
     def run(crops: Crops) -> Floats:
         try:
-            with torch.inference_mode():
-                return np.asarray(network(torch.from_numpy(crops).float()).numpy(), np.float32)
+            return alone.submit(infer, crops).result()
         except RuntimeError as error:
             raise InferenceError(f"the ball network failed: {error}") from error
 

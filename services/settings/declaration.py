@@ -63,9 +63,9 @@ class Settings(
 
     @property
     def second_ball_pass(self) -> bool:
-        """Whether BALL_SEARCH is on, or auto and the detector is the default one."""
-        bundled = type(self).model_fields["detector_model"].default
-        own = self.detector_model == bundled and self.ball_model is None
+        """Whether BALL_SEARCH is on, or auto and the detector is a bundled one."""
+        bundled = str(type(self).model_fields["detector_model"].default)
+        own = self.detector_model in (bundled, f"{bundled}-rendered") and self.ball_model is None
         return self.ball_search == "on" or (self.ball_search == "auto" and own)
 
     @property

@@ -35,8 +35,8 @@ class ModelSettings(BaseSettings, defer_build=True):
         "auto",
         description="Second ball pass, for the kinds gsr, tv_predict and, by rule, soccer_action: search "
         "the ball again with a small network, in sampled frames and in frames that are "
-        "decoded anyway. auto: only with the default detector, because the network was "
-        "trained on rendered pictures alone.",
+        "decoded anyway. auto: only with a bundled detector, because the network was "
+        "trained for its ball candidates.",
     )
     class_map: CsvList = Field(
         (),

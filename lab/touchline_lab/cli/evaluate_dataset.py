@@ -24,7 +24,14 @@ def evaluate_dataset_command(folder: Path, aspect: str | None, draw: Path | None
 
     from services.inference.models import load_models
     from services.settings import get_settings
-    from touchline_lab.evaluation.dataset import draw_result, evaluate_dataset, infer_picture, read_dataset
+    from touchline_lab.evaluation.dataset import (
+        draw_result,
+        evaluate_ball,
+        evaluate_dataset,
+        infer_picture,
+        infer_with_second_pass,
+        read_dataset,
+    )
 
     settings = get_settings()
     try:
@@ -33,12 +40,19 @@ def evaluate_dataset_command(folder: Path, aspect: str | None, draw: Path | None
         raise typer.BadParameter(str(error)) from error
     with waiting("loading the models"):
         models = load_models(settings.model_copy(update={"conf_threshold": LOW_CONFIDENCE}))
-    results = []
+        answering = load_models(settings)
+    results, answered = [], []
     with Progressing("inferring") as progress:
         for number, picture in enumerate(pictures, 1):
             results.append((picture, infer_picture(picture, models, settings.img_size)))
+            if settings.second_ball_pass:
+                found_again = infer_with_second_pass(picture, answering, settings.img_size)
+                answered.append((picture, found_again))
             progress(number, len(pictures))
     found = evaluate_dataset(results, settings.conf_threshold)
+    ball = evaluate_ball(answered, settings.conf_threshold)
+    if ball is not None:
+        found["boxes"]["ball, second pass"] = ball
     if draw is not None:
         draw.mkdir(parents=True, exist_ok=True)
         for picture, result in results:

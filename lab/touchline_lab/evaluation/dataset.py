@@ -11,7 +11,7 @@ the wire format (0 ball, 1 goalkeeper, 2 player, 3 referee); keypoints are in th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +21,13 @@ import numpy.typing as npt
 
 from services.challenges.kind import Predictor
 from services.frame_plan import FramePlan
-from services.pitch import CLASS_NAMES, KEYPOINT_COUNT
-from services.results import FrameResult
+from services.pitch import BALL, CLASS_NAMES, KEYPOINT_COUNT
+from services.results import FrameResult, LumaPicture
+from services.tracking.ball.second_pass import second_ball_pass
 from services.tracking.camera.geometry import PitchVotes
 from services.tracking.camera.homography import PictureSize, fit_homography, project
-from services.video.letterbox import Letterbox
+from services.video.letterbox import Frame, Letterbox
+from services.video.luma import WIDTH
 from services.video.picture_clip import PictureClip
 from touchline_lab.evaluation.detection import Scored, class_ap50
 from touchline_lab.evaluation.scoring import overlaps
@@ -134,11 +136,47 @@ def _keypoints(rows: list[list[float]] | None, size: tuple[int, int]) -> Floats 
 
 def infer_picture(picture: LabelledPicture, predictor: Predictor[FrameResult], img_size: int) -> FrameResult:
     """Run a predictor on one picture, as a challenge with pictures would."""
+    frame, letterbox = _frame(picture, img_size)
+    return predictor.predict([frame], letterbox)[0]
+
+
+def infer_with_second_pass(
+    picture: LabelledPicture, predictor: Predictor[FrameResult], img_size: int
+) -> FrameResult:
+    """The same with the second ball pass, as in a sampled frame of a clip, but without frames before it."""
+    frame, letterbox = _frame(picture, img_size)
+    height, width = picture.image.shape[:2]
+    scale = max(width, height) / WIDTH
+    size = max(1, round(width / scale)), max(1, round(height / scale))
+    how = cv2.INTER_AREA if scale >= 1 else cv2.INTER_LINEAR
+    luma = cv2.resize(cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY), size, interpolation=how)
+    lit = replace(frame, luma_pictures=(LumaPicture(0, np.asarray(luma, np.uint8), scale),))
+    return second_ball_pass(predictor, width)(predictor.predict([lit], letterbox)[0])
+
+
+def _frame(picture: LabelledPicture, img_size: int) -> tuple[Frame, Letterbox]:
     data = cv2.imencode(".png", picture.image)[1].tobytes()
     clip = PictureClip(1, lambda _: data, 1 << 26)
     letterbox = Letterbox.fit(clip.width, clip.height, img_size)
     (frame,) = clip.frames(FramePlan(1, 1), letterbox)
-    return predictor.predict([frame], letterbox)[0]
+    return frame, letterbox
+
+
+def evaluate_ball(
+    pictures: Sequence[tuple[LabelledPicture, FrameResult]], confidence: float
+) -> dict[str, float | int | None] | None:
+    """Measure the balls of an answer, at most one a picture; None where no boxes are labelled."""
+    labelled = [(picture, _best_ball(result)) for picture, result in pictures if picture.boxes is not None]
+    return _class_measures(labelled, (BALL,), confidence) if labelled else None
+
+
+def _best_ball(result: FrameResult) -> FrameResult:
+    """The result with its surest ball alone: an answer has one ball."""
+    balls = np.flatnonzero(result.detections.classes == BALL)
+    chosen = np.zeros(len(result.detections.classes), bool)
+    if len(balls):
+        chosen[balls[result.detections.scores[balls].argmax()]] = True
+    return replace(result, detections=result.detections.select(chosen))
 
 
 def evaluate_dataset(
