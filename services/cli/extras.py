@@ -26,7 +26,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
 """The packages that tell whether an extra is installed."""
 
 LAB: Final = "touchline-lab"
-LAB_COMMANDS: Final = frozenset({"bench", "demo", "evaluate", "plan"})
+LAB_COMMANDS: Final = frozenset({"bench", "demo", "evaluate", "plan", "score"})
 """Commands that the second distribution adds by entry point."""
 
 

@@ -18,17 +18,18 @@ FPS: Final = 25
 
 
 class ActionRule(NamedTuple):
-    """What an action is worth, and how far off in time it may be, in seconds."""
+    """What an action is worth, how far off in time it may be, and what share of its worth it keeps there."""
 
     weight: float
     tolerance_s: float
+    min_score: float = 0.5
 
 
 ACTIONS: Final[dict[str, ActionRule]] = {
-    "pass": ActionRule(1.0, 1.0),
-    "pass_received": ActionRule(1.4, 1.0),
-    "recovery": ActionRule(1.5, 1.5),
-    "tackle": ActionRule(2.5, 1.5),
+    "pass": ActionRule(1.0, 1.0, 0.0),
+    "pass_received": ActionRule(1.4, 1.0, 0.0),
+    "recovery": ActionRule(1.5, 1.5, 0.0),
+    "tackle": ActionRule(2.5, 1.5, 0.1),
     "interception": ActionRule(2.8, 2.0),
     "ball_out_of_play": ActionRule(2.9, 2.0),
     "clearance": ActionRule(3.1, 2.0),

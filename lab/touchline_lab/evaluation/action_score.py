@@ -1,19 +1,35 @@
-"""Scores the actions of a `soccer_action` answer, following the public description.
+"""The official score of a `soccer_action` answer.
 
-Every true action scores its weight if an action of the same name lies within its tolerance; each action of
-the answer matches one true action at most. Every action of the answer without a match costs its weight. The
-sum is divided by the largest possible one. The description does not define how matches are chosen; here the
-largest possible number of matches is made.
+Source: score-technologies/turbovision, facts as listed in docs/reference/wire.md. Actions of the answer, by
+rising frame, each take the free true action of the same name, within its tolerance, whose decay is greatest,
+and earn weight times decay; one that takes none costs its weight. The sum is divided by the weights of all
+true actions and limited to 0 to 1.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.wire.private_track import ACTIONS, FPS, Action
+from services.wire.private_track import ACTIONS, FPS, Action, ActionRule
 
-__all__ = ["ActionScore", "action_score"]
+__all__ = ["ActionScore", "Loss", "action_score", "decay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Where the score of one action name went; parts of the total before it is limited.
+
+    Attributes:
+        missed: Lost by true actions that nothing took.
+        late: Lost by actions that were taken, but not at their own moment.
+        wrong: Lost by actions of the answer that took nothing.
+    """
+
+    missed: float = 0.0
+    late: float = 0.0
+    wrong: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,55 +37,77 @@ class ActionScore:
     """The score of an answer.
 
     Attributes:
-        total: 1 for a perfect answer, 0 for an empty one, negative if wrong actions cost more than right ones
-            score.
-        matched: Number of actions of the answer with a match.
-        given: Number of actions of the answer.
-        expected: Number of true actions.
+        total: The official number, 0 to 1; 0 for a clip without true actions.
+        unlimited: The same before it is limited to 0 to 1.
+        matched: Actions of the answer that took a true one.
+        given: Actions of the answer with a known name.
+        expected: True actions with a known name.
+        losses: By action name.
     """
 
     total: float
+    unlimited: float
     matched: int
     given: int
     expected: int
+    losses: dict[str, Loss]
 
     @property
     def precision(self) -> float:
-        """The share of the answer's actions that match; 1 if it has none."""
+        """The share of the answer's actions that took a true one; 1 if it has none."""
         return self.matched / self.given if self.given else 1.0
 
     @property
     def recall(self) -> float:
-        """The share of true actions that are matched; 1 if there are none."""
+        """The share of true actions that were taken; 1 if there are none."""
         return self.matched / self.expected if self.expected else 1.0
+
+
+def decay(rule: ActionRule, frames: int, fps: int = FPS) -> float:
+    """What share of its weight an action earns that is some frames away; 0 beyond the tolerance."""
+    seconds = abs(frames) / fps
+    if seconds > rule.tolerance_s:
+        return 0.0
+    return 1.0 - seconds / rule.tolerance_s * (1.0 - rule.min_score)
 
 
 def action_score(given: Sequence[Action], truth: Sequence[Action], fps: int = FPS) -> ActionScore:
     """Score an answer.
 
     Args:
-        given: The actions of the answer.
-        truth: The true actions; their confidence is ignored.
+        given: The actions of the answer; their confidence does not count.
+        truth: The true actions, in the order of the ground truth, which decides between equally near ones.
         fps: Frames per second of the clip.
     """
-    matched, worth = 0, 0.0
-    for name, rule in ACTIONS.items():
-        answered = sorted(action.frame for action in given if action.action == name)
-        true = sorted(action.frame for action in truth if action.action == name)
-        hits = _matches(answered, true, rule.tolerance_s * fps)
-        matched += hits
-        worth += rule.weight * (hits - (len(answered) - hits))
-    possible = sum(ACTIONS[action.action].weight for action in truth)
-    return ActionScore(worth / possible if possible else worth, matched, len(given), len(truth))
-
-
-def _matches(given: Sequence[int], truth: Sequence[int], tolerance: float) -> int:
-    """The largest number of pairs; in one dimension, always taking the earliest that fits achieves it."""
-    at, found = 0, 0
-    for frame in truth:
-        while at < len(given) and given[at] < frame - tolerance:
-            at += 1
-        if at < len(given) and given[at] <= frame + tolerance:
-            at += 1
-            found += 1
-    return found
+    known = [action for action in truth if action.action in ACTIONS]
+    answered = sorted((action for action in given if action.action in ACTIONS), key=lambda one: one.frame)
+    free = [True] * len(known)
+    earned = 0.0
+    matched = 0
+    lost: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for action in answered:
+        rule = ACTIONS[action.action]
+        best, chosen = 0.0, None
+        for number, true in enumerate(known):
+            if free[number] and true.action == action.action:
+                share = decay(rule, action.frame - true.frame, fps)
+                if share > best:
+                    best, chosen = share, number
+        if chosen is None:
+            earned -= rule.weight
+            lost[action.action][2] += rule.weight
+            continue
+        free[chosen] = False
+        matched += 1
+        earned += rule.weight * best
+        lost[action.action][1] += rule.weight * (1.0 - best)
+    for number, true in enumerate(known):
+        if free[number]:
+            lost[true.action][0] += ACTIONS[true.action].weight
+    possible = sum(ACTIONS[action.action].weight for action in known)
+    unlimited = earned / possible if possible else 0.0
+    losses = {
+        name: Loss(*(part / possible if possible else 0.0 for part in parts)) for name, parts in lost.items()
+    }
+    total = min(1.0, max(0.0, unlimited))
+    return ActionScore(total, unlimited, matched, len(answered), len(known), losses)

@@ -22,7 +22,7 @@ from services.wire.private_track import (
     read_request,
 )
 
-TABLE_ROW = re.compile(r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) \|$", re.M)
+TABLE_ROW = re.compile(r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", re.M)
 
 
 def test_requests_are_read_and_unknown_fields_read_over() -> None:
@@ -76,9 +76,9 @@ def test_answers_have_the_shape_of_the_contract() -> None:
 
 def test_weights_and_tolerances_are_the_contracts() -> None:
     assert len(ACTIONS) == 15
-    assert ACTIONS["pass"] == (1.0, 1.0)
-    assert ACTIONS["ball_out_of_play"] == (2.9, 2.0)
-    assert ACTIONS["goal"] == (10.9, 3.0)
+    assert ACTIONS["pass"] == (1.0, 1.0, 0.0)
+    assert ACTIONS["ball_out_of_play"] == (2.9, 2.0, 0.5)
+    assert ACTIONS["goal"] == (10.9, 3.0, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,6 @@ def test_a_delivery_without_a_finite_number_is_refused() -> None:
 
 def test_the_page_has_the_same_actions_and_fields() -> None:
     text = (Path(__file__).parents[3] / "docs/reference/wire.md").read_text()
-    rows = {name: (float(weight), float(seconds)) for name, weight, seconds in TABLE_ROW.findall(text)}
+    rows = {name: tuple(float(cell) for cell in cells) for name, *cells in TABLE_ROW.findall(text)}
     assert rows == {name: tuple(rule) for name, rule in ACTIONS.items()}
     assert all(f"`{name}`" in text for name in CricketDelivery.__struct_fields__)

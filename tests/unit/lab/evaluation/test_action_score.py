@@ -1,12 +1,20 @@
+"""The official action score, against cases that were computed by hand."""
+
 from __future__ import annotations
+
+import random
 
 import pytest
 
-from services.wire.private_track import Action
-from touchline_lab.evaluation.action_score import action_score
+from services.wire.private_track import ACTIONS, Action
+from touchline_lab.evaluation.action_score import action_score, decay
 
 TRUTH = [Action(100, "pass"), Action(130, "pass_received"), Action(400, "ball_out_of_play")]
 POSSIBLE = 1.0 + 1.4 + 2.9
+
+
+def shifted(actions: list[Action], frames: int) -> list[Action]:
+    return [Action(action.frame + frames, action.action) for action in actions]
 
 
 def test_a_perfect_answer_scores_one_and_an_empty_one_nothing() -> None:
@@ -17,27 +25,81 @@ def test_a_perfect_answer_scores_one_and_an_empty_one_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "worth"),
+    ("given", "earned"),
     [
-        ([Action(125, "pass")], 1.0),  # a second is within the tolerance
-        ([Action(126, "pass")], -1.0),  # a little more is not
-        ([Action(450, "ball_out_of_play")], 2.9),
-        ([Action(100, "pass"), Action(101, "pass")], 1.0 - 1.0),  # one true action matches one of them
-        ([Action(100, "goal")], -10.9),
-        ([Action(100, "pass_received")], -1.4),
-        ([Action(130, "pass_received"), Action(400, "shot")], 1.4 - 4.7),
+        ([Action(106, "pass")], 1.0 * (1 - 0.24)),
+        ([Action(124, "pass")], 1.0 * (1 - 0.96)),
+        ([Action(94, "pass")], 1.0 * (1 - 0.24)),  # early costs what late costs
+        ([Action(450, "ball_out_of_play")], 2.9 * 0.5),  # at its tolerance it keeps its minimum
+        ([Action(100, "pass"), Action(400, "ball_out_of_play")], 1.0 + 2.9),
+        ([Action(130, "pass_received"), Action(130, "pass_received")], 1.4 - 1.4),
     ],
 )
-def test_a_match_scores_its_weight_and_anything_else_costs_it(given: list[Action], worth: float) -> None:
-    assert action_score(given, TRUTH).total == pytest.approx(worth / POSSIBLE)
+def test_an_action_earns_its_weight_times_its_decay(given: list[Action], earned: float) -> None:
+    assert action_score(given, TRUTH).unlimited == pytest.approx(earned / POSSIBLE, abs=1e-12)
 
 
-def test_the_largest_number_of_matches_is_made() -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        [Action(125, "pass")],  # a decay of zero takes nothing
+        [Action(126, "pass")],
+        [Action(100, "goal")],
+        [Action(451, "ball_out_of_play")],
+    ],
+)
+def test_an_action_that_takes_nothing_costs_its_weight(given: list[Action]) -> None:
+    score = action_score(given, TRUTH)
+    assert score.unlimited == pytest.approx(-ACTIONS[given[0].action].weight / POSSIBLE)
+    assert score.total == 0.0, "the official number is never negative"
+
+
+def test_a_step_of_six_frames_costs_a_fifth_and_a_second_three_quarters() -> None:
+    # every action once: 0.24 s and 0.96 s late, as measured with the official code
+    truth = [Action(200 * number, name) for number, name in enumerate(ACTIONS, 1)]
+    assert action_score(shifted(truth, 6), truth).total == pytest.approx(0.93, abs=0.03)
+    passes = [Action(200 * number, name) for number, name in enumerate(("pass", "pass_received"), 1)]
+    assert action_score(shifted(passes, 6), passes).total == pytest.approx(0.76)
+    assert action_score(shifted(passes, 24), passes).total == pytest.approx(0.04)
+
+
+def test_the_nearest_free_one_is_taken_and_the_first_of_two_as_near() -> None:
+    truth = [Action(100, "shot"), Action(120, "shot")]
+    assert action_score([Action(118, "shot")], truth).unlimited == pytest.approx(
+        4.7 * decay(ACTIONS["shot"], 2) / 9.4
+    )
+    # 110 is as near to both: the first takes 100, the second has to be content with 120
+    both = action_score([Action(110, "shot"), Action(110, "shot")], truth)
+    assert both.matched == 2
+    assert both.unlimited == pytest.approx(2 * 4.7 * decay(ACTIONS["shot"], 10) / 9.4)
+
+
+def test_matching_is_greedy_by_frame_not_best_overall() -> None:
     truth = [Action(100, "pass"), Action(120, "pass")]
-    assert action_score([Action(110, "pass"), Action(80, "pass")], truth).matched == 2
-    assert action_score([Action(76, "pass"), Action(124, "pass")], truth).matched == 2
+    # 104 takes 100; 106 is nearer to 100, which is taken
+    score = action_score([Action(106, "pass"), Action(104, "pass")], truth)
+    expected = decay(ACTIONS["pass"], 4) + decay(ACTIONS["pass"], 14)
+    assert score.unlimited == pytest.approx(expected / 2)
 
 
-def test_in_a_clip_without_actions_every_answered_action_costs() -> None:
+def test_unknown_names_are_skipped_on_both_sides() -> None:
+    assert action_score([*TRUTH, Action(1, "dance")], [*TRUTH, Action(5, "sing")]).total == pytest.approx(1.0)
+
+
+def test_a_clip_without_actions_scores_nothing() -> None:
     assert action_score([], []).total == 0.0
-    assert action_score([Action(5, "tackle")], []).total == -2.5
+    assert action_score([Action(5, "tackle")], []).total == 0.0
+
+
+def test_losses_and_score_add_up_to_one() -> None:
+    chance = random.Random(4)
+    names = list(ACTIONS)
+    for _ in range(300):
+        truth = [Action(chance.randrange(750), chance.choice(names)) for _ in range(chance.randrange(1, 12))]
+        given = [Action(chance.randrange(750), chance.choice(names)) for _ in range(chance.randrange(12))]
+        given += shifted(chance.sample(truth, chance.randrange(len(truth) + 1)), chance.randrange(20))
+        score = action_score(given, truth)
+        lost = sum(loss.missed + loss.late + loss.wrong for loss in score.losses.values())
+        assert score.unlimited + lost == pytest.approx(1.0)
+        assert 0.0 <= score.total <= 1.0
+        assert score.total == action_score(sorted(given, key=lambda action: action.frame), truth).total
