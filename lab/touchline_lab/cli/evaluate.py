@@ -48,6 +48,16 @@ def evaluate(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Instead: labelled pictures in the YOLO layout."),
     ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(
+            "--clip", exists=True, dir_okay=False, help="Instead: Score's keypoint score of any clip."
+        ),
+    ] = None,
+    answer: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="With --clip: an answer of the kind gsr, as JSON."),
+    ] = None,
     aspect: Annotated[
         str | None, typer.Option(help="With --dataset: stretch the pictures to this ratio, such as 16:9.")
     ] = None,
@@ -60,6 +70,11 @@ def evaluate(
         from touchline_lab.cli.evaluate_dataset import evaluate_dataset_command
 
         evaluate_dataset_command(dataset, aspect, draw, as_json)
+        return
+    if unlabelled is not None:
+        from touchline_lab.cli.evaluate_clip import evaluate_clip_command
+
+        evaluate_clip_command(unlabelled, answer, as_json)
         return
     from services.inference.models import load_models
     from services.settings import get_settings
