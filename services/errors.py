@@ -2,6 +2,7 @@
 
     TouchlineError
     ├── SettingsError                 a setting has a value that is not allowed; stops the start
+    ├── ReportFailed                  a report cannot be made from what was given, or not be written
     ├── StartFailed                   a part of the system (server, worker, Flower) did not come up
     │   ├── BrokenPlugin              a plug-in cannot be found, loaded or used; stops the start
     │   └── MissingExtra              a command needs packages that this installation was made without
@@ -41,6 +42,10 @@ class TouchlineError(Exception):
 
 class SettingsError(TouchlineError):
     """A setting has a value that is not allowed. The text names variable, value and what is allowed."""
+
+
+class ReportFailed(TouchlineError):
+    """A report cannot be made. The text says what was wrong with what was given."""
 
 
 class StartFailed(TouchlineError):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
+from functools import lru_cache
 from typing import Any
+
+import redis
 
 from services.errors import ChallengeError
 from services.monitoring import metrics
@@ -13,8 +17,20 @@ from services.settings import get_settings
 from services.timeline import Timeline
 from services.wire.challenge import Challenge
 from tasks.events import compact, stage_summary
+from tasks.recent import remember
 
 log = logging.getLogger(__name__)
+
+
+REDIS_S = 0.5
+"""Seconds that Redis gets to take a challenge into the list of recent ones: nothing depends on it."""
+
+
+@lru_cache(maxsize=1)
+def _connection() -> redis.Redis:
+    return redis.Redis.from_url(
+        get_settings().broker_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S, retry=None
+    )
 
 
 def tell(
@@ -54,4 +70,5 @@ def tell(
     if outcome.margin_s is not None:
         fields["margin_ms"] = round(outcome.margin_s * 1000)
     log.log(logging.WARNING if error else logging.INFO, "challenge %s", result, extra={"fields": fields})
+    remember(_connection(), socket.gethostname(), summary)
     return summary | {"timeline": compact(outcome.timeline)}

@@ -18,7 +18,9 @@ from services.cli.gateway import gateway
 from services.cli.kinds import kinds
 from services.cli.models import app as models_app
 from services.cli.pool import pool
+from services.cli.report import report
 from services.cli.submit import submit
+from services.cli.top import top
 from services.cli.up import up
 from services.cli.worker import worker
 from services.errors import ChallengeError, SettingsError, TouchlineError
@@ -50,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, submit, worker, gateway, flower, doctor, diagnose, pool, kinds):
+for command in (up, submit, worker, gateway, flower, doctor, diagnose, pool, report, top, kinds):
     app.command()(command)
 for entry in sorted(metadata.entry_points(group=COMMANDS), key=lambda entry: entry.name):
     app.command(name=entry.name)(entry.load())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.cli.console import say, stdout
-from services.cli.worker_reports import worker_reports
+from tasks.worker_reports import worker_reports
 
 if TYPE_CHECKING:
     from tasks.child_report import ChildReport, PoolReport

@@ -33,6 +33,7 @@ def submit(
     url: Annotated[str, typer.Argument(help="Where the clip lies.", metavar="URL")],
     answer: Annotated[Path | None, typer.Option(help="File for the answer, as a validator gets it.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="File for the stages' times (JSON).")] = None,
+    report: Annotated[Path | None, typer.Option(help="File for the stages' times as a page of HTML.")] = None,
     kind: Annotated[
         str | None, typer.Option(help="Challenge kind; the first of SERVED_KINDS by default.")
     ] = None,
@@ -55,10 +56,12 @@ def submit(
             reply = enqueue(url, kind=kind, challenge_id=challenge_id, deadline_s=deadline).wait()
     except ChallengeError as error:
         _save(timeline, _pretty(error.timeline))
+        _report(report, challenge_id, error.timeline)
         _fail(error, as_json)
         return
     _save(answer, reply.body)
     _save(timeline, _pretty(reply.timeline))
+    _report(report, reply.challenge_id, reply.timeline)
     if as_json:
         print(json.dumps(_summary(reply, answer)))
         return
@@ -83,6 +86,13 @@ def _summary(reply: Answer, file: Path | None) -> dict[str, Any]:
 
 def _pretty(timeline: dict[str, Any]) -> bytes:
     return json.dumps(timeline, indent=2).encode() + b"\n"
+
+
+def _report(file: Path | None, challenge_id: str | None, timeline: dict[str, Any]) -> None:
+    if file is not None and timeline.get("stages"):
+        from services.cli.report import write_report
+
+        write_report({challenge_id or "challenge": timeline}, file)
 
 
 def _save(file: Path | None, data: bytes) -> None:

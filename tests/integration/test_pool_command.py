@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,20 @@ def test_no_worker_and_no_redis_are_said_plainly(valkey: EmbeddedValkey) -> None
     assert away.returncode == 1
     assert "Redis cannot be reached" in away.stderr
     assert "Traceback" not in away.stderr
+
+
+def test_top_and_report_show_a_challenge_that_was_submitted(
+    worker: WorkerProcess, worker_valkey: EmbeddedValkey, clip_url: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    words = ("submit", clip_url, "--id", "top-1", "--deadline", "100", "--report", str(page))
+    done = touchline(*words, REDIS_URL=worker_valkey.url)
+    assert done.returncode == 0, done.stderr
+    assert "result_wait" in page.read_text()
+    look = touchline("top", "--once", REDIS_URL=worker_valkey.url)
+    assert look.returncode == 0, look.stderr
+    assert "top-1" in look.stdout
+    assert "ready" in look.stdout
+    away = touchline("top", "--once", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    assert away.returncode == 1
+    assert "Redis cannot be reached" in away.stdout
