@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check lint docs bench scale settings lock clean
+.PHONY: fuzz help install demo up test check lint docs bench scale settings lock clean
 
 help: ## what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,6 +44,9 @@ scale: install ## how the cost grows with the clip, the workers and the queue
 
 settings: install ## .env.example and docs/reference/settings.md from services/settings/
 	$(BIN)/python -m touchline_lab.settings_reference
+
+fuzz: install ## damaged input for every function that reads bytes of strangers (FUZZ_ARGS="--seconds 600")
+	$(BIN)/python -m touchline_lab.reliability.fuzz $(FUZZ_ARGS)
 
 lock: install ## the locks from pyproject.toml (needs uv)
 	requirements/compile

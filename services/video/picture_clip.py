@@ -18,6 +18,8 @@ from services.video.mp4_index import Mp4Index
 READER: Final = "pictures"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8"
+_CHUNK_FRAME: Final = 12
+"""Bytes of a PNG chunk besides its content: length, kind, check sum."""
 _MARK: Final = 0xFF
 _SCAN: Final = b"\xff\xda"
 _LENGTH_BYTES: Final = 2
@@ -111,6 +113,37 @@ def picture_size(data: bytes) -> tuple[int, int]:
     raise UnsupportedVideo(_NOT_A_PICTURE)
 
 
+def decode_picture(data: bytes) -> Image | None:
+    """Decode a JPEG or PNG picture, as blue, green and red; None where it is damaged.
+
+    A PNG whose chunks say that they are longer than the file is damaged: OpenCV would make memory for them
+    first, up to 4 GB. What stands behind the last chunk is not shown to it either.
+    """
+    if data.startswith(_PNG):
+        end = _end_of_png(data)
+        if end is None:
+            return None
+        data = data[:end]
+    # turned by its EXIF data a picture would not have the coordinates that the challenge speaks of
+    how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    picture: Image | None = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    return picture
+
+
+def _end_of_png(data: bytes) -> int | None:
+    """Where the last chunk ends; None if one is longer than the file, or if there is no picture in them."""
+    at, shows = len(_PNG), False
+    while at < len(data):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        at += _CHUNK_FRAME + length
+        if at > len(data):
+            return None
+        shows |= kind == b"IDAT"
+        if kind == b"IEND":
+            break
+    return at if shows else None
+
+
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     at = 2
     while at + 9 <= len(data) and data[at] == _MARK:
@@ -130,9 +163,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 
 
 def _letterboxed(data: bytes, letterbox: Letterbox) -> Image | None:
-    # turned by its EXIF data a picture would not have the coordinates that the challenge speaks of
-    how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    picture = decode_picture(data)
     if picture is None or picture.shape[:2] != (letterbox.source_height, letterbox.source_width):
         return None
     how = cv2.INTER_AREA if letterbox.width <= letterbox.source_width else cv2.INTER_LINEAR

@@ -86,12 +86,16 @@ def unpack_reply(data: bytes) -> Answer:
     """Open an envelope.
 
     Raises:
-        ChallengeError: The worker's error, with its own type; its `timeline` attribute holds the stages.
+        ChallengeError: The worker's error, with its own type; its `timeline` attribute holds the stages. A
+            plain one where the bytes are no reply.
     """
     length = int.from_bytes(data[:4], "big")
-    header = msgspec.json.decode(data[4 : 4 + length], type=_Header)
+    try:
+        header = msgspec.json.decode(data[4 : 4 + length], type=_Header)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ChallengeError(f"what came as the reply is none: {error}", stage="reply") from error
     if header.error is not None:
-        error = error_from_wire(header.error)
-        error.timeline = header.timeline
-        raise error
+        failure = error_from_wire(header.error)
+        failure.timeline = header.timeline
+        raise failure
     return Answer(header.challenge_id, data[4 + length :], header.partial, header.timeline)

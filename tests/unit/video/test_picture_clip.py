@@ -93,3 +93,11 @@ def test_sizes_must_agree_and_damaged_ones_are_left_out() -> None:
         list(clip_of([whole, encoded(np.zeros((64, 64, 3), np.uint8))]).frames(FramePlan(1, 2), box))
     with pytest.raises(CorruptVideo):
         list(clip_of([damaged]).frames(FramePlan(1, 1), box))
+
+
+def test_a_png_whose_chunk_says_it_is_longer_than_the_file_is_damaged() -> None:
+    whole = encoded(numbered_picture(1, 320, 192), ".png")
+    at = whole.index(b"IDAT") - 4
+    clip = clip_of([whole, whole[:at] + b"\xfe\x00\x00\xf5" + whole[at + 4 :]])
+    assert len(list(clip.frames(FramePlan(1, 2), Letterbox.fit(320, 192, 320)))) == 1
+    assert clip.stats.damaged == 1

@@ -1,0 +1,1 @@
+"""What shows that nothing kills a deployment: faults, hostile input, long runs."""
