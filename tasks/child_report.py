@@ -8,6 +8,7 @@ thread and each challenge. The worker's parent reads the files, and answers the 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -86,7 +87,8 @@ def write_report(health: PoolHealth | None, answered: int, failed: int) -> None:
     )
     path = _path(os.getpid())
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}")
+    # the keep-warm thread and the one that works on challenges write at the same time
+    fresh = path.with_name(f".{path.name}.{threading.get_ident()}")
     fresh.write_bytes(msgspec.json.encode(report))
     fresh.replace(path)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -13,14 +11,13 @@ import typer
 
 from services.cli.console import say, waiting
 from services.cli.extras import require_extra
+from services.cli.process_tree import WATCH_S, StopSignal, run_until_stopped, show_line
 from services.errors import StartFailed
 
 if TYPE_CHECKING:
     from services.processes.embedded_valkey import EmbeddedValkey
     from services.processes.supervised import SupervisedProcess
     from services.settings import Settings
-
-WATCH_S = 0.2
 
 
 def up(
@@ -34,48 +31,17 @@ def up(
 
     settings = get_settings()
     require_extra("worker", *(["flower"] if flower else []), *([] if settings.redis_url else ["up"]))
-    stop = _StopSignal()
+    stop = StopSignal()
     with ExitStack() as stack:
         parts = _start(settings, stack, stop, flower, redis_port)
-        while not stop.wait(WATCH_S):
-            for part in parts:
-                part.check()
-        say("stopping: the worker finishes what it has begun (Ctrl-C again ends it at once)")
         # the worker first, while its Redis is up; the stack would do so too, but deaf to a second Ctrl-C
-        for part in reversed(parts):
-            part.request_stop()
-            while not part.ended.wait(WATCH_S):
-                if stop.count > 1:
-                    part.request_stop()
-                    part.ended.wait()
-            part.wait()
-    say("stopped")
-
-
-class _StopSignal:
-    """Counts SIGINT, SIGTERM and SIGHUP."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._event = threading.Event()
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, self._received)
-
-    def _received(self, *_: object) -> None:
-        self.count += 1
-        self._event.set()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Whether a signal has come, waiting for one that long."""
-        return self._event.wait(timeout_s)
-
-
-def _show(name: str, line: str) -> None:
-    say(f"{name:>6} | {line}")
+        run_until_stopped(
+            parts, stop, "stopping: the worker finishes what it has begun (Ctrl-C again ends it at once)"
+        )
 
 
 def _start(
-    settings: Settings, stack: ExitStack, stop: _StopSignal, with_flower: bool, redis_port: int | None
+    settings: Settings, stack: ExitStack, stop: StopSignal, with_flower: bool, redis_port: int | None
 ) -> list[SupervisedProcess]:
     """Start all parts; the last one in the list is to be stopped first."""
     from services.processes.embedded_valkey import port_is_free
@@ -96,14 +62,14 @@ def _start(
         url = valkey.url
     else:
         _check_redis(url)
-    worker = stack.enter_context(WorkerProcess(url, listener=_show))
+    worker = stack.enter_context(WorkerProcess(url, listener=show_line))
     parts.append(worker)
     with waiting("starting the worker: models are loaded and warmed, connections opened"):
         worker.wait_until_ready(settings.worker_start_timeout_s + 10.0, cancelled=lambda: stop.count > 0)
     if with_flower:
         env = {"REDIS_URL": url}
         # before the worker in the list: it is stopped after it, and so shows how its last task ended
-        part = stack.enter_context(SupervisedProcess("flower", command("flower"), env, _show))
+        part = stack.enter_context(SupervisedProcess("flower", command("flower"), env, show_line))
         parts.insert(-1, part)
         with waiting("starting Flower"):
             while not stop.count and not _listening(settings.flower_port):

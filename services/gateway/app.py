@@ -202,6 +202,15 @@ class Gateway:
             await asyncio.sleep(REFRESH_S)
 
 
+def check_settings(settings: Settings) -> None:
+    """Check that a gateway can start with these settings, without starting one.
+
+    Raises:
+        SettingsError: Something that the authentication needs is missing; the text says what.
+    """
+    _metagraph(settings)
+
+
 def make_app(settings: Settings, count_workers: Callable[[], int] | None = None) -> Starlette:
     """Make the application.
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+PACKAGE: Final = "touchline-weights"
+"""The distribution that holds the weights; in a clone of the project they lie in the source tree."""
 WEIGHTS: Final = Path(__file__).parent / "weights"
 """The folder of all bundled weights, those of the ball network among them."""
 

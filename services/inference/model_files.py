@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.errors import ModelNotReady
-from services.inference.bundled_models import BUNDLED_MODELS
+from services.inference.bundled_models import BUNDLED_MODELS, PACKAGE
 from services.inference.hub_reference import FORM, PREFIX, HubReference
 from services.inference.hub_store import HubStore
 from services.settings import Settings, get_settings
@@ -44,7 +44,10 @@ def resolve_model(name: str, variable: str, settings: Settings | None = None, *,
             )
         return path
     if name in BUNDLED_MODELS:
-        return BUNDLED_MODELS[name].path
+        bundled = BUNDLED_MODELS[name].path
+        if not bundled.is_file():
+            raise ModelNotReady(f"{variable}={name}: the bundled weights are missing: pip install {PACKAGE}")
+        return bundled
     path = Path(name).expanduser()
     if path.exists():
         return path

@@ -169,7 +169,7 @@ def test_a_challenge_is_computed_once_and_a_failed_one_anew(
 ) -> None:
     first = ask(worker, clip_url, challenge_id="once")
     again = ask(worker, clip_url, challenge_id="once")
-    assert again == first
+    assert (again.body, again.partial) == (first.body, first.partial)
     with pytest.raises(SourceRejected):
         ask(worker, origin.url("missing.mp4"), challenge_id="failed first")
     assert not ask(worker, clip_url, challenge_id="failed first").partial
