@@ -113,7 +113,7 @@ def _load(
     limits = settings.conf_threshold, settings.max_detections
     model: Detector | PitchModel
     if use == "PITCH_MODEL" or (not use and finds_keypoints):
-        model = PitchModel(backend, settings.pitch_conf_threshold)
+        model = PitchModel(backend, settings.pitch_conf_threshold, settings.pitch_img_size)
         kind, classes = "pitch", f"{KEYPOINTS_PER_FRAME} keypoints"
     elif use == "BALL_MODEL" or (not use and only_balls(backend.names)):
         model = ball_detector(backend, *limits)

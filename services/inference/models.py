@@ -194,7 +194,7 @@ def load_models(settings: Settings) -> Models:
         detector = SeparateBallDetector(detector, ball_detector(loaded["BALL_MODEL"], *limits))
     pitch = None
     if "PITCH_MODEL" in loaded:
-        pitch = PitchModel(loaded["PITCH_MODEL"], settings.pitch_conf_threshold)
+        pitch = PitchModel(loaded["PITCH_MODEL"], settings.pitch_conf_threshold, settings.pitch_img_size)
     sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
     return Models(
         detector, pitch, device, sizes, pitch_executor, slots, ball_network, settings.conf_threshold

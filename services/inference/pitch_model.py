@@ -34,13 +34,15 @@ class PitchModel:
     Args:
         backend: The loaded model.
         confidence: Minimum confidence of a keypoint; those below come back with score 0.
+        largest: Longer side, pixels, to which larger pictures are reduced; None infers them as they are.
 
     Raises:
         ModelNotReady: The model is neither.
     """
 
-    def __init__(self, backend: Backend, confidence: float) -> None:
+    def __init__(self, backend: Backend, confidence: float, largest: int | None = None) -> None:
         self._backend = backend
+        self._largest = largest
         self._confidence = confidence
         self._is_pose = backend.keypoint_shape is not None
         self._values = 4 + len(backend.names)
@@ -71,6 +73,9 @@ class PitchModel:
         Raises:
             InferenceError: The device or the model failed.
         """
+        if self._largest is not None and max(letterbox.width, letterbox.height) > self._largest:
+            letterbox, larger = letterbox.reduced(self._largest), letterbox
+            images = [letterbox.from_larger(image, larger) for image in images]
         raw = self._backend.forward(images)
         suppressed = is_suppressed(raw, self._values, self._backend)
         return [self._keypoints(self._points(found, suppressed), letterbox) for found in raw]

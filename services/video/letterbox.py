@@ -58,6 +58,21 @@ class Letterbox:
         left, top = (input_width - width) // 2, (input_height - height) // 2
         return cls(source_width, source_height, width, height, left, top, input_width, input_height)
 
+    def reduced(self, longer_side: int) -> Letterbox:
+        """The letterbox of the same source with a smaller longer side, pixels."""
+        return Letterbox.fit(self.source_width, self.source_height, longer_side)
+
+    def from_larger(self, image: Image, larger: Letterbox) -> Image:
+        """Reduce a letterboxed picture to this letterbox.
+
+        Args:
+            image: (input_height, input_width, 3) uint8 of `larger`.
+            larger: How the same source lies in it.
+        """
+        inside = image[larger.top : larger.top + larger.height, larger.left : larger.left + larger.width]
+        small = cv2.resize(inside, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        return self.padded(np.asarray(small, np.uint8))
+
     def to_source(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map points (..., 2) from model input pixels to source pixels, clipped to the source picture."""
         scale = np.array([self.source_width / self.width, self.source_height / self.height], np.float32)

@@ -53,6 +53,30 @@ def raw_output(classes: int, rows: list[tuple[float, float, float, float, int, f
     return out
 
 
+class Sized(FakeBackend):
+    """Keeps the shape of what it is given."""
+
+    shapes: list[tuple[int, ...]]
+
+    def forward(self, images: list[Image]) -> RawOutput:
+        self.shapes = [image.shape for image in images]
+        return super().forward(images)
+
+
+@pytest.mark.parametrize(
+    ("largest", "shape"), [(192, (128, 192, 3)), (384, (224, 384, 3)), (None, (224, 384, 3))]
+)
+def test_pictures_that_are_too_large_for_the_pitch_model_are_reduced(
+    largest: int | None, shape: tuple[int, ...]
+) -> None:
+    # a keypoint in the middle of the model's input is in the middle of the source at every size
+    raw = raw_output(32, [(shape[1] / 2, shape[0] / 2, 20, 20, 4, 0.9)])
+    backend = Sized(raw, KP_NAMES)
+    (found,) = PitchModel(backend, 0.3, largest).predict(blank(1), LETTERBOX)
+    assert backend.shapes == [shape]
+    np.testing.assert_allclose(found.points[4], [640, 360], atol=0.01)
+
+
 def test_boxes_come_back_in_source_pixels_with_wire_classes() -> None:
     raw = raw_output(3, [(192, 112, 20, 40, 0, 0.9), (192, 112, 20, 40, 2, 0.8), (100, 50, 9, 9, 1, 0.2)])
     backend = FakeBackend(raw, {0: "Person", 1: "dog", 2: "referee"})
