@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, clip_4s: StoredClip) -> Pat
     hub.mkdir(parents=True)
     shutil.copyfile(folder / "mine.pt", hub / "mine.pt")
     (folder / "bin").mkdir()
-    weights = ROOT / "services" / "inference" / "weights" / "touchline-detect.pt"
+    weights = ROOT / "services" / "inference" / "weights" / "touchline-detect-rendered.pt"
     shutil.copyfile(weights, folder / "COCO_MODEL.pt")
     shutil.copyfile(clip_4s.path, folder / "CLIP")
     for name, words in (("touchline", "-m services.cli.main "), ("python", "")):

@@ -28,7 +28,7 @@ def hub(tmp_path: Path) -> Iterator[DemoOrigin]:
     """A hub with the bundled detector under another name."""
     file = tmp_path / "hub" / "owner/repo/resolve" / COMMIT / "weights/best.pt"
     file.parent.mkdir(parents=True)
-    shutil.copyfile(WEIGHTS / "touchline-detect.pt", file)
+    shutil.copyfile(WEIGHTS / "touchline-detect-rendered.pt", file)
     with DemoOrigin(tmp_path / "hub") as server:
         name = f"owner/repo/resolve/{COMMIT}/weights/best.pt"
         server.set_fault(name, hub_file(file.read_bytes(), COMMIT))
@@ -50,7 +50,7 @@ def test_the_bundled_models_are_listed_with_what_they_find() -> None:
     detector, pitch = json.loads(done.stdout)["models"]
     assert (detector["use"], detector["classes"]) == ("DETECTOR_MODEL", "ball, goalkeeper, player, referee")
     assert (pitch["use"], pitch["kind"], pitch["classes"]) == ("PITCH_MODEL", "pitch", "32 keypoints")
-    assert pitch["sha256"] == sha256_of(WEIGHTS / "touchline-pitch.pt")
+    assert pitch["sha256"] == sha256_of(WEIGHTS / "touchline-pitch-rendered.pt")
     table = touchline("models", COLUMNS="300").stdout
     assert "touchline-detect" in table
     assert detector["sha256"][:12] in table
@@ -63,7 +63,7 @@ def test_a_model_that_is_not_there_yet_is_listed_as_such(hub: DemoOrigin, tmp_pa
     assert hub.stats().requests == 0
 
 
-@pytest.mark.parametrize("model", ["touchline-detect", "touchline-pitch"])
+@pytest.mark.parametrize("model", ["touchline-detect-rendered", "touchline-pitch-rendered"])
 def test_a_check_says_what_a_model_is(model: str) -> None:
     done = touchline("models", "check", model)
     assert done.returncode == 0, done.stderr

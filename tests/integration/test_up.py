@@ -18,7 +18,6 @@ import redis
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.processes.reaper import descendants
 from tests.support.processes import alive, wait_for
-from tests.support.servers import SMALL_MODELS
 
 pytestmark = pytest.mark.integration
 START_S = 180.0
@@ -57,7 +56,7 @@ class Up:
 @contextmanager
 def run_up(tmp_path: Path, *options: str, **env: str) -> Iterator[Up]:
     """Run it with no origin to keep warm; killed at the end if the test has not ended it."""
-    settings = {"ORIGINS": ",", "STATE_DIR": str(tmp_path / "state"), **SMALL_MODELS, **env}
+    settings = {"ORIGINS": ",", "STATE_DIR": str(tmp_path / "state"), **env}
     process = subprocess.Popen(
         [sys.executable, "-m", "services.cli.main", "up", *options],
         env={**os.environ, **settings},

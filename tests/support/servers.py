@@ -45,14 +45,6 @@ def origin(origin_folder: Path) -> Iterator[DemoOrigin]:
         yield server
 
 
-SMALL_MODELS = {
-    "DETECTOR_MODEL": "touchline-detect-rendered",
-    "PITCH_MODEL": "touchline-pitch-rendered",
-    "IMG_SIZE": "384",
-}
-"""Settings for tests that are about everything around the models."""
-
-
 def worker_env(origin: DemoOrigin, state_dir: Path) -> dict[str, str]:
     """The settings under which a worker takes clips from the origin and from nowhere else."""
     return {
@@ -61,7 +53,6 @@ def worker_env(origin: DemoOrigin, state_dir: Path) -> dict[str, str]:
         # nothing but commas: no origin is kept warm
         "ORIGINS": ",",
         "STATE_DIR": str(state_dir),
-        **SMALL_MODELS,
         "LOG_LEVEL": "INFO",
     }
 
