@@ -73,7 +73,7 @@ def test_an_exported_model_can_be_named_instead(
     models = load_models(load_settings(device="cpu", runtime="torch"))
 
     copy = tmp_path / "mine.pt"
-    shutil.copyfile(resolve_model("touchline-detect", "DETECTOR_MODEL"), copy)
+    shutil.copyfile(resolve_model("touchline-detect-rendered", "DETECTOR_MODEL"), copy)
     exported = YOLO(str(copy)).export(format="torchscript", imgsz=(224, 384), verbose=False)
     backend = TorchBackend(Path(exported), "cpu", half=False)
     assert sorted(backend.names.values()) == ["ball", "goalkeeper", "player", "referee"]
@@ -89,7 +89,7 @@ def test_an_exported_model_can_be_named_instead(
 def test_a_model_without_all_classes_works_with_a_warning(
     caplog: pytest.LogCaptureFixture, sampled: tuple[list[Frame], Letterbox], settings: Settings
 ) -> None:
-    backend = TorchBackend(resolve_model("touchline-detect", "DETECTOR_MODEL"), "cpu", half=False)
+    backend = TorchBackend(resolve_model("touchline-detect-rendered", "DETECTOR_MODEL"), "cpu", half=False)
     backend.names = {0: "sports ball", 1: "dog", 2: "person", 3: "bus"}
     with caplog.at_level(logging.WARNING):
         detector = Detector(backend, settings.conf_threshold, settings.max_detections)

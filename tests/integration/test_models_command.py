@@ -47,7 +47,8 @@ def hub_env(hub: DemoOrigin, folder: Path) -> dict[str, str]:
 def test_the_bundled_models_are_listed_with_what_they_find() -> None:
     done = touchline("models", "--json")
     assert done.returncode == 0, done.stderr
-    detector, pitch = json.loads(done.stdout)["models"]
+    detector, pitch, *others = json.loads(done.stdout)["models"]
+    assert {other["use"] for other in others} == {""}, "bundled, but not in the settings"
     assert (detector["use"], detector["classes"]) == ("DETECTOR_MODEL", "ball, goalkeeper, player, referee")
     assert (pitch["use"], pitch["kind"], pitch["classes"]) == ("PITCH_MODEL", "pitch", "32 keypoints")
     assert pitch["sha256"] == sha256_of(WEIGHTS / "touchline-pitch-rendered.pt")
