@@ -27,6 +27,7 @@ from services.gateway.outlook import PING_S, Outlook
 from services.gateway.page import docs_page
 from services.gateway.refusal import Refusal, json_response, refusal_of
 from services.gateway.request_body import read_body
+from services.gateway.status_page import StatusPage
 from services.settings import Settings
 from services.wire import gsr, private_track, tv_predict
 from tasks.client import submit
@@ -78,6 +79,7 @@ class Gateway:
         self.limits = Limits(settings.max_requests, settings.max_requests_per_hotkey)
         self.outlook = Outlook(settings, self.redis, count_workers)
         self.metrics = GatewayMetrics()
+        self.status_page = StatusPage(settings)
 
     async def soccer_challenge(self, request: Request) -> Response:
         """`POST /soccer/challenge`: the GSR track."""
@@ -165,6 +167,12 @@ class Gateway:
         """`GET /availability`: whether a challenge that came now would be answered in time."""
         return json_response(200, {"available": await self.outlook.available()})
 
+    async def status(self, request: Request) -> Response:
+        """`GET /`: the status page, for clients of the local network unless STATUS_PAGE says otherwise."""
+        if not self.status_page.may_see(request.client.host if request.client else ""):
+            return Refusal(404, "not_found", "there is nothing here").response()
+        return HTMLResponse(await self.status_page.html(), headers={"cache-control": "no-store"})
+
     async def docs(self, request: Request) -> Response:
         """`GET /docs`: 200 only while there is a warm worker; spot checks poll it."""
         if not self.outlook.workers:
@@ -239,6 +247,7 @@ def make_app(settings: Settings, count_workers: Callable[[], int] | None = None)
         ("POST", "/challenge", gateway.challenge),
         ("POST", "/predict", gateway.predict),
         ("GET", "/availability", gateway.availability),
+        ("GET", "/", gateway.status),
         ("GET", "/docs", gateway.docs),
         ("GET", "/healthz", gateway.healthz),
         ("GET", "/readyz", gateway.readyz),

@@ -11,6 +11,7 @@ ROUTES: Final = (
     ("POST", "/soccer/challenge", "GSR: {challenge_id, type: gsr, video_url}"),
     ("POST", "/challenge", "private track: {challenge_id, video_url | frames | image_url}"),
     ("POST", "/predict", "open-source track: {url | frames, meta}"),
+    ("GET", "/", "status page"),
     ("GET", "/availability", "whether a challenge that came now would be answered in time"),
     ("GET", "/readyz", "Redis, warm workers, queue"),
     ("GET", "/healthz", "this process"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -13,6 +15,13 @@ class GatewaySettings(BaseSettings, defer_build=True):
         "127.0.0.1", min_length=1, description="Address on which `touchline gateway` listens."
     )
     gateway_port: int = Field(8000, ge=1, le=65_535, description="Its port.")
+    status_page: Literal["local", "all", "off"] = Field(
+        "local",
+        description="Who gets the gateway's status page at `/`: clients with a loopback or private address, "
+        "everybody, nobody.",
+    )
+    flower_url: str = Field("http://127.0.0.1:5555/", description="Where the status page links to Flower.")
+    grafana_url: str = Field("http://127.0.0.1:3000/", description="Where it links to Grafana.")
     gateway_deadline_s: float = Field(
         30.0,
         gt=0,
