@@ -82,5 +82,5 @@ def _answers(app: Celery, node: str) -> bool:
     try:
         return bool(app.control.ping(destination=[node], timeout=0.5, limit=1))
     except (RedisConnectionError, OSError):
-        app.pool.force_close_all()
+        app.pool.force_close_all(close_pool=False)  # all apps of a process with this broker share the pool
         return False

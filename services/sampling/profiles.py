@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from services.frame_plan import FramePlan
+from services.video.groups import possible_starts
 from services.video.mp4_index import Int64s, Mp4Index
 
 Profile = Literal["every", "snap", "keyframes"]
@@ -85,20 +86,16 @@ def read_positions(index: Mp4Index, plan: FramePlan) -> Int64s:
 def needed_positions(index: Mp4Index, plan: FramePlan) -> Int64s:
     """Positions of the sampled frames of a plan and of all packets that they may refer to.
 
-    A frame needs its group from the key frame on; a frame that is shown before the key frame of its group
-    needs the group before it as well (open groups). Only the bytes tell which frames are really referred to.
+    A frame needs its group from the beginning on. A key frame behind which earlier frames are stored begins
+    none (open groups). Only the bytes tell which frames are really referred to.
     """
     wanted = np.array([plan.is_sampled(int(number)) for number in index.display], np.bool_)
-    ends = np.append(index.sync[1:], index.count)
+    starts = possible_starts(index)
     needed = np.zeros(index.count, np.bool_)
-    for group, (start, end) in enumerate(zip(index.sync, ends, strict=True)):
+    for start, end in zip(starts, [*starts[1:], index.count], strict=True):
         inside = np.flatnonzero(wanted[start:end])
-        if not len(inside):
-            continue
-        needed[start : start + inside[-1] + 1] = True
-        leading = index.display[start + inside] < index.display[start]
-        if group and leading.any():
-            needed[index.sync[group - 1] : start] = True
+        if len(inside):
+            needed[start : start + inside[-1] + 1] = True
     return np.flatnonzero(needed)
 
 

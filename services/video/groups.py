@@ -48,7 +48,7 @@ class Groups:
         self._index = index
         self._nals = nals
         self._allow_cut = limits.allow_cut
-        self._marks = _without_leading(index)
+        self._marks = possible_starts(index)
         self._known: dict[int, bool] = {}
         self._lowest = np.minimum.accumulate(index.offsets[::-1])[::-1]
 
@@ -157,7 +157,7 @@ class Groups:
         return self._marks[place] if place < len(self._marks) else self._index.count
 
 
-def _without_leading(index: Mp4Index) -> list[int]:
+def possible_starts(index: Mp4Index) -> list[int]:
     """Where groups may begin: the first packet, and key frames before which no later one is shown."""
     shown_later = np.minimum.accumulate(index.display[::-1])[::-1] == index.display
     marks = {0} | {int(position) for position in index.sync if shown_later[position]}

@@ -70,7 +70,7 @@ def test_a_model_agrees_with_itself_and_finds_nobody_off_the_pitch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny(tmp_path)
-    clip, model = str(tmp_path / "tiny.mp4"), str(WEIGHTS / "touchline-detect.pt")
+    clip, model = str(tmp_path / "tiny.mp4"), str(WEIGHTS / "touchline-detect-rendered.pt")
     arguments = [clip, "--reference", model, "--reference-size", "384", "--every", "2", "--pictures", "6"]
     monkeypatch.setattr(
         sys, "argv", ["real_pictures", *arguments, "--json", "--draw", str(tmp_path / "drawn")]
