@@ -13,6 +13,7 @@ This module depends on numpy only, so that any layer may import it.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -63,6 +64,10 @@ _GOAL_BOX_LENGTH: Final = 550.0
 _PENALTY_SPOT: Final = 1100.0
 
 CENTRE: Final[tuple[float, float]] = (LENGTH_CM / 2, WIDTH_CM / 2)
+
+
+LINE_STEP_M: Final = 0.5
+"""Distance of points on the lines, metres: less than a pixel apart at the far side of most pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,28 +126,6 @@ VERTICES_CM: Final[npt.NDArray[np.float64]] = _vertices(_TEMPLATE)
 """The vertices of the template, shape (32, 2), in centimetres; read-only."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PitchGeometry:
-    """Where the vertices of a pitch lie.
-
-    Attributes:
-        name: `template` or `standard`.
-        vertices_m: (32, 2) metres, in the order of the contract.
-        size_m: (2,) length and width in metres.
-    """
-
-    name: str
-    vertices_m: npt.NDArray[np.float64]
-    size_m: npt.NDArray[np.float64]
-
-
-TEMPLATE: Final = PitchGeometry("template", VERTICES_CM / 100, np.array([LENGTH_CM, WIDTH_CM]) / 100)
-"""The wire contract's pitch, 120 x 70 m, which rendered clips show."""
-STANDARD: Final = PitchGeometry(
-    "standard", _vertices(_STANDARD) / 100, np.array([_STANDARD.length, _STANDARD.width]) / 100
-)
-"""The pitch of real matches, 105 x 68 m."""
-
 KEYPOINT_COUNT: Final = 32
 
 
@@ -177,14 +160,56 @@ def _arc(centre: tuple[float, float], start: float, stop: float, points: int) ->
     return np.asarray(arc + centre, dtype=np.float64)
 
 
-def pitch_polylines() -> list[npt.NDArray[np.float64]]:
-    """Every white line of the pitch as open polylines, each of shape (N, 2), in centimetres."""
-    middle = WIDTH_CM / 2
-    lines = [VERTICES_CM[list(pair)] for pair in SEGMENTS]
-    lines.append(_arc(CENTRE, 0.0, 2 * math.pi, 73))
-    half_angle = math.acos((_PENALTY_BOX_LENGTH - _PENALTY_SPOT) / CIRCLE_RADIUS_CM)
+def _polylines(of: _Measures) -> list[npt.NDArray[np.float64]]:
+    """Every white line of a pitch as open polylines, each of shape (N, 2), in centimetres."""
+    vertices, middle = _vertices(of), of.width / 2
+    lines = [vertices[list(pair)] for pair in SEGMENTS]
+    lines.append(_arc((of.length / 2, middle), 0.0, 2 * math.pi, 73))
+    half_angle = math.acos((of.penalty_box[0] - of.penalty_spot) / CIRCLE_RADIUS_CM)
     if half_angle > 0:  # the contract's box is so long that the arc only touches it
-        lines.append(_arc((_PENALTY_SPOT, middle), -half_angle, half_angle, 25))
-        spot = (LENGTH_CM - _PENALTY_SPOT, middle)
+        lines.append(_arc((of.penalty_spot, middle), -half_angle, half_angle, 25))
+        spot = (of.length - of.penalty_spot, middle)
         lines.append(_arc(spot, math.pi - half_angle, math.pi + half_angle, 25))
     return lines
+
+
+def pitch_polylines() -> list[npt.NDArray[np.float64]]:
+    """Every white line of the template as open polylines, each of shape (N, 2), in centimetres."""
+    return _polylines(_TEMPLATE)
+
+
+def _line_points(of: _Measures) -> npt.NDArray[np.float64]:
+    """Points `LINE_STEP_M` apart on all lines, in metres."""
+    points = []
+    for line in _polylines(of):
+        for start, end in itertools.pairwise(line / 100):
+            steps = max(1, round(float(np.linalg.norm(end - start)) / LINE_STEP_M))
+            points.append(start + (end - start) * (np.arange(steps) / steps)[:, None])
+    return np.concatenate(points)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PitchGeometry:
+    """Where the vertices and the lines of a pitch lie.
+
+    Attributes:
+        name: `template` or `standard`.
+        vertices_m: (32, 2) metres, in the order of the contract.
+        size_m: (2,) length and width in metres.
+        line_points_m: (n, 2) points on all lines, `LINE_STEP_M` apart, in metres.
+    """
+
+    name: str
+    vertices_m: npt.NDArray[np.float64]
+    size_m: npt.NDArray[np.float64]
+    line_points_m: npt.NDArray[np.float64]
+
+
+def _geometry(name: str, of: _Measures) -> PitchGeometry:
+    return PitchGeometry(name, _vertices(of) / 100, np.array([of.length, of.width]) / 100, _line_points(of))
+
+
+TEMPLATE: Final = _geometry("template", _TEMPLATE)
+"""The wire contract's pitch, 120 x 70 m, which rendered clips show."""
+STANDARD: Final = _geometry("standard", _STANDARD)
+"""The pitch of real matches, 105 x 68 m."""

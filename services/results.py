@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,23 @@ class Keypoints:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PaintedLines:
+    """How far each place of a picture is from the nearest painted line.
+
+    Attributes:
+        distances: (height, width) uint8, in parts of a pixel of this array; its largest value stands for all
+            larger distances.
+        scale: Pixels of the array per source pixel.
+    """
+
+    UNIT: ClassVar[int] = 4
+    """Parts of a pixel in which distances are counted."""
+
+    distances: npt.NDArray[np.uint8]
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LumaPicture:
     """The luma of a frame, in which nothing but the ball is searched.
 
@@ -75,6 +93,7 @@ class FrameResult:
             between sampled frames (18, 32), the brightness alone.
         luma_pictures: Input of the second ball pass: frames since the previous sampled frame, then this one.
         ball_candidates: Balls below the confidence threshold, for the second ball pass; None without it.
+        painted_lines: Where painted lines are; None where keypoints were not asked for or not found.
         intermediate: Frames since the previous sampled frame in which the second ball pass searched, rising.
     """
 
@@ -84,4 +103,5 @@ class FrameResult:
     thumbnail: npt.NDArray[np.uint8] | None = None
     luma_pictures: tuple[LumaPicture, ...] = ()
     ball_candidates: Detections | None = None
+    painted_lines: PaintedLines | None = None
     intermediate: tuple[FrameResult, ...] = ()

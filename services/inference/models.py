@@ -25,6 +25,7 @@ from services.inference.runtimes import RuntimeChoice, choose_runtime, load_back
 from services.results import Detections, FrameResult, Keypoints
 from services.settings import Settings
 from services.video.letterbox import Frame, Image, Letterbox
+from services.video.painted_lines import painted_lines
 from services.video.thumbnail import thumbnail
 
 BALL_CANDIDATE_CONFIDENCE: Final = 0.05
@@ -96,7 +97,7 @@ class Models:
             )
         by_frame = dict(zip(with_pitch, keypoints, strict=False))
         return [
-            self._result(frame, detections, by_frame.get(i))
+            self._result(frame, letterbox, detections, by_frame.get(i))
             for i, (frame, detections) in enumerate(zip(frames, found, strict=False))
         ]
 
@@ -156,7 +157,9 @@ class Models:
         with self._times.of("pitch"):
             return pitch.predict(images, letterbox)
 
-    def _result(self, frame: Frame, found: Detections, keypoints: Keypoints | None) -> FrameResult:
+    def _result(
+        self, frame: Frame, letterbox: Letterbox, found: Detections, keypoints: Keypoints | None
+    ) -> FrameResult:
         candidates = (found.classes == BALL) & (found.scores < self._ball_confidence)
         return FrameResult(
             frame.index,
@@ -165,7 +168,12 @@ class Models:
             thumbnail(frame.image),
             frame.luma_pictures,
             found.select(candidates) if frame.luma_pictures else None,
+            painted_lines(frame.image, letterbox, found.boxes) if _any_found(keypoints) else None,
         )
+
+
+def _any_found(keypoints: Keypoints | None) -> bool:
+    return keypoints is not None and bool((keypoints.scores > 0).any())
 
 
 def load_models(settings: Settings) -> Models:

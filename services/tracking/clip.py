@@ -8,7 +8,8 @@ from typing import Final
 from services.pitch import PitchGeometry
 from services.results import FrameResult
 from services.tracking.camera.geometry import PitchVotes
-from services.tracking.camera.homography import Matrix, PictureSize, fit_frame
+from services.tracking.camera.homography import Matrix, PictureSize
+from services.tracking.camera.location import locate
 from services.tracking.cuts import first_after, is_cut
 from services.tracking.interpolation.fill import FilledClip, concatenated, fill_shot
 from services.tracking.shot import Shot
@@ -66,7 +67,7 @@ class ClipTracker:
         return True
 
     def _track(self, result: FrameResult) -> None:
-        fit = fit_frame(result, self._size, self._pitch)
+        result, fit = locate(result, self._size, self._pitch)
         first = 0
         if self._shot.results and self._cut(result, fit):
             first = first_after(self._shot.results[-1], result, self._key_frames)

@@ -33,7 +33,8 @@ from services.inference.models import load_models
 from services.pitch import BALL
 from services.results import FrameResult
 from services.settings import Settings, load_settings
-from services.tracking.camera.homography import PictureSize, fit_frame
+from services.tracking.camera.homography import PictureSize
+from services.tracking.camera.location import locate
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.source import MemorySource
 from touchline_lab.benchmarks.agreement import BANDS, Boxes, agreement, off_pitch, steadiness, unmatched
@@ -123,7 +124,7 @@ def _outside(ours: DetectedClip, reference: Sequence[Boxes]) -> dict[str, Any]:
     """Count people outside the pitch, in the pictures in which it is found."""
     located = outside = alone = people = 0
     for result, boxes, theirs in zip(ours.results, ours.people(), reference, strict=True):
-        homography = fit_frame(result, ours.size)
+        _, homography = locate(result, ours.size)
         if homography is None:
             continue
         located += 1

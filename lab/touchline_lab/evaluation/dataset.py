@@ -25,7 +25,8 @@ from services.pitch import BALL, CLASS_NAMES, KEYPOINT_COUNT
 from services.results import FrameResult, LumaPicture
 from services.tracking.ball.second_pass import second_ball_pass
 from services.tracking.camera.geometry import PitchVotes
-from services.tracking.camera.homography import PictureSize, fit_homography, project
+from services.tracking.camera.homography import PictureSize, project
+from services.tracking.camera.location import locate
 from services.video.letterbox import Frame, Letterbox
 from services.video.luma import WIDTH
 from services.video.picture_clip import PictureClip
@@ -278,7 +279,7 @@ def _pitch_measures(pictures: Sequence[tuple[LabelledPicture, FrameResult]]) -> 
         votes = PitchVotes(size)
         votes.add(result.keypoints)
         vertices = votes.leader.vertices_m
-        homography = fit_homography(result.keypoints, size, votes.leader)
+        _, homography = locate(result, size, votes.leader)
         if homography is None or not present.any():
             continue
         away = np.linalg.norm(project(homography, vertices[present]) - picture.keypoints[present], axis=1)

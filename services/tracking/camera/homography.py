@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.pitch import TEMPLATE, PitchGeometry
-from services.results import FrameResult, Keypoints
+from services.results import Keypoints
 from services.tracking.camera.pinhole import decompose_homography
 
 Matrix = npt.NDArray[np.float64]
@@ -86,7 +86,7 @@ def fit_homography(keypoints: Keypoints, size: PictureSize, pitch: PitchGeometry
     if agree.sum() < max(MIN_POINTS, MIN_AGREEING * len(found)):
         return None
     fitted: Matrix = np.asarray(homography, np.float64)
-    if not _is_spread(seen[agree], size) or not _is_view(fitted, ground[agree], size):
+    if not _is_spread(seen[agree], size) or not is_view(fitted, ground[agree], size):
         return None
     return fitted
 
@@ -97,7 +97,7 @@ def _is_spread(points: Matrix, size: PictureSize) -> bool:
     return bool(apart.max() >= MIN_SPREAD and apart.min() >= MIN_SPREAD / 4)
 
 
-def _is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
+def is_view(homography: Matrix, points: Matrix, size: PictureSize) -> bool:
     """Whether this can be a camera above the pitch: not mirrored, not degenerate, points before it."""
     if not np.isfinite(homography).all() or abs(np.linalg.det(homography)) < 1e-9:
         return False
@@ -231,8 +231,3 @@ def visible_keypoints(path: Matrix, size: PictureSize, pitch: PitchGeometry = TE
     inside = (depth > 1e-9) & (points >= 0).all(2) & (points < limit).all(2)
     result: Matrix = np.where(inside[..., None], points, 0.0)
     return result
-
-
-def fit_frame(result: FrameResult, size: PictureSize, pitch: PitchGeometry = TEMPLATE) -> Matrix | None:
-    """The homography of one sampled frame; None where the pitch was not inferred or not found."""
-    return None if result.keypoints is None else fit_homography(result.keypoints, size, pitch)

@@ -133,4 +133,4 @@ def test_project_at_infinity() -> None:
 
 @pytest.mark.parametrize("bad", [np.zeros((3, 3)), np.full((3, 3), np.nan)])
 def test_degenerate_matrices_are_no_view(bad: Matrix) -> None:
-    assert not camera._is_view(bad, VERTICES_M[:5], SIZE)
+    assert not camera.is_view(bad, VERTICES_M[:5], SIZE)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from services.results import Detections, FrameResult, Keypoints
-from services.tracking.camera.homography import Matrix, PictureSize, fit_frame, visible_keypoints
+from services.tracking.camera.homography import Matrix, PictureSize, visible_keypoints
+from services.tracking.camera.location import locate
 from services.tracking.camera.path import camera_path
 from services.tracking.camera.pinhole import decompose_homography
 from tests.unit.tracking.camera.test_homography import make_camera, seen
@@ -49,14 +50,14 @@ def test_a_pinhole_camera_is_read_off_its_homography() -> None:
 @pytest.mark.parametrize("samples", [range(0, 61, 6), [0, 4, 13, 18, 22, 31, 35, 44, 47, 60], [0, 30, 60]])
 def test_a_pan_is_followed_between_samples_however_far_apart(samples: list[int]) -> None:
     results = [look(i, swinging(i)) for i in samples]
-    path = camera_path(results, [fit_frame(r, SIZE) for r in results], 0, 61, SIZE)
+    path = camera_path(results, [locate(r, SIZE)[1] for r in results], 0, 61, SIZE)
     assert path is not None
     assert error(path, range(61)) < 1.5
 
 
 def test_the_place_being_known_noise_moves_the_camera_less() -> None:
     results = [look(i, swinging(i), noise=2.0) for i in range(0, 61, 6)]
-    fits = [fit_frame(r, SIZE) for r in results]
+    fits = [locate(r, SIZE)[1] for r in results]
     path = camera_path(results, fits, 0, 61, SIZE)
     assert path is not None
     sampled = range(0, 61, 6)
@@ -74,7 +75,7 @@ def test_a_sample_with_too_few_points_for_a_homography_still_has_a_camera() -> N
     poor = results[5].keypoints
     assert poor is not None
     poor.scores[np.flatnonzero(poor.scores)[3:]] = 0
-    fits = [fit_frame(r, SIZE) for r in results]
+    fits = [locate(r, SIZE)[1] for r in results]
     assert fits[5] is None
     path = camera_path(results, fits, 0, 61, SIZE)
     assert path is not None
@@ -85,7 +86,7 @@ def test_a_lens_that_is_no_pinhole_keeps_its_homographies() -> None:
     stretched = np.diag([1.6, 1.0, 1.0])  # pixels that are not square
     homography_path = [stretched @ swinging(i) for i in range(0, 61, 6)]
     results = [look(i * 6, camera) for i, camera in enumerate(homography_path)]
-    fits = [fit_frame(r, SIZE) for r in results]
+    fits = [locate(r, SIZE)[1] for r in results]
     path = camera_path(results, fits, 0, 61, SIZE)
     assert path is not None
     for i, camera in enumerate(homography_path):
