@@ -7,13 +7,9 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from services.errors import StartFailed
 from services.processes.supervised import Listener, SupervisedProcess, quiet
-
-if TYPE_CHECKING:
-    from celery import Celery
 
 STOP_GRACE_S = 40.0
 """More than the default deadline: a challenge that is being worked on is finished first."""
@@ -62,25 +58,27 @@ class WorkerProcess(SupervisedProcess):
         Raises:
             StartFailed: It ended, or was not ready in time; the text has its last lines.
         """
-        from services.settings import load_settings
-        from tasks.celery_app import make_app
-
         end = time.monotonic() + timeout_s
-        with make_app(load_settings(redis_url=self.redis_url)) as app:
-            while not cancelled():
-                self.check()
-                if _answers(app, self.node):
-                    return
-                if time.monotonic() > end:
-                    raise StartFailed(f"the worker was not ready within {timeout_s:.0f} s:\n{self.tail()}")
+        while not cancelled():
+            self.check()
+            if _answers(self.redis_url, self.node):
+                return
+            if time.monotonic() > end:
+                raise StartFailed(f"the worker was not ready within {timeout_s:.0f} s:\n{self.tail()}")
 
 
-def _answers(app: Celery, node: str) -> bool:
+def _answers(redis_url: str, node: str) -> bool:
     """Whether a worker answers a ping; a connection that breaks is one more reason to ask again."""
+    from kombu import pools
     from redis.exceptions import ConnectionError as RedisConnectionError
 
+    from services.settings import load_settings
+    from tasks.celery_app import make_app
+
     try:
-        return bool(app.control.ping(destination=[node], timeout=0.5, limit=1))
+        with make_app(load_settings(redis_url=redis_url)) as app:
+            return bool(app.control.ping(destination=[node], timeout=0.5, limit=1))
     except (RedisConnectionError, OSError):
-        app.pool.force_close_all(close_pool=False)  # all apps of a process with this broker share the pool
+        # kombu keeps connections for all apps of a process, also those to a server that was restarted
+        pools.reset()
         return False
