@@ -68,17 +68,20 @@ class WorkerProcess(SupervisedProcess):
 
 
 def _answers(redis_url: str, node: str) -> bool:
-    """Whether a worker answers a ping; a connection that breaks is one more reason to ask again."""
-    from kombu import pools
+    """Whether a worker answers a ping; a connection that breaks is one more reason to ask again.
+
+    It takes a connection of its own: a server that was restarted must not cost the pool of this process's
+    other apps anything.
+    """
     from redis.exceptions import ConnectionError as RedisConnectionError
 
     from services.settings import load_settings
     from tasks.celery_app import make_app
 
     try:
-        with make_app(load_settings(redis_url=redis_url)) as app:
-            return bool(app.control.ping(destination=[node], timeout=0.5, limit=1))
+        with make_app(load_settings(redis_url=redis_url)) as app, app.connection_for_write() as connection:
+            mailbox = app.control.mailbox(connection)
+            mailbox.producer_pool = None
+            return bool(mailbox.call([node], "ping", timeout=0.5))
     except (RedisConnectionError, OSError):
-        # kombu keeps connections for all apps of a process, also those to a server that was restarted
-        pools.reset()
         return False

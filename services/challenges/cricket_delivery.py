@@ -23,7 +23,7 @@ class CricketDeliveryKind:
 
     def plan(self, clip: Clip, settings: Settings) -> tuple[FramePlan, Letterbox]:
         """See `Kind`."""
-        return plan_from_settings(clip, settings)
+        return plan_from_settings(clip, settings, self.name, uses_ball=False)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[tuple[int, Any]]:
         """The plugged-in predictor."""

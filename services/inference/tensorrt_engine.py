@@ -158,7 +158,8 @@ def run_export(path: Path, into: Path, device: str, settings: Settings) -> None:
 
 
 def _picture_size(settings: Settings) -> tuple[int, int]:
-    letterbox = Letterbox.fit(*USUAL_SOURCE, settings.img_size)
+    longest = max(settings.img_size_for(kind) for kind in settings.served_kinds)
+    letterbox = Letterbox.fit(*USUAL_SOURCE, longest)
     return letterbox.input_height, letterbox.input_width
 
 

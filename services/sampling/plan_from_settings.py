@@ -13,21 +13,22 @@ from services.video.picture_clip import READER
 
 
 def plan_from_settings(
-    clip: Clip, settings: Settings, ball_of: str | None = None
+    clip: Clip, settings: Settings, kind: str, *, uses_ball: bool = True
 ) -> tuple[FramePlan, Letterbox]:
     """The frame plan of a video by the settings; of single pictures every one is sampled.
 
     Args:
         clip: The clip.
-        settings: FRAME_PROFILE, FRAME_STRIDE, PITCH_STRIDE, IMG_SIZE and BALL_SEARCH.
-        ball_of: The challenge kind, if it uses the second ball pass.
+        settings: FRAME_PROFILE, FRAME_STRIDE, PITCH_STRIDE, IMG_SIZE, ACTION_IMG_SIZE and BALL_SEARCH.
+        kind: The challenge kind.
+        uses_ball: Whether the kind makes anything of the second ball pass.
     """
     if clip.reader == READER:
         plan = FramePlan(1, clip.count, settings.pitch_stride)
     else:
         profile, stride = settings.frame_profile, settings.frame_stride
         plan = make_plan(profile, clip.index, clip.count, stride, settings.pitch_stride)
-    box = Letterbox.fit(clip.width, clip.height, settings.img_size)
+    box = Letterbox.fit(clip.width, clip.height, settings.img_size_for(kind))
     # a predictor that was plugged in has nothing to search for the ball with
-    bundled = ball_of is not None and settings.predictor_for(ball_of) == BUNDLED
+    bundled = uses_ball and settings.predictor_for(kind) == BUNDLED
     return replace(plan, second_ball_pass=bundled and settings.second_ball_pass), box

@@ -99,6 +99,11 @@ class Settings(
         rest = next((part for part in self.predictor if "=" not in part), BUNDLED)
         return named.get(kind, rest)
 
+    def img_size_for(self, kind: str) -> int:
+        """Longer side of the models' input for a challenge kind, pixels."""
+        larger = kind == "soccer_action" and self.predictor_for(kind) == BUNDLED
+        return max(self.img_size, self.action_img_size) if larger else self.img_size
+
     @property
     def uses_bundled(self) -> bool:
         """Whether a served kind takes the bundled predictor, and with it DETECTOR_MODEL and PITCH_MODEL."""

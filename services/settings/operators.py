@@ -46,6 +46,13 @@ class OperatorSettings(BaseSettings, defer_build=True):
         description="Longer side of the models' input, in pixels. 960 suits a GPU; 640 takes "
         "half of the time on a CPU and misses more balls and referees (docs/concepts/accuracy.md).",
     )
+    action_img_size: int = Field(
+        1280,
+        ge=32,
+        le=2048,
+        description="IMG_SIZE of the kind `soccer_action` with the bundled models, if it is larger: its "
+        "score does not count seconds, and more balls are found in larger pictures.",
+    )
     batch_size: int = Field(
         16,
         ge=1,

@@ -33,9 +33,10 @@ def main() -> None:
     options = parser.parse_args()
     settings = get_settings()
     predictor = load_predictor(settings.predictor_for("soccer_action"), settings)
+    longer_side = settings.img_size_for("soccer_action")
     frames = round(options.seconds * FPS)
     clips = [
-        infer_match(FIRST_SEED + i, frames, settings.frame_stride, settings.img_size, predictor)
+        infer_match(FIRST_SEED + i, frames, settings.frame_stride, longer_side, predictor)
         for i in range(options.seeds)
     ]
     print(
