@@ -40,10 +40,10 @@ class OperatorSettings(BaseSettings, defer_build=True):
         0.1, ge=0, le=60, description="Maximum wait for STREAM_MIN_START_BYTES, in seconds."
     )
     img_size: int = Field(
-        960,
+        1024,
         ge=32,
         le=2048,
-        description="Longer side of the models' input, in pixels. 960 suits a GPU; 640 takes "
+        description="Longer side of the models' input, in pixels. 1280 suits a GPU; 640 takes "
         "half of the time on a CPU and misses more balls and referees (docs/concepts/accuracy.md).",
     )
     action_img_size: int = Field(

@@ -72,7 +72,7 @@ def test_environment_wins_over_the_file_and_empty_counts_as_unset(tmp_path, monk
     (tmp_path / ".env").write_text("FRAME_STRIDE=3\nBATCH_SIZE=8\nIMG_SIZE=\nUNKNOWN=1\n")
     monkeypatch.setenv("FRAME_STRIDE", "12")
     settings = load_settings()
-    assert (settings.frame_stride, settings.batch_size, settings.img_size) == (12, 8, 960)
+    assert (settings.frame_stride, settings.batch_size, settings.img_size) == (12, 8, 1024)
 
 
 def test_lists_are_split_at_commas(monkeypatch) -> None:

@@ -25,8 +25,8 @@ CELL: Final = 4
 MIN_CELLS: Final = 20
 """Squares with a line of the pitch in them that have to be in the picture."""
 MIN_SUPPORT: Final = 0.5
-"""Share of the visible lines that has to be painted: of right homographies nine in ten have more than .78, of
-other pictures' nine in ten have less than .3."""
+"""Share of the visible lines that has to be painted: of homographies of their own picture nine in ten have
+more than .8, of other matches' nine in ten have less than .35 (`touchline_lab.benchmarks.line_support`)."""
 GOOD_SUPPORT: Final = 0.7
 """Share from which on a homography is not moved: keypoints are more precise than this search."""
 MOVED_SUPPORT: Final = 0.75

@@ -18,7 +18,7 @@ from services.video.letterbox import Image, Letterbox
 from touchline_lab.renderer.scene import Scene
 from touchline_lab.renderer.seeds import VALIDATION_SEEDS
 
-SIZES = {"": 960, "-rendered": 384}
+SIZES = {"": 1024, "-rendered": 384}
 """Input size that the models of each ending are made for."""
 SEEDS = VALIDATION_SEEDS[200:203]
 RUNTIMES = ("torch", "openvino")
