@@ -13,6 +13,7 @@
         ├── Cancelled                 somebody no longer wants the answer
         ├── WorkerLost                the process that worked on it died
         ├── QueueUnavailable          Redis could not be reached
+        │   └── QueueFull             too many challenges wait
         ├── TransportError
         │   ├── ConnectFailed         name, TCP or TLS did not come up
         │   ├── StreamStalled         the origin went silent or broke off
@@ -123,6 +124,10 @@ class QueueUnavailable(ChallengeError):
 
     default_stage = "queue"
     default_retryable = True
+
+
+class QueueFull(QueueUnavailable):
+    """So many challenges wait that another could not be answered in time; it was not enqueued."""
 
 
 class TransportError(ChallengeError):

@@ -5,18 +5,26 @@ from __future__ import annotations
 import faulthandler
 import logging
 import sys
+import time
 from typing import Any
 
 import redis
 
 from services.cancellation import CancelScope
 from services.deadline import Deadline
-from services.errors import ChallengeError, DeadlineExceeded, DeviceLost, QueueUnavailable
+from services.errors import (
+    Cancelled,
+    ChallengeError,
+    DeadlineExceeded,
+    DeviceLost,
+    InvalidChallenge,
+    QueueUnavailable,
+)
 from services.monitoring.logs import log_challenge
 from services.monitoring.outcome import Result
 from services.settings import get_settings
 from services.timeline import Timeline
-from services.wire.challenge import Challenge, check_kind, parse_challenge
+from services.wire.challenge import Challenge, check_kind, content_digest, parse_challenge
 from services.wire.reply import pack_answer, pack_error
 from tasks import reply
 from tasks.celery_app import app
@@ -81,7 +89,7 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
             result: Result = "joined" if outcome is Claimed.JOINED else "answered"
             return tell(challenge, challenge.challenge_id, timeline, result)
         scope = CancelScope()
-        with Lease(challenge.challenge_id, scope.cancel) as lease:
+        with Lease(challenge.challenge_id, token, scope.cancel) as lease:
             data = _work(challenge, timeline, scope)
     except ChallengeError as error:
         if challenge is not None and lease is not None and lease.lost:
@@ -112,9 +120,18 @@ def _claim(challenge: Challenge, token: str) -> tuple[Claimed, float]:
     """What came of the claim, and the difference between Redis's clock and ours."""
     try:
         difference = reply.difference_of_clocks()
-        return reply.claim(challenge.challenge_id, token), difference
+        left = challenge.deadline - difference - time.time()
+        outcome = reply.claim(challenge.challenge_id, token, content_digest(challenge), left)
     except (redis.exceptions.RedisError, OSError) as error:
         raise QueueUnavailable(f"the challenge could not be claimed: {error}") from error
+    if outcome is Claimed.CANCELLED:
+        raise Cancelled("the caller did not wait for it any more when its turn came", stage="queue")
+    if outcome is Claimed.ANOTHER:
+        raise InvalidChallenge(
+            f"the id {challenge.challenge_id!r} belongs to another challenge that is worked on or done; "
+            "one of another kind or with other addresses needs an id of its own"
+        )
+    return outcome, difference
 
 
 def _name_of(message: Any) -> str:

@@ -21,10 +21,25 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.errors import ChallengeError, DeadlineExceeded, InvalidChallenge, QueueUnavailable, TooLarge
+from services.errors import (
+    ChallengeError,
+    DeadlineExceeded,
+    InvalidChallenge,
+    QueueFull,
+    QueueUnavailable,
+    TooLarge,
+)
 from services.timeline import with_result_wait
 from services.wire.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
-from services.wire.reply import Answer, pack_error, refusal_key, reply_key, unpack_reply
+from services.wire.reply import (
+    Answer,
+    cancelled_key,
+    joined_key,
+    pack_error,
+    refusal_key,
+    reply_key,
+    unpack_reply,
+)
 from tasks.redis_clock import by_own_clock, clock_difference, described
 
 if TYPE_CHECKING:
@@ -44,12 +59,16 @@ CONNECT_S = 2.0
 """Seconds for one attempt to connect to Redis."""
 TOKEN_BYTES = 10
 """Random bytes of the name of a reply: 80 bits."""
+CANCELLED_S = 60
+"""Seconds after its deadline for which it is known that a challenge was cancelled."""
 RECONNECT_S = 0.2
 """Seconds between two attempts to connect to Redis while an answer is waited for."""
 
 
 class Submission:
     """A challenge that was enqueued. Await it, or call `wait()`, for its answer.
+
+    A caller that is cancelled while it awaits, or interrupted while it waits, cancels the challenge.
 
     Attributes:
         challenge_id: The challenge's id.
@@ -70,6 +89,24 @@ class Submission:
 
     def __await__(self) -> Generator[Any, None, Answer]:
         return self._receive().__await__()
+
+    def cancel(self) -> None:
+        """Say that nobody waits for the answer: work on it ends, unless other callers wait for the same id.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        import redis
+
+        try:
+            with _plain(self._redis_url).pipeline(transaction=False) as pipe:
+                # the mark stays a little longer than the challenge could
+                pipe.srem(joined_key(self.challenge_id), self.token)
+                kept_s = max(1, int(self.deadline - time.time() + CANCELLED_S))
+                pipe.set(cancelled_key(self.token), 1, ex=kept_s)
+                pipe.execute()
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise QueueUnavailable(f"the challenge could not be cancelled: {error}") from error
 
     def wait(self) -> Answer:
         """Wait in this thread. When the connection to Redis breaks, it is opened again.
@@ -94,6 +131,9 @@ class Submission:
                 return self._open(data)
             except (redis.exceptions.RedisError, OSError) as error:
                 lost = error
+            except KeyboardInterrupt:
+                self.cancel()
+                raise
             finally:
                 connection.close()
             time.sleep(self._pause(lost))
@@ -116,6 +156,10 @@ class Submission:
                 return self._open(data)
             except (redis.exceptions.RedisError, OSError) as error:
                 lost = error
+            except asyncio.CancelledError:
+                # in a thread of its own: this task is to end now
+                await asyncio.shield(asyncio.to_thread(self.cancel))
+                raise
             finally:
                 await connection.aclose()
             await asyncio.sleep(self._pause(lost))
@@ -180,7 +224,8 @@ def submit(
         InvalidChallenge: The arguments are no challenge.
         TooLarge: The frames have more bytes than MAX_VIDEO_MB allows.
         UnsupportedKind: The kind is not served here; nothing was sent.
-        QueueUnavailable: Redis cannot be reached, or MAX_QUEUE challenges are waiting.
+        QueueFull: MAX_QUEUE challenges are waiting.
+        QueueUnavailable: Redis cannot be reached.
     """
     _check_types(
         video_url=(video_url, str),
@@ -221,7 +266,7 @@ def submit(
     try:
         waiting = int(_plain(url).llen(settings.queue_name))
         if waiting >= settings.max_queue:
-            raise QueueUnavailable(f"{waiting} challenges are waiting already (MAX_QUEUE)")
+            raise QueueFull(f"{waiting} challenges are waiting already (MAX_QUEUE)")
         difference = clock_difference(_plain(url))
         challenge = by_own_clock(challenge, -difference)
         _leave_refusal(_plain(url), challenge, token)

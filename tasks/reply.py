@@ -9,12 +9,20 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import redis
 
 from services.settings import get_settings
-from services.wire.reply import answer_key, claim_key, joined_key, refusal_key, reply_key
+from services.wire.reply import (
+    answer_key,
+    cancelled_key,
+    claim_key,
+    content_key,
+    joined_key,
+    refusal_key,
+    reply_key,
+)
 from tasks.identity import is_dead, process_name
 from tasks.redis_clock import clock_difference
 
@@ -29,16 +37,20 @@ RETRY_S = 0.1
 """Seconds between two attempts to reach Redis with a reply."""
 
 _CLAIM = """
+if redis.call('EXISTS', KEYS[6]) == 1 then return 'cancelled' end
 local answer = redis.call('GET', KEYS[2])
+local holder = redis.call('GET', KEYS[1])
+local content = redis.call('GET', KEYS[7])
+if (answer or holder) and content and content ~= ARGV[6] then return 'another' end
 if answer then
   redis.call('RPUSH', KEYS[4], answer)
   redis.call('EXPIRE', KEYS[4], ARGV[4])
   redis.call('DEL', KEYS[5])
   return 'answered'
 end
-local holder = redis.call('GET', KEYS[1])
 if not holder or holder == ARGV[1] or holder == ARGV[5] then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', KEYS[7], ARGV[6], 'EX', ARGV[7])
   return 'claimed'
 end
 redis.call('SADD', KEYS[3], ARGV[3])
@@ -47,6 +59,7 @@ return holder
 """
 
 _RENEW = """
+if redis.call('EXISTS', KEYS[3]) == 1 and redis.call('SCARD', KEYS[4]) == 0 then return -1 end
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 if not holder and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
@@ -79,6 +92,8 @@ class Claimed(enum.Enum):
     MINE = "this process works on it"
     JOINED = "another process works on it; its reply goes to this caller too"
     ANSWERED = "it was answered before; the answer went to this caller"
+    CANCELLED = "its caller no longer waits"
+    ANOTHER = "its id belongs to a challenge with another content"
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +102,16 @@ def _connection() -> redis.Redis:
     return redis.Redis.from_url(get_settings().broker_url, socket_timeout=30, health_check_interval=10)
 
 
-def claim(challenge_id: str, token: str) -> Claimed:
+_ENDS: Final = {
+    "claimed": Claimed.MINE,
+    "answered": Claimed.ANSWERED,
+    "cancelled": Claimed.CANCELLED,
+    "another": Claimed.ANOTHER,
+}
+"""What `_CLAIM` returns; anything else names the process that holds the challenge."""
+
+
+def claim(challenge_id: str, token: str, content: str = "", seconds: float = 0.0) -> Claimed:
     """Make a challenge this process's own, unless it is answered or worked on: then the caller joins.
 
     A claim whose process is known to be dead is taken over; any other lapses when it is no longer renewed.
@@ -95,17 +119,19 @@ def claim(challenge_id: str, token: str) -> Claimed:
     Args:
         challenge_id: The challenge.
         token: Names the reply that the caller waits for.
+        content: What it asks for; another challenge of the same id is told by it.
+        seconds: Until its deadline.
     """
     keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key)]
-    keys += [reply_key(token), refusal_key(token)]
+    keys += [reply_key(token), refusal_key(token), cancelled_key(token), content_key(challenge_id)]
+    kept_s = get_settings().reply_ttl_s
     lost = ""
     while True:
-        args = (process_name(), int(LEASE_S * 1000), token, get_settings().reply_ttl_s, lost)
+        args: list[str | int] = [process_name(), int(LEASE_S * 1000), token, kept_s, lost]
+        args += [content, kept_s + max(0, int(seconds)) + 1]
         found = bytes(_connection().eval(_CLAIM, len(keys), *keys, *args)).decode()
-        if found == "claimed":
-            return Claimed.MINE
-        if found == "answered":
-            return Claimed.ANSWERED
+        if found in _ENDS:
+            return _ENDS[found]
         if not is_dead(found):
             return Claimed.JOINED
         lost = found
@@ -124,18 +150,23 @@ class Lease:
 
     Args:
         challenge_id: The challenge.
-        on_lost: Called, from another thread, when another process has the challenge: work must end.
+        token: Names the reply of the caller whose message is worked on.
+        on_lost: Called, from another thread, when another process has the challenge, or nobody waits for it
+            any more: work must end.
 
     Attributes:
         lost: Whether another process has it.
+        cancelled: Whether nobody waits for it any more.
     """
 
-    def __init__(self, challenge_id: str, on_lost: Callable[[], None]) -> None:
-        self._keys = [claim_key(challenge_id), answer_key(challenge_id)]
+    def __init__(self, challenge_id: str, token: str, on_lost: Callable[[], None]) -> None:
+        self._keys = [make(challenge_id) for make in (claim_key, answer_key)]
+        self._keys += [cancelled_key(token), joined_key(challenge_id)]
         self._on_lost = on_lost
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
         self.lost = False
+        self.cancelled = False
 
     def __enter__(self) -> Lease:
         self._thread.start()
@@ -152,8 +183,9 @@ class Lease:
         while not self._ended.wait(RENEWAL_S):
             try:
                 args = (process_name(), int(LEASE_S * 1000))
-                if not _connection().eval(_RENEW, len(self._keys), *self._keys, *args):
-                    self.lost = True
+                held: Any = _connection().eval(_RENEW, len(self._keys), *self._keys, *args)
+                if held != 1:
+                    self.lost, self.cancelled = held == 0, held == -1
                     self._on_lost()
                     return
             except (redis.exceptions.RedisError, OSError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from services.download.guard import UrlGuard
-from services.errors import ChallengeError, SettingsError, UnsupportedKind
+from services.errors import Cancelled, ChallengeError, QueueFull, SettingsError, UnsupportedKind
 from services.gateway.authentication import ANYBODY, Authentication
 from services.gateway.limits import Limits
 from services.gateway.metagraph import Metagraph
@@ -132,7 +132,7 @@ class Gateway:
                 for url in wanted.urls:
                     self.guard.check_url(url)
                 with self.limits.waits(hotkey):
-                    content = await self._submitted(wanted, arrived)
+                    content = await _unless_gone(request, self._submitted(wanted, arrived))
             except ChallengeError as error:
                 if failed is None or not error.timeline:
                     raise refusal_of(error) from error
@@ -148,6 +148,8 @@ class Gateway:
         """Enqueue a challenge and wait for its answer, whose bytes are passed on as they are."""
         left = self.settings.gateway_deadline_s - self.settings.gateway_reserve_s
         left -= time.monotonic() - arrived
+        if await self.outlook.too_long():
+            raise QueueFull("the challenges that wait already take longer than the deadline")
         # publishing takes a few milliseconds of a thread; waiting takes none
         submission = await asyncio.to_thread(
             submit,
@@ -208,6 +210,32 @@ class Gateway:
         while self.metagraph is not None:
             await asyncio.to_thread(self.metagraph.refresh)
             await asyncio.sleep(REFRESH_S)
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
+    """The work's result; it is cancelled when the client closes the connection.
+
+    Raises:
+        Cancelled: It did.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        working.cancel()
+        with suppress(asyncio.CancelledError, ChallengeError):
+            await working
+        raise Cancelled("the client went away before the answer was there", stage="gateway")
+    finally:
+        gone.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client has closed the connection; the body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def check_settings(settings: Settings) -> None:

@@ -70,6 +70,14 @@ class Outlook:
         rounds = waiting / self.workers + 1
         return rounds * self._seconds < self._settings.gateway_deadline_s - self._settings.gateway_reserve_s
 
+    async def too_long(self) -> bool:
+        """Whether what waits already is known to take longer than the deadline allows."""
+        waiting = await self.queue_length()
+        if not waiting or not self.workers:
+            return False
+        allowed = self._settings.gateway_deadline_s - self._settings.gateway_reserve_s
+        return waiting / self.workers * self._seconds >= allowed
+
     async def watch(self) -> None:
         """Ask for ever."""
         while True:

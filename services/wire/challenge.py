@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection
 from typing import Annotated, Any
@@ -57,6 +58,20 @@ class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             return ()
         alone = (ChallengeFrame(0, self.image_url),) if self.image_url else ()
         return tuple(sorted(self.frames, key=lambda frame: frame.frame_id)) or alone
+
+
+def content_digest(challenge: Challenge) -> str:
+    """What a challenge asks for, in 32 hexadecimal digits: its kind and its addresses without their queries.
+
+    A query may hold a signature that was renewed; the deadline belongs to a submission.
+    """
+    asked = [
+        challenge.kind,
+        challenge.video_url.partition("?")[0],
+        challenge.image_url.partition("?")[0],
+        [(frame.frame_id, (frame.url or "").partition("?")[0], frame.data) for frame in challenge.frames],
+    ]
+    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:32]
 
 
 WHAT_IT_TAKES = {

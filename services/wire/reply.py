@@ -17,6 +17,8 @@ CLAIM_PREFIX = "touchline:claim:"
 ANSWER_PREFIX = "touchline:answer:"
 JOINED_PREFIX = "touchline:joined:"
 REFUSAL_PREFIX = "touchline:refusal:"
+CANCELLED_PREFIX = "touchline:cancelled:"
+CONTENT_PREFIX = "touchline:content:"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -65,6 +67,16 @@ def joined_key(challenge_id: str) -> str:
 def refusal_key(token: str) -> str:
     """The Redis list that a caller leaves with its challenge: its reply when Redis has no room for more."""
     return REFUSAL_PREFIX + token
+
+
+def cancelled_key(token: str) -> str:
+    """The Redis key that a caller sets when it no longer waits."""
+    return CANCELLED_PREFIX + token
+
+
+def content_key(challenge_id: str) -> str:
+    """The Redis key of what a claimed or answered challenge asks for, as `content_digest` gives it."""
+    return CONTENT_PREFIX + challenge_id
 
 
 def _pack(header: _Header, body: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import subprocess
 import sys
 import threading
@@ -11,11 +13,14 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from services.errors import Cancelled
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import get_settings
-from services.wire.reply import answer_key, claim_key, refusal_key, reply_key
+from services.wire.reply import answer_key, cancelled_key, claim_key, refusal_key, reply_key
 from tasks import reply
+from tasks.client import submit
 from tasks.reply import Claimed, Lease
+from tasks.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
@@ -67,7 +72,7 @@ def test_a_lease_keeps_the_claim_alive(connection: redis.Redis, monkeypatch: pyt
     monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
     assert reply.claim("c", "first") is Claimed.MINE
     connection.pexpire(claim_key("c"), 600)
-    with Lease("c", on_lost=lambda: None):
+    with Lease("c", "first", on_lost=lambda: None):
         while connection.pttl(claim_key("c")) <= 600:
             time.sleep(0.02)
 
@@ -76,7 +81,7 @@ def test_a_claim_that_lapsed_is_taken_again_if_nobody_else_has_it(
     connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
-    with Lease("c", on_lost=lambda: None):
+    with Lease("c", "first", on_lost=lambda: None):
         while not connection.exists(claim_key("c")):
             time.sleep(0.02)
 
@@ -88,7 +93,7 @@ def test_work_ends_when_another_process_has_the_challenge(
     monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
     connection.set(claim_key("c") if how == "claimed" else answer_key("c"), "another-machine 1")
     told = threading.Event()
-    with Lease("c", on_lost=told.set) as lease:
+    with Lease("c", "first", on_lost=told.set) as lease:
         assert told.wait(20)
     assert lease.lost
 
@@ -149,3 +154,60 @@ def test_a_reply_that_is_ready_while_redis_is_away_is_delivered_when_it_is_back(
     connection.client_kill_filter(_type="normal", skipme=True)
     reply.publish("c", "first", b"answer", until=time.time() + 20, keep=True)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
+
+
+def test_a_challenge_whose_caller_has_gone_is_not_begun(connection: redis.Redis) -> None:
+    connection.set(cancelled_key("first"), 1)
+    assert reply.claim("c", "first") is Claimed.CANCELLED
+    assert not connection.exists(claim_key("c"))
+
+
+@pytest.mark.parametrize("others_wait", [False, True])
+def test_work_ends_when_nobody_waits_for_it_any_more(
+    connection: redis.Redis, monkeypatch: pytest.MonkeyPatch, others_wait: bool
+) -> None:
+    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
+    reply.claim("c", "first")
+    if others_wait:
+        connection.sadd("touchline:joined:c", "second")
+    told = threading.Event()
+    with Lease("c", "first", on_lost=told.set) as lease:
+        connection.set(cancelled_key("first"), 1)
+        assert told.wait(0.5 if others_wait else 20) is not others_wait
+    assert lease.cancelled is not others_wait
+    assert not lease.lost
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_another_challenge_of_the_same_id_is_told_so(connection: redis.Redis, answered: bool) -> None:
+    reply.claim("c", "first", "one")
+    if answered:
+        reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+    assert reply.claim("c", "second", "another") is Claimed.ANOTHER
+
+
+def test_a_failed_challenge_keeps_no_other_from_its_id(connection: redis.Redis) -> None:
+    reply.claim("c", "first", "one")
+    reply.publish("c", "first", b"error", until=time.time(), keep=False)
+    assert reply.claim("c", "second", "another") is Claimed.MINE
+
+
+def test_a_caller_that_cancels_ends_the_work(worker: WorkerProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/clip.mp4"
+        submission = submit(url, challenge_id="cancelled", redis_url=worker.redis_url, deadline_s=60)
+        connection, _ = silent.accept()  # the worker has begun
+        with connection:
+            submission.cancel()
+            with pytest.raises(Cancelled):
+                submission.wait()
+
+
+def test_a_cancelled_task_cancels_its_challenge(valkey: EmbeddedValkey, connection: redis.Redis) -> None:
+    async def give_up() -> str:
+        submission = submit("https://example.org/clip.mp4", redis_url=valkey.url, deadline_s=60)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(submission, 0.2)
+        return submission.token
+
+    assert connection.exists(cancelled_key(asyncio.run(give_up())))

@@ -26,6 +26,7 @@ from services.wire.gsr import decode_response
 from services.wire.tv_predict import decode_output
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess
+from tests.support.processes import wait_for
 from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = pytest.mark.integration
@@ -87,6 +88,7 @@ def guarded(valkey: EmbeddedValkey, metagraph: Path) -> Iterator[httpx.Client]:
     """A gateway that checks everything; nobody works behind it."""
     with running(
         valkey.url,
+        workers=0,
         miner_hotkey=MINER,
         metagraph_file=str(metagraph),
         gateway_deadline_s=1.1,
@@ -238,6 +240,7 @@ def test_with_a_warm_worker_everything_is_there(gateway: httpx.Client) -> None:
 def test_many_requests_wait_without_a_thread_each(valkey: EmbeddedValkey) -> None:
     with running(
         valkey.url,
+        workers=0,
         verify_enabled=False,
         gateway_deadline_s=4.0,
         gateway_reserve_s=1.0,
@@ -265,3 +268,21 @@ def test_many_requests_wait_without_a_thread_each(valkey: EmbeddedValkey) -> Non
         assert set(statuses) == {504}
         # publishing borrows from asyncio's pool of threads, whose size does not depend on the requests
         assert threads - before < 40
+
+
+def test_a_client_that_goes_away_cancels_its_challenge(valkey: EmbeddedValkey) -> None:
+    with running(valkey.url, workers=0, verify_enabled=False) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/soccer/challenge", content=body_of("https://127.0.0.1/clip.mp4"), timeout=0.5)
+        with redis.Redis.from_url(valkey.url) as connection:
+            assert wait_for(lambda: list(connection.scan_iter("touchline:cancelled:*")), 20)
+
+
+def test_what_cannot_be_answered_in_time_is_refused_at_once(valkey: EmbeddedValkey) -> None:
+    with redis.Redis.from_url(valkey.url) as connection:
+        connection.lpush("touchline", *["waiting"] * 20)
+    with running(valkey.url, workers=1, verify_enabled=False) as client:
+        given = client.post("/soccer/challenge", content=body_of("https://127.0.0.1/clip.mp4"))
+    assert given.status_code == 503
+    assert given.json()["error"] == "QueueFull"
+    assert queued(valkey.url) == 20
