@@ -25,6 +25,7 @@ from services.gateway.metagraph import Metagraph
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.outlook import PING_S, Outlook
 from services.gateway.page import docs_page
+from services.gateway.recording import Recorder
 from services.gateway.refusal import Refusal, json_response, refusal_of
 from services.gateway.request_body import read_body
 from services.gateway.status_page import StatusPage
@@ -49,6 +50,12 @@ class Asked:
     video_url: str = ""
     frames: tuple[Any, ...] = ()
     image_url: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON data, without what is empty; pictures that came in the message are left out."""
+        frames = [{"frame_id": frame.frame_id, "url": frame.url} for frame in self.frames if not frame.data]
+        found = {"video_url": self.video_url, "image_url": self.image_url, "frames": frames}
+        return {name: value for name, value in found.items() if value}
 
     @property
     def urls(self) -> list[str]:
@@ -80,6 +87,11 @@ class Gateway:
         self.outlook = Outlook(settings, self.redis, count_workers)
         self.metrics = GatewayMetrics()
         self.status_page = StatusPage(settings)
+        self.recorder = (
+            Recorder(Path(settings.record_dir), int(settings.record_max_mb * 1e6))
+            if settings.record_dir
+            else None
+        )
 
     async def soccer_challenge(self, request: Request) -> Response:
         """`POST /soccer/challenge`: the GSR track."""
@@ -163,6 +175,9 @@ class Gateway:
         )
         answer = await submission
         self.outlook.answered(time.monotonic() - arrived)
+        if self.recorder is not None:
+            request = wanted.to_dict() | {"challenge_id": answer.challenge_id}
+            await asyncio.to_thread(self.recorder.record, wanted.kind, request, answer.body)
         return answer.body
 
     async def availability(self, request: Request) -> Response:

@@ -47,6 +47,14 @@ class GatewaySettings(BaseSettings, defer_build=True):
     max_requests_per_hotkey: int = Field(
         10, ge=1, le=10_000, description="Requests of one validator that may wait together."
     )
+    record_dir: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder in which the gateway keeps answered challenges for `touchline replay`.",
+    )
+    record_max_mb: float = Field(
+        500.0, gt=0, le=1_000_000, description="Megabytes that RECORD_DIR may take; the oldest are removed."
+    )
     verify_enabled: bool = Field(
         True,
         description="Check the signature of every request. 0 answers anybody who can reach the port.",

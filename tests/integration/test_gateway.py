@@ -18,10 +18,12 @@ import pytest
 import redis
 import uvicorn
 from bittensor_wallet import Keypair
+from typer.testing import CliRunner
 
+from services.cli.main import app
 from services.gateway.app import make_app
 from services.processes.embedded_valkey import EmbeddedValkey
-from services.settings import load_settings
+from services.settings import get_settings, load_settings
 from services.wire.gsr import decode_response
 from services.wire.tv_predict import decode_output
 from tasks.client import submit
@@ -286,3 +288,17 @@ def test_what_cannot_be_answered_in_time_is_refused_at_once(valkey: EmbeddedValk
     assert given.status_code == 503
     assert given.json()["error"] == "QueueFull"
     assert queued(valkey.url) == 20
+
+
+def test_a_recorded_challenge_is_replayed(
+    worker: WorkerProcess, clip_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(worker.redis_url, verify_enabled=False, record_dir=str(tmp_path)) as client:
+        assert client.post("/soccer/challenge", content=body_of(clip_url, "recorded")).status_code == 200
+    monkeypatch.setenv("REDIS_URL", worker.redis_url)
+    get_settings.cache_clear()
+    done = CliRunner().invoke(app, ["replay", str(tmp_path), "--json"])
+    get_settings.cache_clear()
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(done.output)["challenges"]
+    assert (found["challenge_id"], found["kind"], found["same"]) == ("recorded", "gsr", True)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.gateway.recording import Recorder
+
+REQUEST = {"challenge_id": "a/b c", "video_url": "https://x/y.mp4"}
+
+
+def test_a_record_has_request_and_answer(tmp_path: Path) -> None:
+    Recorder(tmp_path / "records", 10_000).record("gsr", REQUEST, b'{"frames":[]}')
+    (file,) = (tmp_path / "records").iterdir()
+    stored = json.loads(file.read_bytes())
+    assert (stored["kind"], stored["challenge_id"], stored["video_url"]) == ("gsr", *REQUEST.values())
+    assert stored["answer"] == {"frames": []}
+    assert file.name.endswith("-a_b_c.json")
+
+
+def test_the_oldest_records_are_removed(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, 1_000)
+    for number in range(10):
+        recorder.record("gsr", REQUEST | {"challenge_id": str(number)}, b'"' + b"x" * 300 + b'"')
+    kept = sorted(file.name[-6] for file in tmp_path.iterdir())
+    assert kept == ["8", "9"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    Recorder(tmp_path / "taken", 1_000).record("gsr", REQUEST, b"{}")
+    assert "could not be recorded" in caplog.text
