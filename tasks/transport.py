@@ -68,6 +68,10 @@ class Channel(kombu_redis.Channel):
     unacked_key = UNACKED_KEY
     unacked_index_key = UNACKED_INDEX_KEY
     unacked_mutex_key = UNACKED_MUTEX_KEY
+    # every key of this system begins with one word, which access rules can name (compose/redis/access)
+    keyprefix_queue = "touchline:binding.%s"
+    keyprefix_binding_deadlines = "touchline:binding-deadlines"
+    keyprefix_binding_permanent = "touchline:binding-permanent.%s"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
