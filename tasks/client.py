@@ -238,6 +238,7 @@ def submit(
     import kombu.exceptions
     import redis
 
+    from services.monitoring.redaction import redact
     from services.settings import get_settings
     from tasks.envelope import TASK_NAME
 
@@ -280,9 +281,9 @@ def submit(
             ignore_result=True,
         )
     except redis.exceptions.ResponseError as error:
-        raise QueueUnavailable(f"Redis at {_without_password(url)} refuses the challenge: {error}") from error
+        raise QueueUnavailable(f"Redis at {redact(url)} refuses the challenge: {error}") from error
     except (redis.exceptions.RedisError, kombu.exceptions.OperationalError, OSError) as error:
-        raise QueueUnavailable(f"Redis at {_without_password(url)} cannot be reached: {error}") from error
+        raise QueueUnavailable(f"Redis at {redact(url)} cannot be reached: {error}") from error
     return Submission(challenge, token, url, difference)
 
 
@@ -341,8 +342,3 @@ def _app(url: str) -> Celery:
     from tasks.celery_app import make_app
 
     return make_app(load_settings(redis_url=url))
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.split('://')[0]}://***@{tail}" if at else url

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
+from services.monitoring.redaction import redact
+
 QUIET: Final = ("httpx", "celery.worker.strategy", "celery.app.trace")
 """Loggers that say in lines of their own what the summary line of a challenge says; their warnings count."""
 
@@ -55,7 +57,7 @@ def formatter(form: Literal["console", "json"], *, colours: bool = False) -> log
         import structlog
     except ImportError:
         # a worker that was installed without its extra logs all the same
-        return logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        return _Plain("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     renderer: Any = structlog.processors.JSONRenderer(default=str)
     last: list[Any] = [structlog.processors.format_exc_info, renderer]
@@ -68,9 +70,18 @@ def formatter(form: Literal["console", "json"], *, colours: bool = False) -> log
             structlog.stdlib.add_logger_name,
             _add_fields,
         ],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _redact],
     )
     return made
+
+
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def _redact(_logger: Any, _method: str, line: str) -> str:
+    return redact(line)
 
 
 def _add_fields(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

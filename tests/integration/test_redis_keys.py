@@ -57,7 +57,16 @@ def test_challenges_need_no_other_rights(restricted_worker: WorkerProcess, clip_
 
 @pytest.mark.parametrize(
     "command",
-    ["FLUSHALL", "CONFIG GET *", "SHUTDOWN NOSAVE", "KEYS *", "MONITOR", "REPLICAOF NO ONE", "ACL LIST", "GET other"],
+    [
+        "FLUSHALL",
+        "CONFIG GET *",
+        "SHUTDOWN NOSAVE",
+        "KEYS *",
+        "MONITOR",
+        "REPLICAOF NO ONE",
+        "ACL LIST",
+        "GET other",
+    ],
 )
 def test_whoever_reaches_redis_cannot_administer_it(connection: redis.Redis, command: str) -> None:
     with pytest.raises(redis.exceptions.NoPermissionError):
