@@ -14,6 +14,7 @@ from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.frame_plan import FramePlan
 from services.results import LumaPicture
 from services.video.clip import DecodeLimits, DecodeStats
+from services.video.fragment_limits import FragmentLimits
 from services.video.letterbox import Frame, Letterbox, letterboxed
 from services.video.luma import LumaSelector, frames_with_luma
 from services.video.mp4_boxes import Moov, find_moov
@@ -54,6 +55,8 @@ class ContainerClip:
         moov = _index_of(source)
         if moov is not None:
             check_tables(moov.content)
+        if not _is_streamed(source.read_at(0, 189)):
+            source = FragmentLimits(source)
         self._file = SourceFile(source, seeks=not _is_in_order(source, moov))
         self._container = self._open(source)
         self._stream = self._main_stream()

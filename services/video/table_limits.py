@@ -3,7 +3,9 @@
 A table says in a few bytes that there are four thousand million samples, and FFmpeg makes an entry of memory
 for each. Our own index reader has limits; a file that it leaves to FFmpeg is held against them here.
 
-Format: ISO/IEC 14496-12, 8.7.3 (stsz, stz2), 8.6.1 (stts).
+FFmpeg makes the entries of a track anew for each entry of its edit list, so that these multiply.
+
+Format: ISO/IEC 14496-12, 8.7.3 (stsz, stz2), 8.6.1 (stts), 8.6.6 (elst).
 """
 
 from __future__ import annotations
@@ -49,6 +51,11 @@ def _check_track(trak: bytes) -> None:
     uncompressed = not video and times[:1] == (1,) and times[2:] == (_PCM_DURATION,)
     if count > MAX_SAMPLES and not uncompressed:
         raise TooLarge(f"{count} samples; more than {MAX_SAMPLES} are never read", stage="index")
+    edits = _edits(trak)
+    if count * edits > MAX_SAMPLES and edits > 1:
+        raise TooLarge(
+            f"{edits} edits of {count} samples; more than {MAX_SAMPLES} samples are never read", stage="index"
+        )
 
 
 def _samples(stbl: dict[bytes, bytes]) -> int:
@@ -56,3 +63,10 @@ def _samples(stbl: dict[bytes, bytes]) -> int:
         (int(struct.unpack_from(">I", stbl[kind], 8)[0]) for kind in (b"stsz", b"stz2") if kind in stbl),
         default=0,
     )
+
+
+def _edits(trak: bytes) -> int:
+    try:
+        return int(struct.unpack_from(">I", children(children(trak)[b"edts"])[b"elst"], 4)[0])
+    except (KeyError, ValueError, struct.error):
+        return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}
+CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf"}
 Edit = Callable[[bytes], bytes]
 
 

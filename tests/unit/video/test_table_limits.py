@@ -42,6 +42,34 @@ def test_tables_that_unfold_to_too_much_are_refused(count: int) -> None:
         open_clip(MemorySource(with_samples(count)), LIMITS)
 
 
+def with_runs_of(count: int) -> bytes:
+    """A fragmented video whose runs say that they have so many samples, and nothing about any of them."""
+    run = struct.pack(">3I", 1, count, 8)
+    video = make_video(30, container_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"})
+    return edit_boxes(video, b"trun", partial(_instead, run))
+
+
+@pytest.mark.parametrize("count", [1_000_001, 4_000_000_000])
+def test_runs_of_fragments_that_unfold_to_too_much_are_refused(count: int) -> None:
+    with pytest.raises(TooLarge, match=str(count)):
+        open_clip(MemorySource(with_runs_of(count)), LIMITS)
+
+
+def test_runs_are_found_wherever_ffmpeg_looks_for_them() -> None:
+    video = with_runs_of(1_000_001)
+    hidden = box(b"udta", dict(boxes(video))[b"moof"])
+    with pytest.raises(TooLarge, match="samples"):
+        open_clip(MemorySource(video[: video.index(b"moof") - 4] + hidden), LIMITS)
+
+
+def test_an_edit_list_that_repeats_the_clip_without_end_is_refused() -> None:
+    edits = struct.pack(">II", 0, 100_000) + struct.pack(">Iii", 1000, 0, 1 << 16) * 100_000
+    video = make_video(30, codec="mpeg4", codec_options={"bf": "0"})
+    moov = edit_boxes(box(b"moov", dict(boxes(video))[b"moov"]), b"elst", partial(_instead, edits))
+    with pytest.raises(TooLarge, match="100000 edits of 30 samples"):
+        open_clip(MemorySource(video[: video.index(b"moov") - 4] + moov), LIMITS)
+
+
 def test_an_index_of_boxes_without_end_is_refused() -> None:
     head = box(b"ftyp", b"isom\0\0\2\0isom")
     moov = box(b"moov", box(b"free", b"") * (MAX_CHILDREN + 1))
