@@ -19,6 +19,7 @@ from services.errors import (
     DeviceLost,
     InvalidChallenge,
     QueueUnavailable,
+    TooLarge,
 )
 from services.monitoring.logs import log_challenge
 from services.monitoring.outcome import Result
@@ -154,6 +155,11 @@ def _work(challenge: Challenge, timeline: Timeline, scope: CancelScope) -> bytes
         return data
     except ChallengeError:
         raise
+    except MemoryError as error:
+        raise TooLarge(
+            f"answering takes more memory than MEMORY_HEADROOM_MB={get_settings().memory_headroom_mb} allows",
+            stage="worker",
+        ) from error
     except Exception as error:
         log.exception("unexpected failure")
         raise ChallengeError(f"unexpected {type(error).__name__}: {error}", stage="worker") from error

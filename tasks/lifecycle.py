@@ -24,6 +24,7 @@ from services.errors import TouchlineError
 from services.monitoring.logs import set_up_logging
 from services.monitoring.metrics import begin, count_restart, use_folder
 from services.pipeline.runner import Runtime
+from services.processes.memory_limit import limit_memory
 from services.processes.parent_death import die_with_parent
 from services.settings import get_settings
 from services.settings.cautions import cautions
@@ -172,6 +173,7 @@ def _start(**_: Any) -> None:
     gc.freeze()
     # and an answer is a hundred thousand objects; what a challenge leaves is collected behind it
     gc.set_threshold(1_000_000, 50, 50)
+    limit_memory(settings.memory_headroom_mb)
     write_own_report()
     ready.write_state(ready.READY, _device_name())
 

@@ -48,6 +48,13 @@ class QueueSettings(BaseSettings, defer_build=True):
         le=3600,
         description="Maximum time a child may take to start (imports, models, warm-up), in seconds.",
     )
+    memory_headroom_mb: int = Field(
+        4096,
+        ge=0,
+        le=1_000_000,
+        description="Memory that a child may take for a challenge on top of what it has when it is warm, in MB; a "
+        "file that unfolds to more ends in TooLarge. 0: no limit.",
+    )
     state_dir: str = Field(
         "/tmp/touchline",
         min_length=1,
