@@ -50,17 +50,25 @@ def free_port() -> int:
 
 
 class EmbeddedValkey:
-    """A Valkey server on the loopback that keeps nothing on disk; a context manager.
+    """A Valkey server on the loopback; a context manager.
 
     Args:
         port: Where it listens; 0 takes a free port.
         listener: Gets its log lines.
         unix_socket: A socket file that it listens on as well.
+        folder: Keeps its data there, and has it again after a restart; None keeps nothing on disk.
     """
 
-    def __init__(self, port: int = 0, listener: Listener = quiet, unix_socket: Path | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        listener: Listener = quiet,
+        unix_socket: Path | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self._wanted = port
         self._unix_socket = unix_socket
+        self._folder = folder
         self._listener = listener
         self.port = port
         self.part: SupervisedProcess | None = None
@@ -104,6 +112,15 @@ class EmbeddedValkey:
             else:
                 return
 
+    def restart(self) -> None:
+        """Start it on the same port after it has ended.
+
+        Raises:
+            StartFailed: It does not come up.
+        """
+        self._wanted = self.port
+        self.start()
+
     def close(self) -> None:
         """Stop it."""
         if self.part is not None:
@@ -113,9 +130,9 @@ class EmbeddedValkey:
         options = {
             "bind": HOST,
             "port": str(self.port),
-            "dir": tempfile.gettempdir(),
+            "dir": str(self._folder or tempfile.gettempdir()),
             "save": "",
-            "appendonly": "no",
+            "appendonly": "yes" if self._folder else "no",
             "daemonize": "no",
         }
         if self._unix_socket is not None:

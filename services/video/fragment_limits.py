@@ -16,20 +16,9 @@ from services.video.mp4_boxes import MAX_MOOV
 from services.video.mp4_index import MAX_SAMPLES
 from services.video.source import ByteSource
 
-_SEARCHED: Final = {b"moof", b"traf", b"trun", b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf"}
-    b"moof",
-    b"traf",
-    b"trun",
-    b"moov",
-    b"trak",
-    b"mdia",
-    b"minf",
-    b"stbl",
-    b"edts",
-    b"dinf",
-    b"mvex",
-}
-_SEARCHED |= {b"mvex", b"udta", b"meta", b"tref", b"wave"}
+_SEARCHED: Final = frozenset(
+    b"moof traf trun moov trak mdia minf stbl edts dinf mvex udta meta tref wave".split()
+)
 """Boxes in which FFmpeg looks for others; all other ones it reads as they are, or skips."""
 _RUN: Final = struct.Struct(">4sII")
 """Kind, version with flags, number of samples."""
