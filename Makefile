@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
+CHAOS_ARGS ?=
+SOAK_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: fuzz help install demo up test check lint docs bench scale settings lock clean
+.PHONY: fuzz chaos soak help install demo up test check lint docs bench scale settings lock clean
 
 help: ## what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -53,6 +55,12 @@ settings: install ## .env.example and docs/reference/settings.md from services/s
 
 fuzz: install ## damaged input for every function that reads bytes of strangers (FUZZ_ARGS="--seconds 600")
 	$(BIN)/python -m touchline_lab.reliability.fuzz $(FUZZ_ARGS)
+
+chaos: install ## faults at every stage of a running challenge; writes the table of docs/concepts/reliability.md
+	$(BIN)/python -m touchline_lab.reliability.chaos $(or $(CHAOS_ARGS),--document docs/concepts/reliability.md)
+
+soak: install ## thousands of good, bad and hostile challenges, with a fault now and then (SOAK_ARGS="--fake --challenges 10000")
+	$(BIN)/python -m touchline_lab.reliability.soak $(SOAK_ARGS)
 
 lock: install ## the locks from pyproject.toml (needs uv)
 	requirements/compile

@@ -1,4 +1,4 @@
-"""An end to the memory that a process takes, so that a file that unfolds costs one challenge and not the machine."""
+"""Limits the memory of a process, so that a file that unfolds costs one challenge and not the machine."""
 
 from __future__ import annotations
 

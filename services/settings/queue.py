@@ -52,8 +52,8 @@ class QueueSettings(BaseSettings, defer_build=True):
         4096,
         ge=0,
         le=1_000_000,
-        description="Memory that a child may take for a challenge on top of what it has when it is warm, in MB; a "
-        "file that unfolds to more ends in TooLarge. 0: no limit.",
+        description="Memory that a child may take for a challenge on top of what it has when it is warm, in "
+        "MB; a file that unfolds to more ends in an error. 0: no limit.",
     )
     state_dir: str = Field(
         "/tmp/touchline",

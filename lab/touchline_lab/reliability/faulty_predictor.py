@@ -40,10 +40,12 @@ class FaultyPredictor:
     def __init__(self, settings: Settings, device: str) -> None:
         self.device = "cpu"
         self._file = Path(settings.state_dir) / FAULT_FILE
+        self._born = time.time()
 
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[FrameResult]:
         """One result for each frame, or the fault."""
-        if self._file.exists():
+        # a process that takes the place of one that failed works, and warms up
+        if self._file.exists() and self._file.stat().st_mtime > self._born:
             self._fail(self._file.read_text(), first=bool(frames) and frames[0].index == 0)
         return [FrameResult(frame.index, _player(frame.index), None) for frame in frames]
 

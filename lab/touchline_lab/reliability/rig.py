@@ -1,4 +1,4 @@
-"""A small running system whose parts can be killed: Valkey, workers with the faulty predictor, two origins."""
+"""A running system whose parts can be killed: Valkey, workers with the faulty predictor, two origins."""
 
 from __future__ import annotations
 
