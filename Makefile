@@ -59,7 +59,7 @@ fuzz: install ## damaged input for every function that reads bytes of strangers 
 chaos: install ## faults at every stage of a running challenge; writes the table of docs/concepts/reliability.md
 	$(BIN)/python -m touchline_lab.reliability.chaos $(or $(CHAOS_ARGS),--document docs/concepts/reliability.md)
 
-soak: install ## thousands of good, bad and hostile challenges, with a fault now and then (SOAK_ARGS="--fake --challenges 10000")
+soak: install ## thousands of good, bad and hostile challenges, with a fault now and then (SOAK_ARGS="--challenges 10000")
 	$(BIN)/python -m touchline_lab.reliability.soak $(SOAK_ARGS)
 
 lock: install ## the locks from pyproject.toml (needs uv)

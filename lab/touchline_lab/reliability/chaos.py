@@ -1,4 +1,4 @@
-"""`python -m touchline_lab.reliability.chaos`: faults at every stage of a running challenge, on real processes.
+"""`python -m touchline_lab.reliability.chaos`: faults at every stage of a challenge, on real processes.
 
 The promise that is checked: the challenge ends in one answer or one typed error, at its deadline plus half a
 second at the latest, and the next challenge is answered.
@@ -136,9 +136,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m touchline_lab.reliability.chaos", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only the faults of the quick half")
     parser.add_argument("--only", metavar="TEXT", help="only faults whose name has this text")
-    parser.add_argument(
-        "--stage", action="append", choices=("queued", "connecting", "downloading", "inferring")
-    )
+    parser.add_argument("--stage", action="append", choices=STAGES, help="only at this stage; repeatable")
+
     parser.add_argument("--document", type=Path, help="put the table into this Markdown file")
     options = parser.parse_args(argv)
     chosen = [

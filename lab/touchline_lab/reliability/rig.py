@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ import redis
 from services.errors import ChallengeError, StartFailed
 from services.pipeline.warm import noise_clip
 from services.processes.embedded_valkey import EmbeddedValkey
+from services.processes.supervised import Listener, quiet
 from services.wire.reply import CLAIM_PREFIX, Answer
 from tasks.client import Submission, submit
 from tasks.worker_process import WorkerProcess
@@ -73,24 +75,35 @@ class Rig:
         workers: Number of workers, each with one child.
         keeps_data: Whether Valkey has its data again after a restart.
         env: Further settings of the workers.
+        listener: Gets the workers' log lines.
+        files: Further files of the origins, by name.
     """
 
     def __init__(
-        self, folder: Path, workers: int, *, keeps_data: bool = False, env: dict[str, str] | None = None
+        self,
+        folder: Path,
+        workers: int,
+        *,
+        keeps_data: bool = False,
+        env: Mapping[str, str] | None = None,
+        listener: Listener = quiet,
+        files: Mapping[str, bytes] | None = None,
     ) -> None:
         self.folder = folder
         data = folder / "valkey"
         data.mkdir(parents=True)
         self.valkey = EmbeddedValkey(folder=data if keeps_data else None)
         self.clip = noise_clip()
-        files = folder / "origin"
-        files.mkdir()
-        (files / _CLIP).write_bytes(self.clip)
-        self.origin = DemoOrigin(files)
-        self.slow_origin = DemoOrigin(files, SLOW_SETUP, keep_alive_s=SLOW_IDLE_S)
+        served = folder / "origin"
+        served.mkdir()
+        for name, content in {_CLIP: self.clip, **(files or {})}.items():
+            (served / name).write_bytes(content)
+        self.origin = DemoOrigin(served)
+        self.slow_origin = DemoOrigin(served, SLOW_SETUP, keep_alive_s=SLOW_IDLE_S)
         self.workers: list[WorkerProcess] = []
         self._count = workers
         self._env = env or {}
+        self._listener = listener
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -117,10 +130,10 @@ class Rig:
             worker.stop()
         self._stack.close()
 
-    def url(self, query: str = "", *, slow_setup: bool = False) -> str:
-        """The clip's address."""
+    def url(self, query: str = "", *, slow_setup: bool = False, file: str = _CLIP) -> str:
+        """The address of the clip, or of another file."""
         origin = self.slow_origin if slow_setup else self.origin
-        return origin.url(_CLIP) + (f"?{query}" if query else "")
+        return origin.url(file) + (f"?{query}" if query else "")
 
     def submit(self, challenge_id: str, url: str, deadline_s: float) -> Caller:
         """Submit a challenge and wait for it in a thread."""
@@ -190,7 +203,7 @@ class Rig:
             "DISABLE_TRACKING": "1",
             "SKIP_PITCH": "1",
         }
-        return WorkerProcess(self.valkey.url, env | self._env, name=f"touchline-rig-{number}")
+        return WorkerProcess(self.valkey.url, {**env, **self._env}, self._listener, f"touchline-rig-{number}")
 
 
 def descendants(pid: int) -> list[int]:
