@@ -18,6 +18,7 @@ from services.cli.gateway import gateway
 from services.cli.kinds import kinds
 from services.cli.models import app as models_app
 from services.cli.pool import pool
+from services.cli.preflight import preflight
 from services.cli.report import report
 from services.cli.serve import serve
 from services.cli.submit import submit
@@ -53,7 +54,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, serve, submit, worker, gateway, flower, doctor, diagnose, pool, report, top, kinds):
+for command in (
+    up,
+    serve,
+    submit,
+    worker,
+    gateway,
+    flower,
+    doctor,
+    diagnose,
+    pool,
+    preflight,
+    report,
+    top,
+    kinds,
+):
     app.command()(command)
 for entry in sorted(metadata.entry_points(group=COMMANDS), key=lambda entry: entry.name):
     app.command(name=entry.name)(entry.load())
