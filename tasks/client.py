@@ -12,6 +12,7 @@ redis and the settings are imported by the first `submit`. Failures are raised a
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 import uuid
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     import redis
     from celery import Celery
 
+log = logging.getLogger(__name__)
+
 __all__ = [
     "Answer",
     "ChallengeFrame",
@@ -79,6 +82,7 @@ class Submission:
     def __init__(
         self, challenge: Challenge, token: str, redis_url: str, clock_difference: float = 0.0
     ) -> None:
+        self._challenge = challenge
         self.challenge_id = challenge.challenge_id
         self.token = token
         self.deadline = challenge.deadline - clock_difference
@@ -125,6 +129,8 @@ class Submission:
             )
             try:
                 key = reply_key(self.token)
+                if lost is not None and not connection.exists(key, refusal_key(self.token)):
+                    self._enqueue_again()
                 data: Any = connection.blmove(key, key, self._left())  # type: ignore[arg-type]
                 if data is not None:
                     connection.delete(key, refusal_key(self.token))
@@ -150,6 +156,8 @@ class Submission:
             )
             try:
                 key = reply_key(self.token)
+                if lost is not None and not await connection.exists(key, refusal_key(self.token)):
+                    await asyncio.to_thread(self._enqueue_again)
                 data: Any = await connection.blmove(key, key, self._left())  # type: ignore[arg-type]
                 if data is not None:
                     await connection.delete(key, refusal_key(self.token))
@@ -163,6 +171,17 @@ class Submission:
             finally:
                 await connection.aclose()
             await asyncio.sleep(self._pause(lost))
+
+    def _enqueue_again(self) -> None:
+        """Redis has lost its data, and the challenge with it: what was left there at submission is gone."""
+        import kombu.exceptions
+        import redis
+
+        log.warning("Redis has lost its data; challenge %s is enqueued again", self.challenge_id)
+        try:
+            _enqueue(self._redis_url, self._challenge, self.token)
+        except kombu.exceptions.OperationalError as error:
+            raise redis.exceptions.ConnectionError(str(error)) from error
 
     def _pause(self, lost: Exception) -> float:
         """Seconds until the next attempt to reach Redis.
@@ -240,7 +259,6 @@ def submit(
 
     from services.monitoring.redaction import redact
     from services.settings import get_settings
-    from tasks.envelope import TASK_NAME
 
     settings = get_settings()
     url = settings.broker_url if redis_url is None else _checked(redis_url)
@@ -270,16 +288,7 @@ def submit(
             raise QueueFull(f"{waiting} challenges are waiting already (MAX_QUEUE)")
         difference = clock_difference(_plain(url))
         challenge = by_own_clock(challenge, -difference)
-        _leave_refusal(_plain(url), challenge, token)
-        _app(url).send_task(
-            TASK_NAME,
-            args=[msgspec.to_builtins(challenge), token],
-            task_id=token,
-            queue=settings.queue_name,
-            # a front end must not hang for 20 s of retries while Redis is down
-            retry=False,
-            ignore_result=True,
-        )
+        _enqueue(url, challenge, token)
     except redis.exceptions.ResponseError as error:
         raise QueueUnavailable(f"Redis at {redact(url)} refuses the challenge: {error}") from error
     except (redis.exceptions.RedisError, kombu.exceptions.OperationalError, OSError) as error:
@@ -310,6 +319,22 @@ def _frames(frames: Sequence[ChallengeFrame | Mapping[str, Any]]) -> tuple[Chall
         )
     except msgspec.ValidationError as error:
         raise InvalidChallenge(f"not a frame: {error}") from error
+
+
+def _enqueue(url: str, challenge: Challenge, token: str) -> None:
+    from services.settings import get_settings
+    from tasks.envelope import TASK_NAME
+
+    _leave_refusal(_plain(url), challenge, token)
+    _app(url).send_task(
+        TASK_NAME,
+        args=[msgspec.to_builtins(challenge), token],
+        task_id=token,
+        queue=get_settings().queue_name,
+        # a front end must not hang for 20 s of retries while Redis is down
+        retry=False,
+        ignore_result=True,
+    )
 
 
 def _leave_refusal(connection: redis.Redis, challenge: Challenge, token: str) -> None:

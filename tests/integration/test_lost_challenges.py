@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -12,10 +15,13 @@ import redis
 from services.errors import Cancelled
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import load_settings
+from services.wire.reply import Answer
 from tasks.celery_app import make_app
+from tasks.client import submit
+from tasks.worker_process import WorkerProcess
 from tests.support.callers import Caller
 from tests.support.processes import alive, parent_of, wait_for
-from tests.support.servers import MakeWorker
+from tests.support.servers import WORKER_START_S, MakeWorker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -74,6 +80,39 @@ def revoked_while_it_waits(redis_url: str, url: str) -> None:
             first.outcome()
         with pytest.raises(Cancelled, match="revoked"):
             second.outcome()
+
+
+def test_a_redis_that_loses_its_data_costs_no_challenge(
+    origin: DemoOrigin, clip_url: str, tmp_path: Path
+) -> None:
+    with EmbeddedValkey() as server:
+        waiting = Caller(server.url, clip_url, "waits")
+        server.close()
+        server.restart()
+        with WorkerProcess(server.url, worker_env(origin, tmp_path), name="touchline-late") as worker:
+            worker.wait_until_ready(WORKER_START_S)
+            assert not waiting.outcome().partial
+
+
+def test_a_redis_that_loses_its_data_costs_no_awaited_challenge(clip_url: str) -> None:
+    async def awaited(url: str) -> bool:
+        task = asyncio.ensure_future(_awaited(url))
+        await asyncio.sleep(0.5)
+        server.close()
+        server.restart()
+        with redis.Redis.from_url(url) as client:
+            while not client.llen("touchline"):
+                await asyncio.sleep(0.05)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return True
+
+    async def _awaited(url: str) -> Answer:
+        return await submit(clip_url, redis_url=url, deadline_s=60)
+
+    with EmbeddedValkey() as server:
+        assert asyncio.run(asyncio.wait_for(awaited(server.url), 30))
 
 
 def test_purging_the_queue_answers_the_callers(valkey: EmbeddedValkey, connection: redis.Redis) -> None:
