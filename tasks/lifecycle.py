@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,8 @@ def set_busy(busy: bool) -> None:
         _Child.busy.set()
     else:
         _Child.busy.clear()
-    ready.write_state(ready.BUSY if busy else ready.READY, _device_name())
+    with _not_vital():
+        ready.write_state(ready.BUSY if busy else ready.READY, _device_name())
 
 
 def note_outcome(*, answered: bool) -> None:
@@ -73,7 +76,17 @@ def write_own_report() -> None:
     """Write what this process holds now to its report."""
     made = _Child.runtime
     health = made.pool.health() if made is not None and made.settings.use_connection_pool else None
-    write_report(health, _Child.answered, _Child.failed)
+    with _not_vital():
+        write_report(health, _Child.answered, _Child.failed)
+
+
+@contextmanager
+def _not_vital() -> Iterator[None]:
+    """For what is written down for others to see: a full disk is to cost no challenge."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("STATE_DIR=%s cannot be written: %s", get_settings().state_dir, error)
 
 
 def replace_process() -> None:

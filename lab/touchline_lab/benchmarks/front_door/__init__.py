@@ -1,0 +1,1 @@
+"""What a front door costs: the gateway beside Celery's own results and a bare background task."""

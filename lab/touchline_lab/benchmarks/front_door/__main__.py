@@ -1,0 +1,125 @@
+"""`python -m touchline_lab.benchmarks.front_door`: what each front door adds, and how much it carries."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from services.processes.embedded_valkey import EmbeddedValkey, free_port
+from services.processes.supervised import SupervisedProcess
+from touchline_lab.benchmarks.front_door.doors import DOORS
+from touchline_lab.benchmarks.front_door.load import Loaded, load
+
+START_S: Final = 60.0
+"""Seconds that a door may take until it answers."""
+CALM, FULL = 20.0, 200.0
+"""Requests a second: what few operators ever see, and what the gateway is to hold."""
+MODULE: Final = "touchline_lab.benchmarks.front_door"
+
+
+@contextmanager
+def door(name: str) -> Iterator[int]:
+    """A front door with what stands behind it; its port."""
+    with ExitStack() as stack:
+        valkey = stack.enter_context(EmbeddedValkey())
+        port = free_port()
+        env = {
+            "REDIS_URL": valkey.url,
+            "VERIFY_ENABLED": "0",
+            "BLACKLIST_ENABLED": "0",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "ALLOW_PRIVATE_ADDRESSES": "1",
+            "MAX_REQUESTS": "2000",
+            "MAX_REQUESTS_PER_HOTKEY": "2000",
+            "MAX_QUEUE": "10000",
+            # 200 answers of 1 MB a second are kept no longer than needed
+            "REPLY_TTL_S": "10",
+        }
+        python = [sys.executable, "-P", "-m"]
+        parts = {"door": [*python, f"{MODULE}.doors", name, str(port), valkey.url]}
+        if name == "touchline gateway":
+            parts["worker"] = [*python, f"{MODULE}.doors", "worker", "0", valkey.url]
+        if name == "celery JSON result":
+            app = f"{MODULE}.celery_door"
+            quiet = ["--pool", "solo", "--loglevel", "ERROR"]
+            parts["worker"] = [
+                *python,
+                "celery",
+                "-A",
+                app,
+                "worker",
+                "--pool",
+                "solo",
+                "--loglevel",
+                "ERROR",
+            ]
+        started = [
+            stack.enter_context(SupervisedProcess(part, command, env)) for part, command in parts.items()
+        ]
+        end = time.monotonic() + START_S
+        while True:
+            for part in started:
+                part.check()
+            try:
+                asyncio.run(asyncio.wait_for(load(port, CALM, 1, "start"), 5))
+                break
+            except (OSError, TimeoutError, asyncio.IncompleteReadError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+        yield port
+
+
+def measure(names: Sequence[str], rounds: int, seconds: float) -> dict[tuple[str, float], list[Loaded]]:
+    """Load every door at both rates, interleaved."""
+    found: dict[tuple[str, float], list[Loaded]] = {}
+    for number in range(rounds):
+        for name in names:
+            with door(name) as port:
+                asyncio.run(load(port, CALM, 20, "warm"))
+                for rate in (CALM, FULL):
+                    done = asyncio.run(load(port, rate, int(rate * seconds), f"r{number}-{rate:.0f}"))
+                    found.setdefault((name, rate), []).append(done)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of load, per round and rate")
+    parser.add_argument("--only", choices=sorted(DOORS))
+    options = parser.parse_args()
+    names = [options.only] if options.only else list(DOORS)
+    table = Table(
+        "front door", "asked a second", "answered a second", "p50 (ms)", "p95 (ms)", "failed",
+        title="answers of 1 MB, work that takes no time; medians of the rounds", title_justify="left",
+    )  # fmt: skip
+    for (name, rate), rounds in measure(names, options.rounds, options.seconds).items():
+
+        def middle(values: Iterator[float]) -> str:
+            return f"{statistics.median(values):.1f}"
+
+        cuts = [statistics.quantiles(one.seconds, n=100) for one in rounds]
+        table.add_row(
+            name,
+            f"{rate:.0f}",
+            middle(len(one.seconds) / one.took_s for one in rounds),
+            middle(1000 * cut[49] for cut in cuts),
+            middle(1000 * cut[94] for cut in cuts),
+            str(sum(one.failed for one in rounds)),
+        )
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+if __name__ == "__main__":
+    main()
