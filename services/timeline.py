@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,6 +48,8 @@ class Timeline:
 
     Attributes:
         began: The moment it was made, by this machine's clock, in seconds since 1970.
+        on_stage: Called once for each stage that begins, with the seconds since the timeline began; from
+            whichever thread the stage belongs to, so that it must take no time.
     """
 
     def __init__(self) -> None:
@@ -57,6 +59,8 @@ class Timeline:
         self._lock = threading.Lock()
         self._spans: dict[str, dict[str, float]] = {}
         self._facts: dict[str, Any] = {}
+        self._begun: set[str] = set()
+        self.on_stage: Callable[[str, float], None] | None = None
 
     def now(self) -> float:
         """Seconds since the timeline began."""
@@ -87,6 +91,7 @@ class Timeline:
     def add(self, stage: str, start: float, end: float, busy: float | None = None) -> None:
         """Add a piece of a stage; `start` and `end` as of `now()`, `busy` if less than their distance."""
         work = end - start if busy is None else busy
+        self._tell(stage)
         with self._lock:
             span = self._spans.setdefault(stage, {"start": start, "end": end, "busy": 0.0})
             span["start"] = min(span["start"], start)
@@ -95,6 +100,7 @@ class Timeline:
 
     def mark(self, stage: str) -> None:
         """Note the moment at which something first happened, counted from the beginning."""
+        self._tell(stage)
         with self._lock:
             if stage not in self._spans:
                 now = time.perf_counter() - self._zero
@@ -104,6 +110,7 @@ class Timeline:
     def span(self, stage: str) -> Iterator[None]:
         """Time the body of a `with` as a piece of a stage."""
         start = self.now()
+        self._tell(stage)
         try:
             yield
         finally:
@@ -118,6 +125,11 @@ class Timeline:
         """Add to a fact that counts."""
         with self._lock:
             self._facts[fact] = int(self._facts.get(fact, 0)) + by
+
+    def _tell(self, stage: str) -> None:
+        if self.on_stage is not None and stage not in self._begun:
+            self._begun.add(stage)
+            self.on_stage(stage, self.now())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data.

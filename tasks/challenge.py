@@ -6,6 +6,7 @@ import faulthandler
 import logging
 import sys
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import redis
@@ -31,6 +32,7 @@ from tasks import reply
 from tasks.celery_app import app
 from tasks.envelope import TASK_NAME
 from tasks.outcomes import tell
+from tasks.progress import progress_told
 from tasks.redis_clock import by_own_clock, described
 from tasks.reply import Claimed, Lease
 
@@ -90,7 +92,8 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
             result: Result = "joined" if outcome is Claimed.JOINED else "answered"
             return tell(challenge, challenge.challenge_id, timeline, result)
         scope = CancelScope()
-        with Lease(challenge.challenge_id, token, scope.cancel) as lease:
+        told = progress_told(timeline, token) if challenge.progress else nullcontext()
+        with Lease(challenge.challenge_id, token, scope.cancel) as lease, told:
             data = _work(challenge, timeline, scope)
     except ChallengeError as error:
         if challenge is not None and lease is not None and lease.lost:

@@ -26,7 +26,17 @@ def clock_difference(connection: redis.Redis) -> float:
     """
     before = time.time()
     now: Any = connection.time()
-    after = time.time()
+    return difference_of(now, before, time.time())
+
+
+def difference_of(now: tuple[int, int], before: float, after: float) -> float:
+    """The same from Redis's answer to TIME.
+
+    Args:
+        now: Seconds and microseconds.
+        before: This machine's time when it was asked for.
+        after: This machine's time when it came.
+    """
     difference = float(now[0]) + float(now[1]) / 1e6 - (before + after) / 2
     return difference if abs(difference) > MIN_DIFFERENCE_S + (after - before) / 2 else 0.0
 

@@ -15,6 +15,7 @@ import redis
 
 from services.settings import get_settings
 from services.wire.reply import (
+    REPLIED_CHANNEL,
     answer_key,
     cancelled_key,
     claim_key,
@@ -46,6 +47,7 @@ if answer then
   redis.call('RPUSH', KEYS[4], answer)
   redis.call('EXPIRE', KEYS[4], ARGV[4])
   redis.call('DEL', KEYS[5])
+  redis.call('PUBLISH', ARGV[8], ARGV[3])
   return 'answered'
 end
 if not holder or holder == ARGV[1] or holder == ARGV[5] then
@@ -78,6 +80,7 @@ for _, token in ipairs(tokens) do
     redis.call('RPUSH', ARGV[4] .. token, ARGV[2])
     redis.call('EXPIRE', ARGV[4] .. token, ARGV[3])
     redis.call('DEL', ARGV[5] .. token)
+    redis.call('PUBLISH', ARGV[7], token)
   end
 end
 if ARGV[6] == '1' then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
@@ -97,7 +100,8 @@ class Claimed(enum.Enum):
 
 
 @lru_cache(maxsize=1)
-def _connection() -> redis.Redis:
+def connection() -> redis.Redis:
+    """The connection of this worker process, for all of its threads."""
     # redis-py has a 5 s time-out with retries by default; a reply is worth waiting for
     return redis.Redis.from_url(get_settings().broker_url, socket_timeout=30, health_check_interval=10)
 
@@ -128,8 +132,8 @@ def claim(challenge_id: str, token: str, content: str = "", seconds: float = 0.0
     lost = ""
     while True:
         args: list[str | int] = [process_name(), int(LEASE_S * 1000), token, kept_s, lost]
-        args += [content, kept_s + max(0, int(seconds)) + 1]
-        found = bytes(_connection().eval(_CLAIM, len(keys), *keys, *args)).decode()
+        args += [content, kept_s + max(0, int(seconds)) + 1, REPLIED_CHANNEL]
+        found = bytes(connection().eval(_CLAIM, len(keys), *keys, *args)).decode()
         if found in _ENDS:
             return _ENDS[found]
         if not is_dead(found):
@@ -139,7 +143,7 @@ def claim(challenge_id: str, token: str, content: str = "", seconds: float = 0.0
 
 def difference_of_clocks() -> float:
     """See `clock_difference`."""
-    return clock_difference(_connection())
+    return clock_difference(connection())
 
 
 class Lease:
@@ -183,7 +187,7 @@ class Lease:
         while not self._ended.wait(RENEWAL_S):
             try:
                 args = (process_name(), int(LEASE_S * 1000))
-                held: Any = _connection().eval(_RENEW, len(self._keys), *self._keys, *args)
+                held: Any = connection().eval(_RENEW, len(self._keys), *self._keys, *args)
                 if held != 1:
                     self.lost, self.cancelled = held == 0, held == -1
                     self._on_lost()
@@ -221,18 +225,19 @@ def publish(challenge_id: str, token: str, data: bytes, *, until: float, keep: b
             return
 
 
-def try_to_publish(token: str, data: bytes, connection: redis.Redis | None = None) -> None:
+def try_to_publish(token: str, data: bytes, own: redis.Redis | None = None) -> None:
     """Hand a reply to one caller, if Redis takes it now; for errors of messages that were not worked on.
 
     Args:
         token: Names the reply.
         data: The reply.
-        connection: To the server that it belongs to; the one of the settings when not given.
+        own: A connection to the server that it belongs to; the one of this process when not given.
     """
     try:
-        with (connection or _connection()).pipeline(transaction=False) as pipe:
+        with (own or connection()).pipeline(transaction=False) as pipe:
             pipe.rpush(reply_key(token), data)
             pipe.expire(reply_key(token), get_settings().reply_ttl_s)
+            pipe.publish(REPLIED_CHANNEL, token)
             pipe.execute()
     except (redis.exceptions.RedisError, OSError) as error:
         log.error("a refusal could not be delivered: %s", error)
@@ -241,16 +246,18 @@ def try_to_publish(token: str, data: bytes, connection: redis.Redis | None = Non
 def _publish(challenge_id: str, token: str, data: bytes, keep: bool) -> None:
     keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key)]
     args: list[Any] = [token, data, get_settings().reply_ttl_s, reply_key(""), refusal_key(""), int(keep)]
-    _connection().eval(_PUBLISH, len(keys), *keys, *args)
+    args.append(REPLIED_CHANNEL)
+    connection().eval(_PUBLISH, len(keys), *keys, *args)
 
 
 def _refuse(challenge_id: str, token: str) -> None:
     """Move the refusals that the callers left to where they wait; a full server still allows that."""
     try:
-        joined: Any = _connection().smembers(joined_key(challenge_id))
+        joined: Any = connection().smembers(joined_key(challenge_id))
         for waiting in {token, *(item.decode() for item in joined)}:
-            if _connection().exists(refusal_key(waiting)):
-                _connection().rename(refusal_key(waiting), reply_key(waiting))
-        _connection().delete(claim_key(challenge_id), joined_key(challenge_id))
+            if connection().exists(refusal_key(waiting)):
+                connection().rename(refusal_key(waiting), reply_key(waiting))
+                connection().publish(REPLIED_CHANNEL, waiting)
+        connection().delete(claim_key(challenge_id), joined_key(challenge_id))
     except redis.exceptions.RedisError as error:
         log.error("challenge %s: the callers could not be told: %s", challenge_id, error)

@@ -31,7 +31,7 @@ from services.gateway.request_body import read_body
 from services.gateway.status_page import StatusPage
 from services.settings import Settings
 from services.wire import gsr, private_track, tv_predict
-from tasks.client import submit
+from tasks.shared_client import Client
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ BUILT_IN_ELSEWHERE: Final = ("gsr", "tv_predict")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for, as arguments of `tasks.client.submit`."""
+    """What a request asks for, as arguments of `Client.submit`."""
 
     kind: str
     challenge_id: str | None = None
@@ -80,6 +80,7 @@ class Gateway:
         self.redis = redis.asyncio.Redis.from_url(
             settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0
         )
+        self.client = Client(settings.redis_url)
         self.guard = UrlGuard.from_settings(settings)
         self.metagraph = _metagraph(settings)
         self.authentication = Authentication(settings, self.metagraph, self.redis)
@@ -162,18 +163,14 @@ class Gateway:
         left -= time.monotonic() - arrived
         if await self.outlook.too_long():
             raise QueueFull("the challenges that wait already take longer than the deadline")
-        # publishing takes a few milliseconds of a thread; waiting takes none
-        submission = await asyncio.to_thread(
-            submit,
+        answer = await self.client.submit(
             wanted.video_url,
             frames=wanted.frames,
             image_url=wanted.image_url,
             challenge_id=wanted.challenge_id,
             kind=wanted.kind,
             deadline_s=max(0.001, left),
-            redis_url=self.settings.redis_url,
         )
-        answer = await submission
         self.outlook.answered(time.monotonic() - arrived)
         if self.recorder is not None:
             request = wanted.to_dict() | {"challenge_id": answer.challenge_id}
@@ -278,7 +275,8 @@ def make_app(settings: Settings, count_workers: Callable[[], int] | None = None)
     async def background(app: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(gateway.outlook.watch())]
         tasks.append(asyncio.create_task(gateway.refresh_metagraph()))
-        yield
+        async with gateway.client:
+            yield
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):

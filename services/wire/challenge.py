@@ -41,6 +41,7 @@ class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         deadline: Time after which no answer is wanted, in seconds since 1970: by Redis's clock on the wire,
             by this machine's clock in a front end and in a worker.
         submitted_at: Time of the submission, by the same clock.
+        progress: Whether the worker is to tell which stages have begun (services/wire/progress.py).
     """
 
     challenge_id: str
@@ -50,6 +51,7 @@ class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     video_url: str = ""
     frames: tuple[ChallengeFrame, ...] = ()
     image_url: str = ""
+    progress: bool = False
 
     @property
     def pictures(self) -> tuple[ChallengeFrame, ...]:

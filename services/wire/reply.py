@@ -19,6 +19,8 @@ JOINED_PREFIX = "touchline:joined:"
 REFUSAL_PREFIX = "touchline:refusal:"
 CANCELLED_PREFIX = "touchline:cancelled:"
 CONTENT_PREFIX = "touchline:content:"
+REPLIED_CHANNEL = "touchline:replied"
+"""Redis channel on which the token of every reply is published once the reply is there."""
 
 
 class Answer(msgspec.Struct, frozen=True):

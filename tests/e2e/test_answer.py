@@ -147,16 +147,18 @@ def test_every_bad_input_has_its_own_error_and_the_worker_goes_on(
 def test_messages_that_are_no_challenge_are_answered_with_an_error(
     worker: WorkerProcess, clip_url: str
 ) -> None:
+    from services.settings import load_settings
     from services.wire.reply import reply_key, unpack_reply
-    from tasks.client import _app
+    from tasks.celery_app import make_app
     from tasks.envelope import TASK_NAME
 
-    with redis.Redis.from_url(worker.redis_url) as connection:
+    settings = load_settings(redis_url=worker.redis_url)
+    with redis.Redis.from_url(worker.redis_url) as connection, make_app(settings) as app:
         for number, message in enumerate(
             ({"challenge_id": 5}, {}, {"kind": "chess"}, [], None, TRADING_CARDS)
         ):
             token = f"bad-{number}"
-            _app(worker.redis_url).send_task(TASK_NAME, args=[message, token], ignore_result=True)
+            app.send_task(TASK_NAME, args=[message, token], ignore_result=True)
             found = connection.blpop([reply_key(token)], timeout=20)
             assert found is not None
             with pytest.raises(InvalidChallenge):

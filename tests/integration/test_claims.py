@@ -30,11 +30,11 @@ def connection(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> Itera
     """The server that `tasks.reply` speaks to."""
     monkeypatch.setenv("REDIS_URL", valkey.url)
     get_settings.cache_clear()
-    reply._connection.cache_clear()
+    reply.connection.cache_clear()
     with redis.Redis.from_url(valkey.url) as client:
         yield client
     get_settings.cache_clear()
-    reply._connection.cache_clear()
+    reply.connection.cache_clear()
 
 
 def claim_in_another_process(challenge_id: str, then: str) -> subprocess.Popen[str]:

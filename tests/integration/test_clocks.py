@@ -10,7 +10,7 @@ import pytest
 
 from services.errors import DeadlineExceeded
 from services.processes.embedded_valkey import EmbeddedValkey
-from tasks import client, redis_clock
+from tasks import challenge_arguments, redis_clock, submission
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess
 from tests.support.videos import make_video
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.integration
 def set_clock(patch: pytest.MonkeyPatch, ahead: float) -> None:
     """This process's clock, as the client sees it, is that far ahead."""
     own = SimpleNamespace(time=lambda: time.time() + ahead, monotonic=time.monotonic, sleep=time.sleep)
-    patch.setattr(client, "time", own)
-    patch.setattr(redis_clock, "time", own)
+    for module in (challenge_arguments, redis_clock, submission):
+        patch.setattr(module, "time", own)
 
 
 @pytest.mark.parametrize("ahead", [-20.0, 20.0])

@@ -23,7 +23,14 @@ def exported(module: object) -> list[str]:
 
 
 def test_a_front_end_may_import_these_names() -> None:
-    assert tasks.client.__all__ == ["Answer", "ChallengeFrame", "Submission", "submit"]
+    assert tasks.client.__all__ == [
+        "Answer",
+        "ChallengeFrame",
+        "Client",
+        "Progress",
+        "Submission",
+        "submit",
+    ]
 
 
 def test_a_plugin_may_import_these_names() -> None:

@@ -51,17 +51,7 @@ def door(name: str) -> Iterator[int]:
         if name == "celery JSON result":
             app = f"{MODULE}.celery_door"
             quiet = ["--pool", "solo", "--loglevel", "ERROR"]
-            parts["worker"] = [
-                *python,
-                "celery",
-                "-A",
-                app,
-                "worker",
-                "--pool",
-                "solo",
-                "--loglevel",
-                "ERROR",
-            ]
+            parts["worker"] = [*python, "celery", "-A", app, "worker", *quiet]
         started = [
             stack.enter_context(SupervisedProcess(part, command, env)) for part, command in parts.items()
         ]

@@ -1,0 +1,258 @@
+"""Many challenges at a time on one event loop, over connections that they share.
+
+One connection hears which replies have come; the others are a pool for short commands. A caller that waits
+takes neither a thread nor a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from services.errors import QueueUnavailable
+from services.settings import get_settings
+from services.wire.challenge import Challenge, ChallengeFrame
+from services.wire.progress import Progress, decode_progress, progress_channel
+from services.wire.reply import REPLIED_CHANNEL, Answer
+from tasks import enqueue
+from tasks.challenge_arguments import make_challenge, make_token, queue_url
+from tasks.redis_clock import by_own_clock, difference_of
+from tasks.submission import CONNECT_S, RECONNECT_S, Waiting
+
+if TYPE_CHECKING:
+    import redis.asyncio
+
+CONNECTIONS = 8
+"""One that listens, and those for short commands: more would wait for the same server."""
+COMMAND_S = 2.0
+"""Seconds for one short command."""
+LISTEN_S = 5.0
+"""Seconds for which the connection that listens waits at a time."""
+CHECK_S = 1.0
+"""Seconds after which a caller looks for its reply although nothing was heard: a connection may be dead."""
+
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """Submits challenges and receives their answers; an asynchronous context manager.
+
+        async with Client() as client:
+            answer = await client.submit(video_url, challenge_id="42")
+
+    It belongs to the event loop in which it was entered.
+
+    Args:
+        redis_url: The Redis server; REDIS_URL when not given.
+
+    Raises:
+        SettingsError: The address is not supported.
+    """
+
+    def __init__(self, redis_url: str | None = None) -> None:
+        self._url = queue_url(redis_url)
+        self._settings = get_settings()
+        self._replied: dict[str, asyncio.Event] = {}
+        self._listeners: dict[str, Callable[[Progress], None]] = {}
+        self._listening = asyncio.Event()
+        self._redis: redis.asyncio.Redis | None = None
+        self._pubsub: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        import redis.asyncio
+
+        # one more caller than connections waits for its turn
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            self._url,
+            max_connections=CONNECTIONS,
+            timeout=COMMAND_S,
+            socket_timeout=COMMAND_S,
+            socket_connect_timeout=CONNECT_S,
+        )
+        self._redis = redis.asyncio.Redis.from_pool(pool)
+        self._task = asyncio.create_task(self._listen(), name="touchline-replies")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    async def submit(
+        self,
+        video_url: str = "",
+        *,
+        frames: Sequence[ChallengeFrame | Mapping[str, Any]] = (),
+        image_url: str = "",
+        challenge_id: str | None = None,
+        kind: str = "gsr",
+        deadline_s: float | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Answer:
+        """Enqueue a challenge and wait for its answer; a caller that is cancelled cancels the challenge.
+
+        Args:
+            video_url: Where the clip lies.
+            frames: Pictures instead of a video, each with `frame_id` and `url` or `data`.
+            image_url: Where one picture lies, instead.
+            challenge_id: The validator's id; one is made when there is none.
+            kind: The challenge kind; one of SERVED_KINDS, which the front end and the workers share.
+            deadline_s: Seconds from now after which no answer is wanted; DEFAULT_DEADLINE_S when not given.
+            on_progress: Called in the event loop with each stage that begins, as soon as this is known here;
+                some may be missed.
+
+        Raises:
+            ChallengeError: With the type that the worker gave it, or as `tasks.client.submit` raises it.
+        """
+        challenge = make_challenge(
+            video_url=video_url,
+            frames=frames,
+            image_url=image_url,
+            challenge_id=challenge_id,
+            kind=kind,
+            deadline_s=deadline_s,
+            progress=on_progress is not None,
+        )
+        token = make_token()
+        async with self._hearing(token, on_progress):
+            with enqueue.queue_errors(self._url):
+                waiting = await self._send(challenge, token)
+            try:
+                return await self.receive(waiting)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._cancel(waiting))
+                raise
+
+    async def receive(self, waiting: Waiting) -> Answer:
+        """Wait for the reply to a challenge that was enqueued.
+
+        Raises:
+            ChallengeError: With the type that the worker gave it; `DeadlineExceeded` when nothing came.
+            QueueUnavailable: Redis was away when the deadline came, or has no room for the answer.
+        """
+        import redis
+
+        replied = self._replied.setdefault(waiting.token, asyncio.Event())
+        try:
+            while True:
+                replied.clear()
+                try:
+                    data = await self._take(waiting)
+                    if data is not None or waiting.is_over():
+                        return waiting.open(data)
+                except (redis.exceptions.RedisError, OSError) as error:
+                    await asyncio.sleep(waiting.pause_s(error))
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(replied.wait(), min(CHECK_S, waiting.left_s()))
+        finally:
+            self._replied.pop(waiting.token, None)
+
+    async def _send(self, challenge: Challenge, token: str) -> Waiting:
+        async with self._pipeline() as pipe:
+            before = time.time()
+            enqueue.look(pipe, self._settings)
+            length, now = await pipe.execute()
+            difference = difference_of(now, before, time.time())
+            enqueue.check_room(length, self._settings)
+            challenge = by_own_clock(challenge, -difference)
+            enqueue.put(pipe, challenge, token, self._settings)
+            await pipe.execute()
+        return Waiting(challenge, token, difference)
+
+    async def _take(self, waiting: Waiting) -> bytes | None:
+        """The reply, if it is there; a challenge that Redis has lost is enqueued again."""
+        reply, refusal = waiting.keys
+        async with self._pipeline() as pipe:
+            pipe.lindex(reply, 0)
+            pipe.exists(refusal)
+            found: tuple[bytes | None, int] = await pipe.execute()
+            data, there = found
+            if data is not None:
+                pipe.delete(reply, refusal)
+                await pipe.execute()
+            elif not there:
+                log.warning("Redis has lost its data; %s is enqueued again", waiting.challenge.challenge_id)
+                enqueue.put(pipe, waiting.challenge, waiting.token, self._settings)
+                await pipe.execute()
+        return data
+
+    async def _cancel(self, waiting: Waiting) -> None:
+        import redis
+
+        try:
+            async with self._pipeline() as pipe:
+                enqueue.cancel(pipe, waiting.challenge.challenge_id, waiting.token, waiting.deadline)
+                await pipe.execute()
+        except (redis.exceptions.RedisError, OSError) as error:
+            # the caller is gone: nobody is left to be told
+            log.warning("challenge %s could not be cancelled: %s", waiting.challenge.challenge_id, error)
+
+    @contextlib.asynccontextmanager
+    async def _hearing(self, token: str, on_progress: Callable[[Progress], None] | None) -> Any:
+        """Listen for the reply, and for the progress if it is wanted, from before the challenge is sent."""
+        self._replied[token] = asyncio.Event()
+        channel = progress_channel(token)
+        if on_progress is not None:
+            self._listeners[channel] = on_progress
+            if self._listening.is_set():
+                await self._pubsub.subscribe(channel)
+        try:
+            yield
+        finally:
+            self._replied.pop(token, None)
+            if self._listeners.pop(channel, None) is not None and self._listening.is_set():
+                await self._pubsub.unsubscribe(channel)
+
+    def _pipeline(self) -> Any:
+        if self._redis is None:
+            raise QueueUnavailable("the client is not open: `async with Client() as client:`")
+        return self._redis.pipeline(transaction=False)
+
+    async def _listen(self) -> None:
+        """Hear which replies have come, over one connection, which is opened again when it breaks."""
+        import redis
+
+        assert self._redis is not None
+        while True:
+            self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+            try:
+                await self._pubsub.subscribe(REPLIED_CHANNEL, *self._listeners)
+                self._listening.set()
+                # what came before this connection, or while there was none
+                for replied in self._replied.values():
+                    replied.set()
+                while True:
+                    message = await self._pubsub.get_message(timeout=LISTEN_S)
+                    if message is not None:
+                        self._hear(message)
+            except (redis.exceptions.RedisError, OSError) as error:
+                log.warning("the connection to Redis broke: %s", error)
+                self._listening.clear()
+            finally:
+                await self._pubsub.aclose()
+            await asyncio.sleep(RECONNECT_S)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        channel, data = bytes(message["channel"]).decode(), bytes(message["data"])
+        if channel == REPLIED_CHANNEL:
+            if (replied := self._replied.get(data.decode())) is not None:
+                replied.set()
+        elif (listener := self._listeners.get(channel)) is not None:
+            try:
+                listener(decode_progress(data))
+            except msgspec.MsgspecError as error:
+                log.warning("a message about progress cannot be read: %s", error)

@@ -1,0 +1,136 @@
+"""Many callers on one event loop share the connections of one `Client`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+import redis
+
+from services.errors import DeadlineExceeded, InvalidChallenge, QueueUnavailable, SourceRejected
+from services.processes.embedded_valkey import EmbeddedValkey, free_port
+from services.wire.reply import Answer, pack_answer, reply_key
+from tasks import reply
+from tasks.client import Client, Progress
+from tasks.envelope import check_message
+from tasks.worker_process import WorkerProcess
+
+pytestmark = pytest.mark.integration
+URL = "https://example.org/clip.mp4"
+
+
+def answer_all(url: str, count: int) -> None:
+    """A worker that answers at once."""
+    with redis.Redis.from_url(url) as connection:
+        for _ in range(count):
+            found = connection.brpop(["touchline"], timeout=20)
+            assert found is not None
+            accepted = check_message(found[1])
+            data = pack_answer(Answer(accepted.challenge_id, b"{}", partial=False, timeline={}))
+            reply.try_to_publish(accepted.token, data, connection)
+
+
+async def queued(connection: redis.Redis, count: int = 1) -> None:
+    while int(connection.llen("touchline")) < count:
+        await asyncio.sleep(0.02)
+
+
+def test_a_hundred_waiting_callers_take_neither_threads_nor_connections(valkey: EmbeddedValkey) -> None:
+    async def run() -> tuple[int, int, list[str]]:
+        before = threading.active_count()
+        async with Client(valkey.url) as client:
+            callers = [
+                asyncio.create_task(client.submit(URL, challenge_id=f"c-{n}", deadline_s=20))
+                for n in range(100)
+            ]
+            with redis.Redis.from_url(valkey.url) as connection:
+                await queued(connection, 100)
+                blocked = [one for one in connection.client_list() if one["cmd"] in ("subscribe", "blmove")]
+            threads = threading.active_count() - before
+            await asyncio.to_thread(answer_all, valkey.url, 100)
+            return threads, len(blocked), [answer.challenge_id for answer in await asyncio.gather(*callers)]
+
+    threads, blocked, answered = asyncio.run(run())
+
+    assert threads == 0
+    assert blocked == 1
+    assert answered == [f"c-{n}" for n in range(100)]
+
+
+def test_a_caller_that_is_cancelled_cancels_its_challenge(valkey: EmbeddedValkey) -> None:
+    async def run() -> None:
+        async with Client(valkey.url) as client:
+            caller = asyncio.create_task(client.submit(URL, deadline_s=20))
+            with redis.Redis.from_url(valkey.url) as connection:
+                await queued(connection)
+                caller.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await caller
+                assert list(connection.scan_iter("touchline:cancelled:*"))
+
+    asyncio.run(run())
+
+
+def test_callers_go_on_waiting_when_redis_loses_its_data() -> None:
+    async def run(server: EmbeddedValkey) -> Answer:
+        async with Client(server.url) as client:
+            caller = asyncio.create_task(client.submit(URL, challenge_id="kept", deadline_s=30))
+            with redis.Redis.from_url(server.url) as connection:
+                await queued(connection)
+            await asyncio.to_thread(server.close)
+            await asyncio.to_thread(server.restart)
+            await asyncio.to_thread(answer_all, server.url, 1)
+            return await caller
+
+    with EmbeddedValkey() as server:
+        assert asyncio.run(run(server)).challenge_id == "kept"
+
+
+def test_an_answer_that_nobody_announced_is_found_all_the_same(valkey: EmbeddedValkey) -> None:
+    async def run() -> Answer:
+        async with Client(valkey.url) as client:
+            caller = asyncio.create_task(client.submit(URL, challenge_id="quiet", deadline_s=20))
+            with redis.Redis.from_url(valkey.url) as connection:
+                await queued(connection)
+                (message,) = connection.lrange("touchline", 0, -1)
+                data = pack_answer(Answer("quiet", b"{}", partial=False, timeline={}))
+                connection.rpush(reply_key(check_message(bytes(message)).token), data)
+            return await caller
+
+    assert asyncio.run(run()).challenge_id == "quiet"
+
+
+def test_what_cannot_be_answered_is_a_typed_error(valkey: EmbeddedValkey) -> None:
+    async def run() -> None:
+        async with Client(valkey.url) as client:
+            with pytest.raises(InvalidChallenge):
+                await client.submit("")
+            with pytest.raises(DeadlineExceeded):
+                await client.submit(URL, deadline_s=0.1)
+        async with Client(f"redis://127.0.0.1:{free_port()}/0") as client:
+            with pytest.raises(QueueUnavailable, match="cannot be reached"):
+                await client.submit(URL, deadline_s=5)
+        with pytest.raises(QueueUnavailable, match="not open"):
+            await Client(valkey.url).submit(URL, deadline_s=5)
+
+    asyncio.run(run())
+
+
+def test_a_caller_hears_which_stages_begin(worker: WorkerProcess, clip_url: str) -> None:
+    async def run() -> list[Progress]:
+        heard: list[Progress] = []
+        async with Client(worker.redis_url) as client:
+            answer = await client.submit(clip_url, deadline_s=60, on_progress=heard.append)
+            assert not answer.partial
+            with pytest.raises(SourceRejected):
+                await client.submit(f"{clip_url}.missing", deadline_s=60)
+        return heard
+
+    heard = asyncio.run(run())
+
+    stages = [progress.stage for progress in heard]
+    assert stages.index("download") < stages.index("fill") < stages.index("encode")
+    assert len(stages) == len(set(stages))
+    times = [progress.seconds for progress in heard]
+    assert times == sorted(times)
