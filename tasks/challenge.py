@@ -69,10 +69,12 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
         Stage times in milliseconds, small enough for Flower's task table. The answer itself travels apart.
     """
     with log_challenge(_name_of(message)):
-        return _answer(message, token, int(self.request.retries))
+        # a message without the header has no such attribute
+        traceparent = getattr(self.request, "traceparent", None)
+        return _answer(message, token, int(self.request.retries), traceparent)
 
 
-def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]:
+def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str | None) -> dict[str, Any]:
     timeline = Timeline()
     challenge: Challenge | None = None
     claimed, difference = False, 0.0
@@ -90,14 +92,14 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
         claimed = outcome is Claimed.MINE
         if not claimed:
             result: Result = "joined" if outcome is Claimed.JOINED else "answered"
-            return tell(challenge, challenge.challenge_id, timeline, result)
+            return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)
         scope = CancelScope()
         told = progress_told(timeline, token) if challenge.progress else nullcontext()
         with Lease(challenge.challenge_id, token, scope.cancel) as lease, told:
             data = _work(challenge, timeline, scope)
     except ChallengeError as error:
         if challenge is not None and lease is not None and lease.lost:
-            return tell(challenge, challenge.challenge_id, timeline, "given_up")
+            return tell(challenge, challenge.challenge_id, timeline, "given_up", traceparent=traceparent)
         if difference and isinstance(error, DeadlineExceeded):
             error = DeadlineExceeded(f"{error}{described(difference)}", stage=error.stage)
         error.timeline = timeline.to_dict()
@@ -108,7 +110,7 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
         else:
             # another process may work on a challenge of that id: its claim stays
             reply.try_to_publish(token, data)
-        tell(challenge, name, timeline, "error", error)
+        tell(challenge, name, timeline, "error", error, traceparent)
         if isinstance(error, DeviceLost):
             from tasks.lifecycle import replace_process
 
@@ -117,7 +119,8 @@ def _answer(message: dict[str, Any], token: str, retries: int) -> dict[str, Any]
     with timeline.span("publish"):
         reply.publish(challenge.challenge_id, token, data, until=challenge.deadline, keep=True)
     partial = bool(timeline.to_dict()["facts"].get("partial"))
-    return tell(challenge, challenge.challenge_id, timeline, "partial" if partial else "complete")
+    result = "partial" if partial else "complete"
+    return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)
 
 
 def _claim(challenge: Challenge, token: str) -> tuple[Claimed, float]:

@@ -38,8 +38,10 @@ def check_room(waiting: int, settings: Settings) -> None:
         raise QueueFull(f"{waiting} challenges are waiting already (MAX_QUEUE)")
 
 
-def put(pipe: Any, challenge: Challenge, token: str, settings: Settings) -> None:
-    """Enqueue a challenge, whose times are by Redis's clock.
+def put(
+    pipe: Any, challenge: Challenge, token: str, settings: Settings, traceparent: str | None = None
+) -> None:
+    """Enqueue a challenge, whose times are by Redis's clock, as part of a trace if there is one.
 
     The refusal beside it is what a worker moves to the reply's place when Redis is too full for another one.
     As long as it is there, Redis has not lost its data.
@@ -48,7 +50,7 @@ def put(pipe: Any, challenge: Challenge, token: str, settings: Settings) -> None
     key = refusal_key(token)
     pipe.rpush(key, pack_error(challenge.challenge_id, refusal))
     pipe.expireat(key, int(challenge.deadline + REFUSAL_S))
-    pipe.lpush(settings.queue_name, encode_message(challenge, token, settings.queue_name))
+    pipe.lpush(settings.queue_name, encode_message(challenge, token, settings.queue_name, traceparent))
 
 
 def cancel(pipe: Any, challenge_id: str, token: str, deadline: float) -> None:

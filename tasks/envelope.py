@@ -75,6 +75,8 @@ class _Headers(msgspec.Struct):
     stamps: Annotated[dict[str, Any], msgspec.Meta(max_length=0)] | None = None
     # it would be undone before anything bounds how much comes out
     compression: None = None
+    # the W3C's name of the trace that the challenge belongs to
+    traceparent: Annotated[str, msgspec.Meta(max_length=255)] | None = None
 
 
 class _DeliveryInfo(msgspec.Struct):
@@ -144,7 +146,7 @@ def check_message(data: bytes) -> Accepted:
         raise BadMessage(f"{type(error).__name__}: {error}"[:500], token) from error
 
 
-def encode_message(challenge: Challenge, token: str, queue: str) -> bytes:
+def encode_message(challenge: Challenge, token: str, queue: str, traceparent: str | None = None) -> bytes:
     """A challenge as a message of Celery's protocol, as kombu puts it on a Redis list.
 
     Source: Celery's documentation, "Message Protocol", version 2.
@@ -153,11 +155,13 @@ def encode_message(challenge: Challenge, token: str, queue: str) -> bytes:
         challenge: With its times by Redis's clock.
         token: Names the reply; also the task's id.
         queue: The queue.
+        traceparent: The trace that it belongs to.
     """
     body = msgspec.json.encode(([challenge, token], {}, _Embedded()))
     # what Flower is shown: no address, which may hold a signature
     shown = f"[{{'challenge_id': {challenge.challenge_id!r}, 'kind': {challenge.kind!r}}}]"
     headers = _Headers(task=TASK_NAME, id=token, root_id=token, origin=_origin(), argsrepr=shown)
+    headers.traceparent = traceparent
     tag = uuid.uuid4().hex
     properties = _Properties(tag, _DeliveryInfo(queue), "base64", correlation_id=token)
     text = base64.b64encode(body).decode()

@@ -23,6 +23,7 @@ from celery.signals import (
 from services.download.keep_warm import KeepWarm
 from services.download.pool import close_pool, get_pool
 from services.errors import TouchlineError
+from services.monitoring import tracing
 from services.monitoring.logs import set_up_logging
 from services.monitoring.metrics import begin, count_restart, use_folder
 from services.pipeline.runner import Runtime
@@ -161,6 +162,8 @@ def _start(**_: Any) -> None:
         count_restart()
     ready.write_state(ready.WARMING)
     try:
+        # its thread would not survive the fork, so that each child has its own
+        tracing.begin(get_settings(), tracing.WORKER)
         made = load_runtime()
     except TouchlineError as error:
         log.error("cannot start: %s", error)
@@ -206,5 +209,6 @@ def _stop(**_: Any) -> None:
     if _Child.keep_warm is not None:
         _Child.keep_warm.stop()
     close_pool()
+    tracing.end()
     ready.marker_path(os.getpid()).unlink(missing_ok=True)
     remove_report(os.getpid())

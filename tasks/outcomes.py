@@ -1,4 +1,4 @@
-"""Telling how a challenge ended: one log line, and the metrics."""
+"""Telling how a challenge ended: one log line, the metrics, and its trace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from services.errors import ChallengeError
-from services.monitoring import metrics
+from services.monitoring import metrics, tracing
 from services.monitoring.outcome import Outcome, Result
 from services.settings import get_settings
 from services.timeline import Timeline
@@ -39,8 +39,9 @@ def tell(
     timeline: Timeline,
     result: Result,
     error: ChallengeError | None = None,
+    traceparent: str | None = None,
 ) -> dict[str, Any]:
-    """Log and count how a challenge ended.
+    """Log, count and trace how a challenge ended.
 
     Args:
         challenge: The challenge; None when its message is none.
@@ -48,6 +49,7 @@ def tell(
         timeline: Its stages.
         result: How it ended.
         error: Why it failed, if it did.
+        traceparent: The trace that it belongs to, as its message named it.
 
     Returns:
         The summary, for Celery's events.
@@ -63,6 +65,7 @@ def tell(
         message=str(error) if error else "",
     )
     metrics.observe(outcome, get_settings().batch_size)
+    tracing.record(outcome, traceparent)
     summary = stage_summary(outcome)
     fields = {name: value for name, value in summary.items() if value != ""}
     if outcome.message:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from services.errors import QueueUnavailable
+from services.monitoring.tracing import submit_span
 from services.settings import get_settings
 from services.wire.challenge import Challenge, ChallengeFrame
 from services.wire.progress import Progress, decode_progress, progress_channel
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 8
 """One that listens, and those for short commands: more would wait for the same server."""
+TURN_S = 10.0
+"""Seconds that a command waits for a connection at most."""
 COMMAND_S = 2.0
 """Seconds for one short command."""
 LISTEN_S = 5.0
@@ -73,7 +76,7 @@ class Client:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             self._url,
             max_connections=CONNECTIONS,
-            timeout=COMMAND_S,
+            timeout=TURN_S,
             socket_timeout=COMMAND_S,
             socket_connect_timeout=CONNECT_S,
         )
@@ -128,8 +131,7 @@ class Client:
         )
         token = make_token()
         async with self._hearing(token, on_progress):
-            with enqueue.queue_errors(self._url):
-                waiting = await self._send(challenge, token)
+            waiting = await self._send(challenge, token)
             try:
                 return await self.receive(waiting)
             except asyncio.CancelledError:
@@ -162,6 +164,13 @@ class Client:
             self._replied.pop(waiting.token, None)
 
     async def _send(self, challenge: Challenge, token: str) -> Waiting:
+        with (
+            submit_span(self._settings, challenge.challenge_id, challenge.kind) as traceparent,
+            enqueue.queue_errors(self._url),
+        ):
+            return await self._put(challenge, token, traceparent)
+
+    async def _put(self, challenge: Challenge, token: str, traceparent: str | None) -> Waiting:
         async with self._pipeline() as pipe:
             before = time.time()
             enqueue.look(pipe, self._settings)
@@ -169,9 +178,9 @@ class Client:
             difference = difference_of(now, before, time.time())
             enqueue.check_room(length, self._settings)
             challenge = by_own_clock(challenge, -difference)
-            enqueue.put(pipe, challenge, token, self._settings)
+            enqueue.put(pipe, challenge, token, self._settings, traceparent)
             await pipe.execute()
-        return Waiting(challenge, token, difference)
+        return Waiting(challenge, token, difference, traceparent)
 
     async def _take(self, waiting: Waiting) -> bytes | None:
         """The reply, if it is there; a challenge that Redis has lost is enqueued again."""
@@ -186,7 +195,7 @@ class Client:
                 await pipe.execute()
             elif not there:
                 log.warning("Redis has lost its data; %s is enqueued again", waiting.challenge.challenge_id)
-                enqueue.put(pipe, waiting.challenge, waiting.token, self._settings)
+                enqueue.put(pipe, waiting.challenge, waiting.token, self._settings, waiting.traceparent)
                 await pipe.execute()
         return data
 

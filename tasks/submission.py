@@ -38,11 +38,15 @@ class Waiting:
         challenge: With its times by Redis's clock.
         token: Names the reply.
         clock_difference: Seconds by which Redis's clock is ahead of this machine's.
+        traceparent: The trace that the challenge belongs to.
     """
 
-    def __init__(self, challenge: Challenge, token: str, clock_difference: float) -> None:
+    def __init__(
+        self, challenge: Challenge, token: str, clock_difference: float, traceparent: str | None = None
+    ) -> None:
         self.challenge = challenge
         self.token = token
+        self.traceparent = traceparent
         self.deadline = challenge.deadline - clock_difference
         self._clock_difference = clock_difference
         self._until = time.monotonic() + self.deadline - time.time()
@@ -85,14 +89,21 @@ class Waiting:
                 f"no answer to challenge {self.challenge.challenge_id!r} before its deadline; "
                 f"is a worker running?{described(self._clock_difference)}"
             )
-        received, submitted = time.time() + self._clock_difference, self.challenge.submitted_at
         try:
             answer = unpack_reply(data)
         except ChallengeError as error:
-            error.timeline = with_result_wait(error.timeline, received, submitted)
+            error.timeline = self._with_result_wait(error.timeline)
             raise
-        timeline = with_result_wait(answer.timeline, received, submitted)
-        return msgspec.structs.replace(answer, timeline=timeline)
+        return msgspec.structs.replace(answer, timeline=self._with_result_wait(answer.timeline))
+
+    def _with_result_wait(self, timeline: dict[str, Any]) -> dict[str, Any]:
+        received = time.time() + self._clock_difference
+        whole = with_result_wait(timeline, received, self.challenge.submitted_at)
+        if self.traceparent is not None:
+            from services.monitoring.tracing import record_result_wait
+
+            record_result_wait(whole, self.traceparent)
+        return whole
 
 
 class Submission:
@@ -180,7 +191,7 @@ class Submission:
         """Redis has lost its data, and the challenge with it."""
         log.warning("Redis has lost its data; challenge %s is enqueued again", self.challenge_id)
         with connection.pipeline(transaction=False) as pipe:
-            enqueue.put(pipe, self._waiting.challenge, self.token, self._settings)
+            enqueue.put(pipe, self._waiting.challenge, self.token, self._settings, self._waiting.traceparent)
             pipe.execute()
 
 
@@ -198,8 +209,12 @@ def send(challenge: Challenge, token: str, redis_url: str, settings: Settings) -
     Raises:
         QueueFull: MAX_QUEUE challenges are waiting.
         QueueUnavailable: Redis cannot be reached.
+        MissingExtra: OTEL_EXPORTER_OTLP_ENDPOINT is set and the extra [tracing] is not installed.
     """
+    from services.monitoring.tracing import submit_span
+
     with (
+        submit_span(settings, challenge.challenge_id, challenge.kind) as traceparent,
         enqueue.queue_errors(redis_url),
         shared_connection(redis_url).pipeline(transaction=False) as pipe,
     ):
@@ -209,6 +224,6 @@ def send(challenge: Challenge, token: str, redis_url: str, settings: Settings) -
         difference = difference_of(now, before, time.time())
         enqueue.check_room(waiting, settings)
         challenge = by_own_clock(challenge, -difference)
-        enqueue.put(pipe, challenge, token, settings)
+        enqueue.put(pipe, challenge, token, settings, traceparent)
         pipe.execute()
-    return Submission(Waiting(challenge, token, difference), redis_url, settings)
+    return Submission(Waiting(challenge, token, difference, traceparent), redis_url, settings)

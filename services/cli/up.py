@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import typer
 
 from services.cli.console import say, waiting
-from services.cli.extras import require_extra
+from services.cli.extras import require_extra, require_tracing
 from services.cli.process_tree import WATCH_S, StopSignal, run_until_stopped, show_line
 from services.errors import StartFailed
 
@@ -31,6 +31,7 @@ def up(
 
     settings = get_settings()
     require_extra("worker", *(["flower"] if flower else []), *([] if settings.redis_url else ["up"]))
+    require_tracing(settings)
     stop = StopSignal()
     with ExitStack() as stack:
         parts = _start(settings, stack, stop, flower, redis_port)

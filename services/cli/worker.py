@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.extras import require_extra
+from services.cli.extras import require_extra, require_tracing
 from services.errors import StartFailed
 from tasks.worker_process import command
 
@@ -26,6 +26,7 @@ def worker(
     from services.settings import get_settings
 
     settings = get_settings()
+    require_tracing(settings)
     _prepare(settings)
     from celery.__main__ import main
 

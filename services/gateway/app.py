@@ -29,6 +29,7 @@ from services.gateway.recording import Recorder
 from services.gateway.refusal import Refusal, json_response, refusal_of
 from services.gateway.request_body import read_body
 from services.gateway.status_page import StatusPage
+from services.monitoring import tracing
 from services.settings import Settings
 from services.wire import gsr, private_track, tv_predict
 from tasks.shared_client import Client
@@ -140,22 +141,40 @@ class Gateway:
                 request, int(self.settings.max_body_mb * 1e6), self.settings.body_timeout_s
             )
             hotkey = await self.authentication.check(request.headers, body)
-            try:
-                wanted = asked(body)
-                for url in wanted.urls:
-                    self.guard.check_url(url)
-                with self.limits.waits(hotkey):
-                    content = await _unless_gone(request, self._submitted(wanted, arrived))
-            except ChallengeError as error:
-                if failed is None or not error.timeline:
-                    raise refusal_of(error) from error
-                content = failed(error)
+            # from here on it is a validator's: what strangers send is not traced
+            with tracing.request_span(f"{request.method} {route}", time.monotonic() - arrived):
+                content = await self._content(request, body, hotkey, arrived, asked, failed)
             response = Response(content, media_type="application/json")
         except Refusal as refusal:
             log.info("%s of %s refused: %d %s: %s", route, hotkey, refusal.status, refusal.reason, refusal)
             response = refusal.response()
         self.metrics.answered(route, response.status_code, time.monotonic() - arrived)
         return response
+
+    async def _content(
+        self,
+        request: Request,
+        body: bytes,
+        hotkey: str,
+        arrived: float,
+        asked: Callable[[bytes], Asked],
+        failed: Callable[[ChallengeError], bytes] | None,
+    ) -> bytes:
+        """The body of the response to a request that may be answered.
+
+        Raises:
+            Refusal: It is not answered after all.
+        """
+        try:
+            wanted = asked(body)
+            for url in wanted.urls:
+                self.guard.check_url(url)
+            with self.limits.waits(hotkey):
+                return await _unless_gone(request, self._submitted(wanted, arrived))
+        except ChallengeError as error:
+            if failed is None or not error.timeline:
+                raise refusal_of(error) from error
+            return failed(error)
 
     async def _submitted(self, wanted: Asked, arrived: float) -> bytes:
         """Enqueue a challenge and wait for its answer, whose bytes are passed on as they are."""
@@ -268,7 +287,9 @@ def make_app(settings: Settings, count_workers: Callable[[], int] | None = None)
 
     Raises:
         SettingsError: Something that the authentication needs is missing; the text says what.
+        MissingExtra: Traces are wanted and the extra [tracing] is not installed.
     """
+    tracing.begin(settings, tracing.GATEWAY)
     gateway = Gateway(settings, count_workers or _celery_workers(settings))
 
     @asynccontextmanager
@@ -282,6 +303,7 @@ def make_app(settings: Settings, count_workers: Callable[[], int] | None = None)
             with suppress(asyncio.CancelledError):
                 await task
         await gateway.redis.aclose()
+        await asyncio.to_thread(tracing.end)
 
     handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("POST", "/soccer/challenge", gateway.soccer_challenge),

@@ -40,7 +40,7 @@ def allowed_values(info: FieldInfo) -> str:
 
 def shown_value(name: str, value: Any) -> str:
     """A value as messages show it: without what may be a password."""
-    if name in ("FLOWER_BASIC_AUTH", "HF_TOKEN"):
+    if name in ("FLOWER_BASIC_AUTH", "HF_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"):
         return "(hidden)"
     return re.sub(r"//[^/@]*@", "//***@", repr(value))
 

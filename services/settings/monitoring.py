@@ -1,4 +1,4 @@
-"""Settings of logs, metrics and Flower."""
+"""Settings of logs, metrics, traces and Flower."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 
 
 class MonitoringSettings(BaseSettings, defer_build=True):
-    """Settings of logs, metrics and Flower."""
+    """Settings of logs, metrics, traces and Flower."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Minimum level of log lines."
@@ -25,6 +25,17 @@ class MonitoringSettings(BaseSettings, defer_build=True):
     )
     metrics_address: str = Field(
         "127.0.0.1", min_length=1, description="Address on which METRICS_PORT is served."
+    )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+\S*$",
+        description="URL of an OpenTelemetry collector, such as http://127.0.0.1:4318, to which front end, "
+        "gateway and workers send a trace of each challenge (extra [tracing]). Unset: no traces.",
+    )
+    otel_exporter_otlp_headers: str | None = Field(
+        None,
+        pattern=r"^\s*[^=,\s]+=[^,]*(,\s*[^=,\s]+=[^,]*)*$",
+        description="Headers that the collector asks for, `name=value,name=value`, values percent-encoded.",
     )
     flower_port: int = Field(5555, ge=1, le=65_535, description="Port of Flower under `touchline up`.")
     flower_basic_auth: str | None = Field(

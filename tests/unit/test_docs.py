@@ -46,6 +46,8 @@ OTHERS = {
     "CUDA",
     "HEVC",
     "SSL_CERT_FILE",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_TRACES_SAMPLER",
 }
 
 
