@@ -10,20 +10,21 @@ A front end that has many challenges at a time lets them share the connections o
     async with Client() as client:
         answer = await client.submit("https://...mp4", challenge_id="42")
 
-It needs the base installation only: no torch, OpenCV, numpy or server. Importing it is cheap: redis and
-the settings are imported by the first `submit`. Failures are raised as the typed errors of `services.errors`.
+It needs the base installation only: no torch, OpenCV, numpy or server. Importing it is cheap: what it
+needs is imported by the first `submit`. Failures are raised as the typed errors of `services.errors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from services.wire.challenge import ChallengeFrame
-from services.wire.progress import Progress
-from services.wire.reply import Answer
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from services.wire.challenge import ChallengeFrame
+    from services.wire.progress import Progress
+    from services.wire.reply import Answer
     from tasks.shared_client import Client
     from tasks.submission import Submission
 
@@ -35,6 +36,15 @@ __all__ = [
     "Submission",
     "submit",
 ]
+
+_HOMES: Final = {
+    "Answer": "services.wire.reply",
+    "ChallengeFrame": "services.wire.challenge",
+    "Client": "tasks.shared_client",
+    "Progress": "services.wire.progress",
+    "Submission": "tasks.submission",
+}
+"""Where the public names lie; each is imported when it is asked for."""
 
 
 def submit(
@@ -81,13 +91,7 @@ def submit(
 
 
 def __getattr__(name: str) -> Any:
-    """`Client` and `Submission`, imported when they are asked for: they bring the settings with them."""
-    if name == "Client":
-        from tasks.shared_client import Client
-
-        return Client
-    if name == "Submission":
-        from tasks.submission import Submission
-
-        return Submission
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """A public name that is imported when it is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
