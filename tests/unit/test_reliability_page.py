@@ -10,7 +10,7 @@ PAGE = ROOT / "docs" / "concepts" / "reliability.md"
 
 
 def test_every_line_of_the_promise_names_a_test() -> None:
-    text = PAGE.read_text()
+    text = PAGE.read_text().split("## How a lost challenge is found")[0]
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text)
     rows = [line for line in text.splitlines() if line.startswith("| ") and "What happens" not in line]
     assert len(rows) >= 20
