@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import redis
 
 from services.errors import SourceRejected
 from services.processes.embedded_valkey import EmbeddedValkey
+from services.settings import load_settings
+from tasks.celery_app import make_app
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess
 from tests.support.processes import wait_for
@@ -38,7 +41,7 @@ def restricted_worker(
     restricted: EmbeddedValkey, origin: DemoOrigin, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WorkerProcess]:
     env = worker_env(origin, tmp_path_factory.mktemp("state"))
-    with WorkerProcess(restricted.url, env, name="touchline-restricted") as worker:
+    with WorkerProcess(restricted.url, env, name="any-name") as worker:
         worker.wait_until_ready(WORKER_START_S)
         yield worker
 
@@ -50,9 +53,20 @@ def connection(restricted: EmbeddedValkey) -> Iterator[redis.Redis]:
 
 
 def test_challenges_need_no_other_rights(restricted_worker: WorkerProcess, clip_url: str) -> None:
-    answer = submit(clip_url, redis_url=restricted_worker.redis_url, deadline_s=60).wait()
-
-    assert not answer.partial
+    url = restricted_worker.redis_url
+    seen: list[str] = []
+    with make_app(load_settings(redis_url=url)) as celery, celery.connection_for_read() as connection:
+        # as Flower listens
+        receiver = celery.events.Receiver(
+            connection, handlers={"task-succeeded": lambda event: seen.append(event["uuid"])}
+        )
+        with receiver.consumer_context() as (listening, _, _):
+            submission = submit(clip_url, redis_url=url, deadline_s=60)
+            assert not submission.wait().partial
+            with contextlib.suppress(TimeoutError):
+                while not seen:
+                    listening.drain_events(timeout=10)
+    assert seen == [submission.token]
 
 
 @pytest.mark.parametrize(
