@@ -1,10 +1,11 @@
 """The Redis commands by which a challenge is enqueued and cancelled: the same for threads and event loops.
 
-Each function puts commands into a pipeline, which its caller executes.
+`ask`, `put` and `cancel` put commands into a pipeline, which their caller executes.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,49 +16,78 @@ from services.settings import Settings
 from services.wire.challenge import Challenge
 from services.wire.reply import cancelled_key, joined_key, pack_error, refusal_key
 from tasks.envelope import encode_message
+from tasks.pending_challenge import PendingChallenge
+from tasks.redis_clock import by_own_clock, difference_of
 
 REFUSAL_S = 60
 """Seconds after the deadline for which the refusal of a challenge is kept."""
 CANCELLED_S = 60
 """Seconds after its deadline for which it is known that a challenge was cancelled."""
 
+log = logging.getLogger(__name__)
 
-def look(pipe: Any, settings: Settings) -> None:
-    """Ask for the length of the queue and for Redis's time."""
+
+def ask(pipe: Any, settings: Settings) -> float:
+    """Ask for what `make_pending` needs: the length of the queue and Redis's time; when that was asked."""
     pipe.llen(settings.queue_name)
     pipe.time()
+    return time.time()
 
 
-def check_room(waiting: int, settings: Settings) -> None:
-    """Check what `look` found.
+def make_pending(
+    challenge: Challenge,
+    token: str,
+    traceparent: str | None,
+    settings: Settings,
+    asked: float,
+    found: tuple[int, tuple[int, int]],
+) -> PendingChallenge:
+    """Prepare a challenge for the queue, if the queue has room for it.
+
+    Args:
+        challenge: With its times by this machine's clock.
+        token: Names the reply.
+        traceparent: The trace that it belongs to.
+        settings: MAX_QUEUE.
+        asked: What `ask` returned.
+        found: What Redis answered.
 
     Raises:
         QueueFull: MAX_QUEUE challenges are waiting.
     """
+    waiting, now = found
+    difference = difference_of(now, asked, time.time())
     if waiting >= settings.max_queue:
         raise QueueFull(f"{waiting} challenges are waiting already (MAX_QUEUE)")
+    return PendingChallenge(by_own_clock(challenge, -difference), token, difference, traceparent)
 
 
-def put(
-    pipe: Any, challenge: Challenge, token: str, settings: Settings, traceparent: str | None = None
-) -> None:
-    """Enqueue a challenge, whose times are by Redis's clock, as part of a trace if there is one.
+def put(pipe: Any, pending: PendingChallenge, settings: Settings) -> None:
+    """Enqueue a challenge.
 
     The refusal beside it is what a worker moves to the reply's place when Redis is too full for another one.
     As long as it is there, Redis has not lost its data.
     """
+    challenge, token, queue = pending.challenge, pending.token, settings.queue_name
     refusal = QueueUnavailable("Redis has no room for the answer (maxmemory)", stage="publish")
     key = refusal_key(token)
     pipe.rpush(key, pack_error(challenge.challenge_id, refusal))
     pipe.expireat(key, int(challenge.deadline + REFUSAL_S))
-    pipe.lpush(settings.queue_name, encode_message(challenge, token, settings.queue_name, traceparent))
+    pipe.lpush(queue, encode_message(challenge, token, queue, pending.traceparent))
 
 
-def cancel(pipe: Any, challenge_id: str, token: str, deadline: float) -> None:
-    """Say that the caller of that token does not wait any more; `deadline` is by this machine's clock."""
-    pipe.srem(joined_key(challenge_id), token)
+def put_again(pipe: Any, pending: PendingChallenge, settings: Settings) -> None:
+    """Enqueue a challenge that Redis has lost."""
+    log.warning("Redis has lost its data; challenge %s is enqueued again", pending.challenge.challenge_id)
+    put(pipe, pending, settings)
+
+
+def cancel(pipe: Any, pending: PendingChallenge) -> None:
+    """Say that the caller of a challenge does not wait any more."""
+    pipe.srem(joined_key(pending.challenge.challenge_id), pending.token)
     # the mark stays a little longer than the challenge could
-    pipe.set(cancelled_key(token), 1, ex=max(1, int(deadline - time.time() + CANCELLED_S)))
+    left_s = int(pending.deadline - time.time() + CANCELLED_S)
+    pipe.set(cancelled_key(pending.token), 1, ex=max(1, left_s))
 
 
 @contextmanager

@@ -160,8 +160,14 @@ def encode_message(challenge: Challenge, token: str, queue: str, traceparent: st
     body = msgspec.json.encode(([challenge, token], {}, _Embedded()))
     # what Flower is shown: no address, which may hold a signature
     shown = f"[{{'challenge_id': {challenge.challenge_id!r}, 'kind': {challenge.kind!r}}}]"
-    headers = _Headers(task=TASK_NAME, id=token, root_id=token, origin=_origin(), argsrepr=shown)
-    headers.traceparent = traceparent
+    headers = _Headers(
+        task=TASK_NAME,
+        id=token,
+        root_id=token,
+        origin=_origin(),
+        argsrepr=shown,
+        traceparent=traceparent,
+    )
     tag = uuid.uuid4().hex
     properties = _Properties(tag, _DeliveryInfo(queue), "base64", correlation_id=token)
     text = base64.b64encode(body).decode()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -24,8 +23,8 @@ from services.wire.progress import Progress, decode_progress, progress_channel
 from services.wire.reply import REPLIED_CHANNEL, Answer
 from tasks import enqueue
 from tasks.challenge_arguments import make_challenge, make_token, queue_url
-from tasks.redis_clock import by_own_clock, difference_of
-from tasks.submission import CONNECT_S, RECONNECT_S, Waiting
+from tasks.pending_challenge import RECONNECT_S, PendingChallenge
+from tasks.submission import CONNECT_S
 
 if TYPE_CHECKING:
     import redis.asyncio
@@ -131,14 +130,14 @@ class Client:
         )
         token = make_token()
         async with self._hearing(token, on_progress):
-            waiting = await self._send(challenge, token)
+            pending = await self._send(challenge, token)
             try:
-                return await self.receive(waiting)
+                return await self.receive(pending)
             except asyncio.CancelledError:
-                await asyncio.shield(self._cancel(waiting))
+                await asyncio.shield(self._cancel(pending))
                 raise
 
-    async def receive(self, waiting: Waiting) -> Answer:
+    async def receive(self, pending: PendingChallenge) -> Answer:
         """Wait for the reply to a challenge that was enqueued.
 
         Raises:
@@ -147,44 +146,38 @@ class Client:
         """
         import redis
 
-        replied = self._replied.setdefault(waiting.token, asyncio.Event())
+        replied = self._replied.setdefault(pending.token, asyncio.Event())
         try:
             while True:
                 replied.clear()
                 try:
-                    data = await self._take(waiting)
-                    if data is not None or waiting.is_over():
-                        return waiting.open(data)
+                    data = await self._take(pending)
+                    if data is not None or pending.is_over():
+                        return pending.open(data)
                 except (redis.exceptions.RedisError, OSError) as error:
-                    await asyncio.sleep(waiting.pause_s(error))
+                    await asyncio.sleep(pending.pause_s(error))
                     continue
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(replied.wait(), min(CHECK_S, waiting.left_s()))
+                    await asyncio.wait_for(replied.wait(), min(CHECK_S, pending.left_s()))
         finally:
-            self._replied.pop(waiting.token, None)
+            self._replied.pop(pending.token, None)
 
-    async def _send(self, challenge: Challenge, token: str) -> Waiting:
+    async def _send(self, challenge: Challenge, token: str) -> PendingChallenge:
         with (
             submit_span(self._settings, challenge.challenge_id, challenge.kind) as traceparent,
             enqueue.queue_errors(self._url),
         ):
-            return await self._put(challenge, token, traceparent)
+            async with self._pipeline() as pipe:
+                asked = enqueue.ask(pipe, self._settings)
+                found = await pipe.execute()
+                pending = enqueue.make_pending(challenge, token, traceparent, self._settings, asked, found)
+                enqueue.put(pipe, pending, self._settings)
+                await pipe.execute()
+                return pending
 
-    async def _put(self, challenge: Challenge, token: str, traceparent: str | None) -> Waiting:
-        async with self._pipeline() as pipe:
-            before = time.time()
-            enqueue.look(pipe, self._settings)
-            length, now = await pipe.execute()
-            difference = difference_of(now, before, time.time())
-            enqueue.check_room(length, self._settings)
-            challenge = by_own_clock(challenge, -difference)
-            enqueue.put(pipe, challenge, token, self._settings, traceparent)
-            await pipe.execute()
-        return Waiting(challenge, token, difference, traceparent)
-
-    async def _take(self, waiting: Waiting) -> bytes | None:
+    async def _take(self, pending: PendingChallenge) -> bytes | None:
         """The reply, if it is there; a challenge that Redis has lost is enqueued again."""
-        reply, refusal = waiting.keys
+        reply, refusal = pending.keys
         async with self._pipeline() as pipe:
             pipe.lindex(reply, 0)
             pipe.exists(refusal)
@@ -194,21 +187,20 @@ class Client:
                 pipe.delete(reply, refusal)
                 await pipe.execute()
             elif not there:
-                log.warning("Redis has lost its data; %s is enqueued again", waiting.challenge.challenge_id)
-                enqueue.put(pipe, waiting.challenge, waiting.token, self._settings, waiting.traceparent)
+                enqueue.put_again(pipe, pending, self._settings)
                 await pipe.execute()
         return data
 
-    async def _cancel(self, waiting: Waiting) -> None:
+    async def _cancel(self, pending: PendingChallenge) -> None:
         import redis
 
         try:
             async with self._pipeline() as pipe:
-                enqueue.cancel(pipe, waiting.challenge.challenge_id, waiting.token, waiting.deadline)
+                enqueue.cancel(pipe, pending)
                 await pipe.execute()
         except (redis.exceptions.RedisError, OSError) as error:
             # the caller is gone: nobody is left to be told
-            log.warning("challenge %s could not be cancelled: %s", waiting.challenge.challenge_id, error)
+            log.warning("challenge %s could not be cancelled: %s", pending.challenge.challenge_id, error)
 
     @contextlib.asynccontextmanager
     async def _hearing(self, token: str, on_progress: Callable[[Progress], None] | None) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from services.errors import DeadlineExceeded
 from services.processes.embedded_valkey import EmbeddedValkey
-from tasks import challenge_arguments, redis_clock, submission
+from tasks import challenge_arguments, enqueue, pending_challenge, redis_clock
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess
 from tests.support.videos import make_video
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 def set_clock(patch: pytest.MonkeyPatch, ahead: float) -> None:
     """This process's clock, as the client sees it, is that far ahead."""
     own = SimpleNamespace(time=lambda: time.time() + ahead, monotonic=time.monotonic, sleep=time.sleep)
-    for module in (challenge_arguments, redis_clock, submission):
+    for module in (challenge_arguments, enqueue, pending_challenge, redis_clock):
         patch.setattr(module, "time", own)
 
 
