@@ -2,8 +2,8 @@
 
 It stands between a parent (`touchline up`, a test) and one part of the system. Whatever happens first (the
 command ends, SIGTERM comes, or the parent is gone, even by SIGKILL) all descendants end with it: orphans are
-handed to this process by the kernel (child subreaper), so that none can hide. Only the standard library is
-imported, for a start within milliseconds.
+handed to this process by the kernel (child subreaper), so that none can hide. Nothing outside the standard
+library is imported, for a start within milliseconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
+
+from services.processes.process_tree import descendants, send_signal
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -26,30 +27,6 @@ _WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 def _prctl(option: int, value: int) -> None:
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
-
-
-def _parents() -> dict[int, int]:
-    """Parent by process id, of all processes."""
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = stat.read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
-        # the name in parentheses may hold spaces and parentheses itself
-        found[int(stat.parent.name)] = int(text.rpartition(")")[2].split()[1])
-    return found
-
-
-def descendants(root: int) -> set[int]:
-    """All processes below `root`, not `root` itself."""
-    parents = _parents()
-    found: set[int] = set()
-    fresh = {root}
-    while fresh:
-        fresh = {pid for pid, parent in parents.items() if parent in fresh} - found
-        found |= fresh
-    return found
 
 
 def _reap() -> dict[int, int]:
@@ -65,19 +42,12 @@ def _reap() -> dict[int, int]:
         ended[pid] = os.waitstatus_to_exitcode(status)
 
 
-def _send(pid: int, signum: int) -> None:
-    try:
-        os.kill(pid, signum)
-    except ProcessLookupError:
-        return  # it ended by itself, which is what was wanted
-
-
 def _kill_all() -> dict[int, int]:
     """SIGKILL all descendants until there are none; returns the exit codes of our own children."""
     ended: dict[int, int] = {}
     while left := descendants(os.getpid()):
         for pid in left:
-            _send(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
         time.sleep(0.01)
         ended |= _reap()
     return ended
@@ -123,11 +93,11 @@ def run(parent: int, grace_s: float, argv: list[str]) -> int:
             code = ended[child]
             return code if code >= 0 else 128 - code
         if got is not None and got.si_signo == signal.SIGTERM:
-            _send(child, signal.SIGTERM)
+            send_signal(child, signal.SIGTERM)
             kill_at = now + grace_s if kill_at is None else now
         if not orphaned and os.getppid() != parent:
             orphaned = True
-            _send(child, signal.SIGTERM)
+            send_signal(child, signal.SIGTERM)
             kill_at = min(kill_at or now + ORPHAN_GRACE_S, now + ORPHAN_GRACE_S)
         if kill_at is not None and now >= kill_at:
             _kill_all()

@@ -15,12 +15,12 @@ from services.wire.reply import Answer, reply_key, unpack_reply
 from tasks.client import submit
 from tasks.dead_letters import KEPT, list_dead_letters
 from tasks.worker_process import WorkerProcess
-from tests.support.callers import Caller
 from tests.support.processes import wait_for
-from tests.support.servers import WORKER_START_S, MakeWorker, worker_env
+from tests.support.servers import MakeWorker, warm_worker, worker_env
 from tests.support.tls_front import TlsFront
 from tests.unit.tasks.test_envelope import EMBEDDED, GARBAGE, encoded, message
 from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.reliability.caller import submit_in_thread
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 QUEUE = "touchline"
@@ -39,8 +39,7 @@ def own_worker(
 ) -> Iterator[WorkerProcess]:
     """One worker for all of these faults: it has to outlive each."""
     env = worker_env(origin, tmp_path_factory.mktemp("state"))
-    with WorkerProcess(server.url, env, name="touchline-faults") as part:
-        part.wait_until_ready(WORKER_START_S)
+    with warm_worker(server.url, env, "touchline-faults") as part:
         yield part
 
 
@@ -101,22 +100,22 @@ def test_garbage_that_names_its_caller_is_answered(
 def test_a_challenge_that_is_submitted_again_gets_the_bytes_of_the_first(
     own_worker: WorkerProcess, clip_url: str
 ) -> None:
-    first, second = (Caller(own_worker.redis_url, clip_url, "twice") for _ in range(2))
-    assert first.outcome().body == second.outcome().body
-    assert ask(own_worker, clip_url, challenge_id="twice").body == first.outcome().body
+    first, second = (submit_in_thread(clip_url, own_worker.redis_url, "twice") for _ in range(2))
+    assert first.result().body == second.result().body
+    assert ask(own_worker, clip_url, challenge_id="twice").body == first.result().body
 
 
 def test_a_caller_whose_connection_breaks_goes_on_waiting(
     own_worker: WorkerProcess, connection: redis.Redis, origin: DemoOrigin, clip_url: str
 ) -> None:
-    caller = Caller(own_worker.redis_url, clip_url, "broken-connection")
+    caller = submit_in_thread(clip_url, own_worker.redis_url, "broken-connection")
     assert wait_for(lambda: is_worked_on(connection, "broken-connection"), 20)
 
     for client in connection.client_list():
         if client["cmd"] == "blmove":
             connection.client_kill_filter(_id=client["id"])
 
-    assert not caller.outcome().partial
+    assert not caller.result().partial
 
 
 def test_a_worker_outlives_a_server_that_becomes_a_replica_and_a_caller_is_told(
@@ -149,13 +148,13 @@ def test_a_full_server_refuses_a_challenge_at_once(
 def test_a_server_that_fills_up_while_a_challenge_is_worked_on_is_named_to_the_caller(
     own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
 ) -> None:
-    caller = Caller(own_worker.redis_url, clip_url, "fills-up")
+    caller = submit_in_thread(clip_url, own_worker.redis_url, "fills-up")
     assert wait_for(lambda: is_worked_on(connection, "fills-up"), 20)
 
     connection.config_set("maxmemory", "1mb")
     try:
         with pytest.raises(QueueUnavailable, match="no room for the answer"):
-            caller.outcome()
+            caller.result()
     finally:
         connection.config_set("maxmemory", "0")
     assert not ask(own_worker, clip_url).partial
@@ -165,8 +164,7 @@ def test_a_worker_serves_a_server_on_a_unix_socket(origin: DemoOrigin, tmp_path:
     socket_file = tmp_path / "valkey.sock"
     with EmbeddedValkey(unix_socket=socket_file):
         url = f"unix://{socket_file}?db=1"
-        with WorkerProcess(url, worker_env(origin, tmp_path / "state"), name="touchline-socket") as part:
-            part.wait_until_ready(WORKER_START_S)
+        with warm_worker(url, worker_env(origin, tmp_path / "state"), "touchline-socket") as part:
             assert not ask(part, clip_url).partial
 
 
@@ -176,8 +174,7 @@ def test_a_worker_serves_a_server_behind_tls(
 ) -> None:
     with TlsFront(server.port) as front:
         url = f"rediss://127.0.0.1:{front.port}/5?ssl_ca_certs={front.ca_file}{mode}"
-        with WorkerProcess(url, worker_env(origin, tmp_path / "state"), name="touchline-tls") as part:
-            part.wait_until_ready(WORKER_START_S)
+        with warm_worker(url, worker_env(origin, tmp_path / "state"), "touchline-tls") as part:
             assert not ask(part, clip_url).partial
 
 
@@ -192,7 +189,7 @@ def test_a_message_that_is_delivered_twice_is_worked_on_once(
     """As happens to a challenge whose work takes longer than Celery waits for an acknowledgement."""
     worker = make_worker(WORKER_CONCURRENCY="2")
     slow = f"{clip_url}?delay=3&no_range=1&seen=twice"
-    caller = Caller(worker.redis_url, slow, "delivered-twice")
+    caller = submit_in_thread(slow, worker.redis_url, "delivered-twice")
     again = {
         "challenge_id": "delivered-twice",
         "deadline": caller.submission.deadline,
@@ -205,7 +202,7 @@ def test_a_message_that_is_delivered_twice_is_worked_on_once(
 
         connection.lpush(QUEUE, json.dumps(message(body=encoded(body))))
 
-        assert not caller.outcome().partial
+        assert not caller.result().partial
         assert connection.llen(reply_key(caller.submission.token)) == 0
     requests = [seen for seen in origin.requests() if "seen=twice" in seen.query and seen.method == "GET"]
     # each download begins with one request for the whole file

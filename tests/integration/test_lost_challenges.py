@@ -14,15 +14,15 @@ import redis
 
 from services.errors import Cancelled
 from services.processes.embedded_valkey import EmbeddedValkey
+from services.processes.process_tree import parent_of
 from services.settings import load_settings
 from services.wire.reply import Answer
 from tasks.celery_app import make_app
 from tasks.client import submit
-from tasks.worker_process import WorkerProcess
-from tests.support.callers import Caller
-from tests.support.processes import alive, parent_of, wait_for
-from tests.support.servers import WORKER_START_S, MakeWorker, worker_env
+from tests.support.processes import alive, wait_for
+from tests.support.servers import MakeWorker, warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.reliability.caller import submit_in_thread
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 SLOW = "?delay=3&no_range=1&seen="
@@ -52,7 +52,7 @@ def test_a_challenge_outlives_the_parent_of_its_worker(
     workers = [make_worker(name=f"touchline-{name}", ready=False) for name in "ab"]
     for worker in workers:
         worker.wait_until_ready(180)
-    caller = Caller(workers[0].redis_url, clip_url + SLOW + "parent", "parent-dies")
+    caller = submit_in_thread(clip_url + SLOW + "parent", workers[0].redis_url, "parent-dies")
     assert wait_for(lambda: begun(origin, "parent") == 1, 30)
     child = holder(connection, "parent-dies")
 
@@ -60,7 +60,7 @@ def test_a_challenge_outlives_the_parent_of_its_worker(
 
     assert wait_for(lambda: holder(connection, "parent-dies") not in (0, child), 30)
     assert not alive([child])
-    assert not caller.outcome().partial
+    assert not caller.result().partial
     assert begun(origin, "parent") == 2
     assert wait_for(lambda: connection.exists("touchline:unacked", "touchline:deliveries") == 0, 20)
 
@@ -71,27 +71,26 @@ def test_a_challenge_outlives_the_parent_of_its_worker(
 def revoked_while_it_waits(redis_url: str, url: str) -> None:
     """A challenge that is worked on is terminated, the one behind it revoked."""
     with make_app(load_settings(redis_url=redis_url)) as app, redis.Redis.from_url(redis_url) as connection:
-        first = Caller(redis_url, url + SLOW + "terminated", "terminated")
+        first = submit_in_thread(url + SLOW + "terminated", redis_url, "terminated")
         assert wait_for(lambda: holder(connection, "terminated") > 0, 30)
-        second = Caller(redis_url, url, "revoked")
+        second = submit_in_thread(url, redis_url, "revoked")
         app.control.revoke(second.submission.token, reply=True, timeout=5, limit=1)
         app.control.revoke(first.submission.token, terminate=True, signal="SIGKILL", reply=True, limit=1)
         with pytest.raises(Cancelled, match="terminated"):
-            first.outcome()
+            first.result()
         with pytest.raises(Cancelled, match="revoked"):
-            second.outcome()
+            second.result()
 
 
 def test_a_redis_that_loses_its_data_costs_no_challenge(
     origin: DemoOrigin, clip_url: str, tmp_path: Path
 ) -> None:
     with EmbeddedValkey() as server:
-        waiting = Caller(server.url, clip_url, "waits")
+        waiting = submit_in_thread(clip_url, server.url, "waits")
         server.close()
         server.restart()
-        with WorkerProcess(server.url, worker_env(origin, tmp_path), name="touchline-late") as worker:
-            worker.wait_until_ready(WORKER_START_S)
-            assert not waiting.outcome().partial
+        with warm_worker(server.url, worker_env(origin, tmp_path), "touchline-late"):
+            assert not waiting.result().partial
 
 
 def test_a_redis_that_loses_its_data_costs_no_awaited_challenge(clip_url: str) -> None:
@@ -116,9 +115,9 @@ def test_a_redis_that_loses_its_data_costs_no_awaited_challenge(clip_url: str) -
 
 
 def test_purging_the_queue_answers_the_callers(valkey: EmbeddedValkey, connection: redis.Redis) -> None:
-    caller = Caller(valkey.url, "https://example.org/clip.mp4", "purged")
+    caller = submit_in_thread("https://example.org/clip.mp4", valkey.url, "purged")
     with make_app(load_settings(redis_url=valkey.url)) as app:
         assert app.control.purge() == 1
     with pytest.raises(Cancelled, match="purged"):
-        caller.outcome()
+        caller.result()
     assert connection.llen("touchline") == 0

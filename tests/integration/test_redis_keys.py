@@ -17,7 +17,7 @@ from tasks.celery_app import make_app
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess
 from tests.support.processes import wait_for
-from tests.support.servers import WORKER_START_S, worker_env
+from tests.support.servers import warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -41,8 +41,7 @@ def restricted_worker(
     restricted: EmbeddedValkey, origin: DemoOrigin, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WorkerProcess]:
     env = worker_env(origin, tmp_path_factory.mktemp("state"))
-    with WorkerProcess(restricted.url, env, name="any-name") as worker:
-        worker.wait_until_ready(WORKER_START_S)
+    with warm_worker(restricted.url, env, "any-name") as worker:
         yield worker
 
 

@@ -17,7 +17,7 @@ from services.processes.embedded_valkey import EmbeddedValkey
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess, command
 from tests.support.processes import wait_for
-from tests.support.servers import WORKER_START_S, worker_env
+from tests.support.servers import warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -53,9 +53,8 @@ def logged() -> list[str]:
 
 @pytest.fixture(scope="module")
 def worker(server: str, environment: dict[str, str], logged: list[str]) -> Iterator[WorkerProcess]:
-    with WorkerProcess(server, environment, lambda _, line: logged.append(line), "touchline-secrets") as part:
-        part.wait_until_ready(WORKER_START_S)
-        yield part
+    with warm_worker(server, environment, "touchline-secrets", lambda _, line: logged.append(line)) as worker:
+        yield worker
 
 
 def event_text(data: object) -> str:

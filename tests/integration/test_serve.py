@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from services.processes.embedded_valkey import free_port
-from services.processes.reaper import descendants
+from services.processes.process_tree import descendants
 from services.wire.gsr import frames_part
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
-from services.processes.reaper import descendants
+from services.processes.process_tree import descendants
 from tests.support.processes import alive, wait_for
 
 pytestmark = pytest.mark.integration

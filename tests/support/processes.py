@@ -20,11 +20,6 @@ def alive(pids: Iterable[int]) -> set[int]:
     return found
 
 
-def parent_of(pid: int) -> int:
-    """The parent of a process."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
 def wait_for(condition: Callable[[], bool], limit_s: float = 60.0) -> bool:
     """Wait until something holds; whether it did. The limit is only there to end a test that has failed."""
     end = time.monotonic() + limit_s

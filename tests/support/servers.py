@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import redis
 
 from services.processes.embedded_valkey import EmbeddedValkey
+from services.processes.supervised import Listener, quiet
 from tasks.worker_process import WorkerProcess
 from touchline_lab.demo_origin.server import DemoOrigin
 
@@ -45,6 +46,16 @@ def origin(origin_folder: Path) -> Iterator[DemoOrigin]:
         yield server
 
 
+@contextmanager
+def warm_worker(
+    redis_url: str, env: dict[str, str], name: str, listener: Listener = quiet
+) -> Iterator[WorkerProcess]:
+    """A real Celery worker that is ready to answer; its log lines go to `listener`."""
+    with WorkerProcess(redis_url, env, listener, name) as worker:
+        worker.wait_until_ready(WORKER_START_S)
+        yield worker
+
+
 def worker_env(origin: DemoOrigin, state_dir: Path) -> dict[str, str]:
     """The settings under which a worker takes clips from the origin and from nowhere else."""
     return {
@@ -72,8 +83,7 @@ def worker(
 ) -> Iterator[WorkerProcess]:
     """A real Celery worker with warm models that fetches from `origin`; `worker.redis_url` is its Redis."""
     env = worker_env(origin, tmp_path_factory.mktemp("state"))
-    with WorkerProcess(worker_valkey.url, env, name="touchline-tests") as part:
-        part.wait_until_ready(WORKER_START_S)
+    with warm_worker(worker_valkey.url, env, "touchline-tests") as part:
         yield part
 
 

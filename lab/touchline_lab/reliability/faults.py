@@ -6,12 +6,14 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from services.processes.process_tree import descendants, parent_of, send_signal
 from touchline_lab.reliability import faulty_predictor
-from touchline_lab.reliability.rig import Caller, Rig, descendants, parent_of, send
+from touchline_lab.reliability.caller import Caller
+from touchline_lab.reliability.rig import Rig
 
 Stage = Literal["queued", "connecting", "downloading", "inferring"]
 STAGES: Final[tuple[Stage, ...]] = ("queued", "connecting", "downloading", "inferring")
@@ -100,23 +102,23 @@ def _taken(rig: Rig, challenge_id: str) -> int:
 
 
 def _kill_child(at: Running) -> None:
-    send(at.child, signal.SIGKILL)
+    send_signal(at.child, signal.SIGKILL)
 
 
 def _kill_parent(at: Running) -> None:
     worker = at.rig.worker_of(at.child)
-    send(parent_of(at.child), signal.SIGKILL)
+    send_signal(parent_of(at.child), signal.SIGKILL)
     threading.Thread(target=at.rig.replace, args=(worker,), daemon=True).start()
 
 
-def _stop(pids: list[int]) -> None:
+def _stop(pids: Collection[int]) -> None:
     for pid in pids:
-        send(pid, signal.SIGSTOP)
+        send_signal(pid, signal.SIGSTOP)
 
     def resume() -> None:
         time.sleep(STOPPED_S)
         for pid in pids:
-            send(pid, signal.SIGCONT)
+            send_signal(pid, signal.SIGCONT)
 
     threading.Thread(target=resume, daemon=True).start()
 

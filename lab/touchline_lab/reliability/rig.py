@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -14,15 +12,19 @@ from typing import Final, Self
 
 import redis
 
-from services.errors import ChallengeError, StartFailed
+from services.errors import StartFailed
 from services.pipeline.warm import noise_clip
 from services.processes.embedded_valkey import EmbeddedValkey
+from services.processes.process_tree import descendants, send_signal
 from services.processes.supervised import Listener, quiet
-from services.wire.reply import CLAIM_PREFIX, Answer
-from tasks.client import Submission, submit
+from services.settings import load_settings
+from services.wire.reply import CLAIM_PREFIX
+from tasks.child_report import ChildReport
 from tasks.worker_process import WorkerProcess
+from tasks.worker_reports import worker_reports
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.demo_origin.setup_delay import SetupDelays
+from touchline_lab.reliability.caller import Caller, submit_in_thread
 from touchline_lab.reliability.faulty_predictor import Fault, set_fault
 
 START_S: Final = 120.0
@@ -32,39 +34,6 @@ SLOW_SETUP: Final = SetupDelays(tls=4.0)
 SLOW_IDLE_S: Final = 0.5
 """Seconds after which it closes them, so that the next challenge has to set one up again."""
 _CLIP: Final = "clip.mp4"
-
-
-class Caller(threading.Thread):
-    """Waits for the outcome of one challenge.
-
-    Attributes:
-        answer: The answer, if there was one.
-        error: The typed error, if there was one.
-        ended: When, by `time.monotonic`; 0 while it waits.
-    """
-
-    def __init__(self, submission: Submission) -> None:
-        super().__init__(daemon=True, name=f"caller-{submission.challenge_id}")
-        self.submission = submission
-        self.answer: Answer | None = None
-        self.error: ChallengeError | None = None
-        self.ended = 0.0
-        self.start()
-
-    def run(self) -> None:
-        """Wait."""
-        try:
-            self.answer = self.submission.wait()
-        except ChallengeError as error:
-            self.error = error
-        self.ended = time.monotonic()
-
-    @property
-    def outcome(self) -> str:
-        """In a word: `answer`, or the error's type."""
-        if self.error is not None:
-            return type(self.error).__name__
-        return "answer" if self.answer is not None else "nothing"
 
 
 class Rig:
@@ -124,7 +93,7 @@ class Rig:
         # one that was stopped cannot end
         for worker in self.workers:
             for pid in descendants(worker.pid):
-                send(pid, signal.SIGCONT)
+                send_signal(pid, signal.SIGCONT)
             worker.request_stop()
         for worker in self.workers:
             worker.stop()
@@ -137,8 +106,7 @@ class Rig:
 
     def submit(self, challenge_id: str, url: str, deadline_s: float) -> Caller:
         """Submit a challenge and wait for it in a thread."""
-        redis_url = self.valkey.url
-        return Caller(submit(url, challenge_id=challenge_id, redis_url=redis_url, deadline_s=deadline_s))
+        return submit_in_thread(url, self.valkey.url, challenge_id, deadline_s)
 
     def holder(self, challenge_id: str) -> int:
         """The child that works on a challenge; 0: none does, or Valkey is away."""
@@ -158,7 +126,7 @@ class Rig:
         """Kill Valkey; `restart_valkey` brings it back on the same port."""
         assert self.valkey.part is not None
         for pid in descendants(self.valkey.part.pid):
-            send(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
         self.valkey.part.wait()
 
     def restart_valkey(self) -> None:
@@ -177,15 +145,22 @@ class Rig:
         self.workers[number].start()
 
     def wait_until_ready(self) -> None:
-        """Wait until all workers answer a ping.
+        """Wait until the child of every worker is ready: a parent answers a ping before.
 
         Raises:
-            StartFailed: One does not.
+            StartFailed: One is not in time.
         """
-        for worker in self.workers:
-            if worker.exit_code is not None:
-                raise StartFailed(f"the worker ended:\n{worker.tail()}")
-            worker.wait_until_ready(START_S)
+        settings = load_settings(redis_url=self.valkey.url)
+        end = time.monotonic() + START_S
+        while True:
+            for worker in self.workers:
+                worker.check()
+            reports = worker_reports(settings)
+            late = [worker.node for worker in self.workers if not _is_ready(reports.get(worker.node, []))]
+            if not late:
+                return
+            if time.monotonic() > end:
+                raise StartFailed(f"not ready within {START_S:.0f} s: {', '.join(late)}")
 
     def _state(self, number: int) -> Path:
         return self.folder / f"state-{number}"
@@ -206,31 +181,5 @@ class Rig:
         return WorkerProcess(self.valkey.url, {**env, **self._env}, self._listener, f"touchline-rig-{number}")
 
 
-def descendants(pid: int) -> list[int]:
-    """All processes below one, the nearest first."""
-    found: list[int] = []
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-    except OSError:
-        return found
-    for task in tasks:
-        try:
-            below = [int(word) for word in (task / "children").read_text().split()]
-        except OSError:
-            continue
-        for child in below:
-            found += [child, *descendants(child)]
-    return found
-
-
-def parent_of(pid: int) -> int:
-    """The parent of a process."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def send(pid: int, which: signal.Signals) -> None:
-    """Send a signal to a process that may have ended meanwhile."""
-    try:
-        os.kill(pid, which)
-    except ProcessLookupError:
-        return
+def _is_ready(children: list[ChildReport]) -> bool:
+    return bool(children) and all(child.state == "ready" for child in children)

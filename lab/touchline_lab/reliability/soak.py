@@ -29,9 +29,10 @@ from rich.table import Table
 
 from services.errors import ChallengeError, WorkerLost
 from services.pipeline.warm import noise_clip
+from services.processes.process_tree import descendants, send_signal
 from tasks.client import submit
 from touchline_lab.reliability.footprint import Footprint, footprint
-from touchline_lab.reliability.rig import Rig, descendants, send
+from touchline_lab.reliability.rig import Rig
 from touchline_lab.reliability.traffic import Request, hostile_files, mixed
 
 LATE_S: Final = 0.5
@@ -166,7 +167,6 @@ def run(options: argparse.Namespace, console: Console) -> list[str]:
         over.set()
         killer.join()
         rig.wait_until_ready()
-        time.sleep(1.0)
         after, keys_after = largest(rig), keys(rig)
     _report(console, ledger, seconds, (before, after), (keys_before, keys_after))
     found = ledger.problems(options.challenges)
@@ -194,7 +194,7 @@ def _kill_now_and_then(
     while options.fault_every and not over.wait(options.fault_every):
         kills.set()
         if pids := children(rig):
-            send(chance.choice(pids), signal.SIGKILL)
+            send_signal(chance.choice(sorted(pids)), signal.SIGKILL)
 
 
 def _report(
