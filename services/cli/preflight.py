@@ -34,7 +34,6 @@ def preflight(
     """Check what makes a private miner fail without a word, in the order in which a validator meets it."""
     require_extra("gateway")
     from services.preflight.chain import axon_url, check_chain, read_snapshot
-    from services.preflight.finding import unknown
     from services.preflight.gateway_probe import probe
     from services.preflight.image import check_image
     from services.preflight.repeat import check_answers
@@ -43,18 +42,12 @@ def preflight(
     settings = get_settings()
     chain = read_snapshot(snapshot)
     hotkey = settings.miner_hotkey or chain.hotkey
-    findings = list(check_chain(chain, hotkey))
-    where = url or axon_url(chain, hotkey)
-    if where is None:
-        advice = "name the gateway's public address with --url http://IP:PORT"
-        findings.append(unknown("reachable over plain HTTP", "the address is not known", advice))
-    else:
-        findings += probe(where.rstrip("/"), hotkey)
-    if video is None:
-        findings.append(unknown("answered twice the same", "no clip was given", "name one with --video URL"))
-    else:
-        findings += check_answers(settings, video, kind)
-    findings.append(check_image(chain, image))
+    findings = [
+        *check_chain(chain, hotkey),
+        *probe(url or axon_url(chain, hotkey), hotkey),
+        *check_answers(settings, video, kind),
+        check_image(chain, image),
+    ]
     if as_json:
         import msgspec
 

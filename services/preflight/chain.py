@@ -69,10 +69,9 @@ def check_chain(snapshot: ChainSnapshot, hotkey: str | None) -> Iterator[Finding
 
     Args:
         snapshot: The chain.
-        hotkey: This miner's hotkey; the snapshot's own without one.
+        hotkey: This miner's hotkey, if it is known.
     """
     yield from _commitment(snapshot.commitment)
-    hotkey = hotkey or snapshot.hotkey
     if hotkey is None:
         advice = "set MINER_HOTKEY to the SS58 address of this miner's hotkey"
         yield unknown("hotkey is registered", "the hotkey is not known", advice)
@@ -84,7 +83,7 @@ def check_chain(snapshot: ChainSnapshot, hotkey: str | None) -> Iterator[Finding
 
 def axon_url(snapshot: ChainSnapshot, hotkey: str | None) -> str | None:
     """Where validators send challenges to, as plain HTTP; None when it is not known."""
-    found = _find(snapshot, hotkey or snapshot.hotkey or "")
+    found = _find(snapshot, hotkey)
     if found is None or not found.axon_port or not _is_public(found.axon_ip):
         return None
     host = f"[{found.axon_ip}]" if ":" in found.axon_ip else found.axon_ip
@@ -156,7 +155,7 @@ def _axon(snapshot: ChainSnapshot, hotkey: str) -> Finding:
     return ok(name, where)
 
 
-def _find(snapshot: ChainSnapshot, hotkey: str) -> Axon | None:
+def _find(snapshot: ChainSnapshot, hotkey: str | None) -> Axon | None:
     return next((neuron for neuron in snapshot.neurons or () if neuron.hotkey == hotkey), None)
 
 

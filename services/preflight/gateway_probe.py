@@ -15,28 +15,35 @@ from services.preflight.finding import Finding, failed, ok, unknown
 
 TIMEOUT_S: Final = 10.0
 """Seconds that each probe waits."""
+_REACHABLE: Final = "reachable over plain HTTP"
 _ROUTE: Final = "/challenge"
 _PORT: Final = "open the port in firewall and router, and check that `touchline gateway` listens on 0.0.0.0"
 
 
-def probe(url: str, hotkey: str | None) -> Iterator[Finding]:
+def probe(url: str | None, hotkey: str | None) -> Iterator[Finding]:
     """Ask the gateway what a validator asks.
 
     Args:
-        url: Where it is, `http://host:port`.
+        url: Where it is, `http://host:port`; without one nothing is asked.
         hotkey: The miner's hotkey, which signed requests name; without one no signed request is sent.
     """
-    with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
-        name = "reachable over plain HTTP"
+    if url is None:
+        yield unknown(
+            _REACHABLE,
+            "the address is not known",
+            "name the gateway's public address with --url http://IP:PORT",
+        )
+        return
+    with httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S, trust_env=False) as client:
         try:
             available = client.get("/availability")
         except httpx.HTTPError as error:
-            yield failed(name, f"{url}: {type(error).__name__}: {error}", _PORT)
+            yield failed(_REACHABLE, f"{url}: {type(error).__name__}: {error}", _PORT)
             return
         if available.status_code != httpx.codes.OK:
-            yield failed(name, f"{url}/availability answers {available.status_code}", _PORT)
+            yield failed(_REACHABLE, f"{url}/availability answers {available.status_code}", _PORT)
             return
-        yield ok(name, f"{url}, as seen from this machine")
+        yield ok(_REACHABLE, f"{url}, as seen from this machine")
         docs = client.get("/docs")
         if docs.status_code == httpx.codes.OK:
             yield ok("/docs", "200: a worker is warm")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.wire.gsr import decode_response
+from services.wire.spot_check import compared_part
 
 __all__ = ["StoredChallenge", "read_stored", "same_answer"]
 
@@ -101,11 +102,4 @@ def same_answer(kind: str, stored: Any, ours: bytes) -> bool:
     if kind == "gsr":
         return decode_response(json.dumps(stored).encode()).frames == decode_response(ours).frames
     answers = (stored, json.loads(ours))
-    return len({json.dumps(_content(one), sort_keys=True) for one in answers}) == 1
-
-
-def _content(answer: Any) -> Any:
-    """An answer without its id and its time."""
-    if isinstance(answer, Mapping):
-        return {key: answer[key] for key in answer if key not in ("challenge_id", "processing_time")}
-    return answer
+    return len({json.dumps(compared_part(one), sort_keys=True) for one in answers}) == 1

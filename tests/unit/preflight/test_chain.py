@@ -31,7 +31,7 @@ SNAPSHOT = {
 def states(tmp_path: Path, **changes: Any) -> dict[str, str]:
     file = tmp_path / "snapshot.json"
     file.write_text(json.dumps(SNAPSHOT | changes))
-    return {finding.check: finding.state for finding in check_chain(read_snapshot(file), None)}
+    return {finding.check: finding.state for finding in check_chain(read_snapshot(file), HOTKEY)}
 
 
 def test_a_miner_whose_chain_is_in_order_passes(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
 def test_the_axon_names_the_address_for_the_probe(tmp_path: Path) -> None:
     file = tmp_path / "snapshot.json"
     file.write_text(json.dumps(SNAPSHOT))
-    assert axon_url(read_snapshot(file), None) == "http://8.8.8.8:8000"
+    assert axon_url(read_snapshot(file), HOTKEY) == "http://8.8.8.8:8000"
     assert axon_url(ChainSnapshot(), HOTKEY) is None
 
 
