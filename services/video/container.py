@@ -52,12 +52,13 @@ class ContainerClip:
     def __init__(self, source: ByteSource, limits: DecodeLimits) -> None:
         self._limits = limits
         source.wait_for(0, limits.min_start_bytes, limits.start_timeout_s)
-        moov = _index_of(source)
+        is_streamed = _is_streamed(source.read_at(0, 189))
+        # of other files FFmpeg reads the head itself
+        moov = None if is_streamed else find_moov(source)
         if moov is not None:
             check_tables(moov.content)
-        if not _is_streamed(source.read_at(0, 189)):
-            source = FragmentLimits(source)
-        self._file = SourceFile(source, seeks=not _is_in_order(source, moov))
+        in_order = is_streamed or _has_fragments_in_order(moov)
+        self._file = SourceFile(source if is_streamed else FragmentLimits(source), seeks=not in_order)
         self._container = self._open(source)
         self._stream = self._main_stream()
         self._stream.codec_context.thread_type = "AUTO"
@@ -203,23 +204,16 @@ def _facts(stream: av.VideoStream) -> TrackFacts:
     return TrackFacts(enabled, frames, stream.codec_context.width * stream.codec_context.height)
 
 
-def _index_of(source: ByteSource) -> Moov | None:
-    """The index of an MP4 file; None of any other, whose head FFmpeg reads itself."""
-    head = source.read_at(0, 189)
-    return None if _is_streamed(head) else find_moov(source)
+def _has_fragments_in_order(moov: Moov | None) -> bool:
+    """Whether it is a fragmented MP4 file that can be read from the front to the end.
 
-
-def _is_in_order(source: ByteSource, moov: Moov | None) -> bool:
-    """Whether the file can be read from the front to the end: Matroska, MPEG-TS, fragmented MP4.
-
-    FFmpeg looks through the whole of a fragmented file before its first frame, if it can.
+    FFmpeg looks through the whole of one before its first frame, if it can.
     """
-    if _is_streamed(source.read_at(0, 189)):
-        return True
     return moov is not None and not moov.last and moov.announces_fragments
 
 
 def _is_streamed(head: bytes) -> bool:
+    """Whether a file is Matroska or MPEG-TS, which is read from the front to the end."""
     return head[:4] == _EBML or (head[:1] == b"G" == head[188:])
 
 

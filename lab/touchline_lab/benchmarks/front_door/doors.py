@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.gateway.app import make_app
-from services.settings import get_settings, load_settings
+from services.settings import load_settings
 from services.wire.reply import Answer, pack_answer
 from tasks import reply
 from tasks.envelope import check_message
@@ -93,7 +93,6 @@ def main() -> None:
     name, port, redis_url = sys.argv[1:]
     if name == "worker":
         answer_at_once(redis_url)
-    get_settings()
     uvicorn.run(
         DOORS[name](redis_url),
         host="127.0.0.1",

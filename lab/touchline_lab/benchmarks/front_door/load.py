@@ -34,8 +34,8 @@ class _Connection:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, int, bytes]:
-        """Send a request; status, length and the first bytes of the answer."""
+    async def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, int]:
+        """Send a request; status and length of the answer."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 21)
         reader, writer = self._streams
@@ -44,8 +44,8 @@ class _Connection:
         answer = await reader.readuntil(b"\r\n\r\n")
         lines = answer.decode().lower().splitlines()
         length = next((int(line.split(":")[1]) for line in lines if line.startswith("content-length")), 0)
-        content = await reader.readexactly(length)
-        return int(lines[0].split()[1]), length, content[:200]
+        await reader.readexactly(length)
+        return int(lines[0].split()[1]), length
 
 
 async def load(port: int, rate: float, count: int, prefix: str) -> Loaded:
@@ -72,9 +72,9 @@ async def load(port: int, rate: float, count: int, prefix: str) -> Loaded:
         body = json.dumps(
             {"challenge_id": name, "type": "gsr", "video_url": f"https://127.0.0.1/{name}.mp4"}
         ).encode()
-        status, length, _ = await connection.exchange("POST", "/soccer/challenge", body)
+        status, length = await connection.exchange("POST", "/soccer/challenge", body)
         while status in (202, 404):
-            status, length, _ = await connection.exchange("GET", f"/result/{name}")
+            status, length = await connection.exchange("GET", f"/result/{name}")
             if status == 404:
                 await asyncio.sleep(ASK_AGAIN_S)
         if status == 200:
