@@ -190,7 +190,7 @@ class Gateway:
             kind=wanted.kind,
             deadline_s=max(0.001, left),
         )
-        self.outlook.answered(time.monotonic() - arrived)
+        self.outlook.answered(answer.timeline)
         if self.recorder is not None:
             request = wanted.to_dict() | {"challenge_id": answer.challenge_id}
             await asyncio.to_thread(self.recorder.record, wanted.kind, request, answer.body)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import redis.asyncio
 import redis.exceptions
@@ -51,9 +51,15 @@ class Outlook:
         """Warm workers, as of the last answer; 0 when that is too old."""
         return self._workers if time.monotonic() - self._asked < STALE_S else 0
 
-    def answered(self, seconds: float) -> None:
-        """Take the time that an answer took."""
-        self._seconds += SMOOTHING * (seconds - self._seconds)
+    def answered(self, timeline: Mapping[str, Any]) -> None:
+        """Take the time that a worker took for an answer, without what it waited in the queue.
+
+        Args:
+            timeline: The answer's; an empty one says nothing.
+        """
+        seconds = timeline.get("total")
+        if isinstance(seconds, int | float):
+            self._seconds += SMOOTHING * (seconds - self._seconds)
 
     async def queue_length(self) -> int | None:
         """Challenges that wait; None where Redis does not say."""

@@ -7,6 +7,7 @@ import asyncio
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
@@ -91,7 +92,7 @@ def main() -> None:
     options = parser.parse_args()
     names = [options.only] if options.only else list(DOORS)
     table = Table(
-        "front door", "asked a second", "answered a second", "p50 (ms)", "p95 (ms)", "failed",
+        "front door", "asked a second", "answered a second", "p50 (ms)", "p95 (ms)", "failed, by status",
         title="answers of 1 MB, work that takes no time; medians of the rounds", title_justify="left",
     )  # fmt: skip
     for (name, rate), rounds in measure(names, options.rounds, options.seconds).items():
@@ -106,9 +107,13 @@ def main() -> None:
             middle(len(one.seconds) / one.took_s for one in rounds),
             middle(1000 * cut[49] for cut in cuts),
             middle(1000 * cut[94] for cut in cuts),
-            str(sum(one.failed for one in rounds)),
+            _counts(sum((one.failed for one in rounds), Counter())),
         )
     Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def _counts(failed: Counter[int]) -> str:
+    return ", ".join(f"{status}: {count}" for status, count in sorted(failed.items())) or "0"
 
 
 if __name__ == "__main__":

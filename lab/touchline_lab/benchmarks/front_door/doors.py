@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from services.gateway.app import make_app
 from services.settings import load_settings
+from services.timeline import Timeline
 from services.wire.reply import Answer, pack_answer
 from tasks import reply
 from tasks.envelope import check_message
@@ -38,7 +39,7 @@ def answer_at_once(redis_url: str) -> None:
     while True:
         found: Any = taken.brpop([QUEUE], 0)
         accepted = check_message(found[1])
-        data = pack_answer(Answer(accepted.challenge_id, BODY, partial=False, timeline={}))
+        data = pack_answer(Answer(accepted.challenge_id, BODY, partial=False, timeline=Timeline().to_dict()))
         reply.publish(accepted.challenge_id, accepted.token, data, until=time.time() + 5, keep=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,13 +20,13 @@ class Loaded:
     Attributes:
         seconds: From each request's time in the plan to the last byte of its answer.
         took_s: From the first request to the last answer.
-        failed: Requests that were not answered with 200.
+        failed: Requests that were not answered with 200, by status.
         bytes: Of all answers.
     """
 
     seconds: tuple[float, ...]
     took_s: float
-    failed: int
+    failed: Counter[int]
     bytes: int
 
 
@@ -60,11 +61,10 @@ async def load(port: int, rate: float, count: int, prefix: str) -> Loaded:
     idle: list[_Connection] = []
     seconds: list[float] = []
     sizes: list[int] = []
-    failed = 0
+    failed: Counter[int] = Counter()
     started = time.perf_counter()
 
     async def one(number: int) -> None:
-        nonlocal failed
         planned = started + number / rate
         await asyncio.sleep(max(0.0, planned - time.perf_counter()))
         connection = idle.pop() if idle else _Connection(port)
@@ -81,7 +81,7 @@ async def load(port: int, rate: float, count: int, prefix: str) -> Loaded:
             seconds.append(time.perf_counter() - planned)
             sizes.append(length)
         else:
-            failed += 1
+            failed[status] += 1
         idle.append(connection)
 
     await asyncio.gather(*(one(number) for number in range(count)))
