@@ -36,6 +36,7 @@ td,th{border-bottom:1px solid var(--line);padding:.2rem .5rem;text-align:left;wh
 .bad{color:var(--bad)}.bar{display:flex;height:.9rem;min-width:10rem;max-width:20rem}
 .bar span{min-width:1px}.queue{background:#8c959f}.connect{background:#cf222e}.first{background:#bf8700}
 .load{background:#8250df}.fill{background:#1a7f37}.rest{background:var(--rest)}
+@media(max-width:40rem){td,th{padding:.15rem;white-space:normal;font-size:.8rem}td{overflow-wrap:anywhere}.bar{min-width:4rem}}
 .key span{display:inline-block;width:.8rem;height:.8rem;margin:0 .3rem 0 .8rem}
 """
 

@@ -2,9 +2,9 @@
 
     python -m touchline_lab.benchmarks.compare_checkouts ../other-checkout . --rounds 5
 
-Each round runs `touchline demo` once with the code of each checkout, so that a drift of the machine's
-speed hits both. The first round is not counted. Printed are the medians, their ratio, and whether both
-checkouts give the same answer.
+Each round runs `touchline demo` once with the code of each checkout, in its own `.venv` where it has one, so
+that a drift of the machine's speed hits both. The first round is not counted. Printed are the medians, their
+ratio, and whether both checkouts give the same answer.
 """
 
 from __future__ import annotations
@@ -41,9 +41,12 @@ def run_demo(checkout: Path) -> DemoRun:
     Raises:
         subprocess.CalledProcessError: The demonstration failed.
     """
+    # commands are registered in the environment: an older checkout has others
+    own = checkout / ".venv/bin/python"
+    python = str(own) if own.exists() else sys.executable
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
-            [sys.executable, "-m", "services.cli.main", "demo", "--out", folder],
+            [python, "-m", "services.cli.main", "demo", "--out", folder],
             cwd=checkout,
             env={**os.environ, "PYTHONPATH": f"{checkout}{os.pathsep}{checkout / 'lab'}"},
             check=True,

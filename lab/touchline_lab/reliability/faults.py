@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import signal
-import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -108,10 +107,10 @@ def _kill_child(at: Running) -> None:
 def _kill_parent(at: Running) -> None:
     worker = at.rig.worker_of(at.child)
     send_signal(parent_of(at.child), signal.SIGKILL)
-    threading.Thread(target=at.rig.replace, args=(worker,), daemon=True).start()
+    at.rig.later(lambda: at.rig.replace(worker))
 
 
-def _stop(pids: Collection[int]) -> None:
+def _stop(rig: Rig, pids: Collection[int]) -> None:
     for pid in pids:
         send_signal(pid, signal.SIGSTOP)
 
@@ -120,20 +119,20 @@ def _stop(pids: Collection[int]) -> None:
         for pid in pids:
             send_signal(pid, signal.SIGCONT)
 
-    threading.Thread(target=resume, daemon=True).start()
+    rig.later(resume)
 
 
 def _stop_child(at: Running) -> None:
-    _stop([at.child])
+    _stop(at.rig, [at.child])
 
 
 def _stop_parent(at: Running) -> None:
-    _stop([parent_of(at.child)])
+    _stop(at.rig, [parent_of(at.child)])
 
 
 def _stop_valkey(at: Running) -> None:
     assert at.rig.valkey.part is not None
-    _stop(descendants(at.rig.valkey.part.pid))
+    _stop(at.rig, descendants(at.rig.valkey.part.pid))
 
 
 def _kill_valkey(seconds: float) -> Callable[[Running], None]:
@@ -144,7 +143,7 @@ def _kill_valkey(seconds: float) -> Callable[[Running], None]:
             time.sleep(seconds)
             at.rig.restart_valkey()
 
-        threading.Thread(target=bring_back, daemon=True).start()
+        at.rig.later(bring_back)
 
     return kill
 
@@ -158,7 +157,16 @@ def _no_files(at: Running) -> None:
 def _terminate(at: Running) -> None:
     worker = at.rig.worker_of(at.child)
     worker.request_stop()
-    threading.Thread(target=at.rig.replace, args=(worker,), daemon=True).start()
+    at.rig.later(lambda: at.rig.replace(worker))
+
+
+def _restart_one_after_the_other(at: Running) -> None:
+    def restart() -> None:
+        for worker in tuple(at.rig.workers):
+            at.rig.replace(worker)
+            at.rig.wait_until_ready()
+
+    at.rig.later(restart)
 
 
 def _nothing(_: Running) -> None:
@@ -181,4 +189,5 @@ ALL: Final[tuple[Fault, ...]] = (
     Fault("predictor hangs", 1, _nothing, ("inferring",), before="hangs"),
     Fault("no file can be written (disk full)", 1, _no_files, ("downloading", "inferring")),
     Fault("SIGTERM to the only worker, which is started again", 1, _terminate),
+    Fault("rolling restart of two workers", 2, _restart_one_after_the_other),
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +75,7 @@ class Rig:
         self._env = env or {}
         self._listener = listener
         self._stack = ExitStack()
+        self._under_way: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
         for part in (self.valkey, self.origin, self.slow_origin):
@@ -90,6 +92,8 @@ class Rig:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for thread in self._under_way:
+            thread.join()
         # one that was stopped cannot end
         for worker in self.workers:
             for pid in descendants(worker.pid):
@@ -132,6 +136,12 @@ class Rig:
     def restart_valkey(self) -> None:
         """Start it again where it was."""
         self.valkey.restart()
+
+    def later(self, what: Callable[[], None]) -> None:
+        """Do something in a thread, which the end of the system waits for."""
+        thread = threading.Thread(target=what, daemon=True)
+        self._under_way.append(thread)
+        thread.start()
 
     def worker_of(self, pid: int) -> WorkerProcess:
         """The worker that a child belongs to."""

@@ -1,0 +1,1 @@
+"""Pictures of what operators see in a browser, of a system under mixed load."""
