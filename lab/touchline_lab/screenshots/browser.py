@@ -13,6 +13,8 @@ from touchline_lab.screenshots.loaded_system import Pages
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 """Names of the browser's command; the first that is installed is taken."""
+FLAGS: Final = ("--no-sandbox", "--disable-dev-shm-usage")
+"""A container has no user namespace for the browser's sandbox and little shared memory; the pages are ours."""
 DESKTOP: Final = 1440
 """Width of the window in pixels."""
 PHONE: Final = 390
@@ -73,8 +75,7 @@ def take_pictures(pages: Pages, folder: Path) -> list[str]:
     task = View("flower-task.png", f"/task/{pages.answered[-1]}", "text=inference")
     problems = []
     with sync_playwright() as playwright:
-        # in a container there is no user namespace for Chromium's sandbox; the pages are our own
-        browser = playwright.chromium.launch(executable_path=browser_command(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_command(), args=FLAGS)
         try:
             for view in (*FLOWER, task):
                 problems += _take(browser, pages.flower, view, folder)
