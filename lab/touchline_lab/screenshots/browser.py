@@ -14,7 +14,7 @@ from touchline_lab.screenshots.loaded_system import Pages
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 """Names of the browser's command; the first that is installed is taken."""
 FLAGS: Final = ("--no-sandbox", "--disable-dev-shm-usage")
-"""A container has no user namespace for the browser's sandbox and little shared memory; the pages are ours."""
+"""A container has no user namespace for the sandbox and little shared memory; the pages are ours."""
 DESKTOP: Final = 1440
 """Width of the window in pixels."""
 PHONE: Final = 390
