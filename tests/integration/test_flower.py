@@ -16,25 +16,9 @@ from services.processes.supervised import SupervisedProcess
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess, command
 from tests.support.processes import wait_for
+from touchline_lab.screenshots.flower_table import task_rows
 
 pytestmark = pytest.mark.integration
-
-QUERY = {
-    "draw": 1,
-    "start": 0,
-    "length": 10,
-    "search[value]": "",
-    "order[0][column]": 0,
-    "columns[0][data]": "received",
-    "order[0][dir]": "desc",
-}
-
-
-def rows(client: httpx.Client) -> list[dict[str, Any]]:
-    """The task table's data, as the page asks for it."""
-    response = client.get("/tasks/datatable", params=QUERY)
-    response.raise_for_status()
-    return list(response.json()["data"])
 
 
 def answers(client: httpx.Client) -> bool:
@@ -68,14 +52,14 @@ def test_a_challenge_stands_in_the_task_table(
             with pytest.raises(UrlRefused):
                 submission.wait()
             refused.add(submission.token)
-            return [row for row in rows(client) if row["state"] == "FAILURE" and row["uuid"] in refused]
+            return [row for row in task_rows(client) if row["state"] == "FAILURE" and row["uuid"] in refused]
 
         assert wait_for(lambda: bool(failed_rows())), flower.tail()
         assert "UrlRefused in accept" in failed_rows()[0]["kwargs"]
         answered = submit(clip_url, deadline_s=100, redis_url=worker_valkey.url)
         answered.wait()
-        assert wait_for(lambda: any(row["state"] == "SUCCESS" for row in rows(client))), flower.tail()
-        row = next(row for row in rows(client) if row["uuid"] == answered.token)
+        assert wait_for(lambda: any(row["state"] == "SUCCESS" for row in task_rows(client))), flower.tail()
+        row = next(row for row in task_rows(client) if row["uuid"] == answered.token)
         stages = r"\d+( / \d+){5}"
         assert re.fullmatch(stages, row["kwargs"]), row["kwargs"]
         assert row["args"] == f"{short_id(answered.challenge_id)} (gsr)"
@@ -93,7 +77,7 @@ def test_a_challenge_stands_in_the_task_table(
         httpx.Client(base_url=base, auth=("admin", "pass,word")) as client,
     ):
         assert wait_for(lambda: answers(client)), flower.tail()
-        (kept,) = [row for row in rows(client) if row["uuid"] == answered.token]
+        (kept,) = [row for row in task_rows(client) if row["uuid"] == answered.token]
         assert kept["args"] == f"{short_id(answered.challenge_id)} (gsr)"
 
 

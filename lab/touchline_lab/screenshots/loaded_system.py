@@ -20,6 +20,7 @@ from tasks.client import submit
 from tasks.worker_process import command
 from touchline_lab.reliability.rig import Rig
 from touchline_lab.reliability.traffic import Request, hostile_files, mixed
+from touchline_lab.screenshots.flower_table import task_rows
 
 START_S: Final = 60.0
 """Seconds that Flower or the gateway may take until they answer."""
@@ -27,16 +28,6 @@ CALLERS: Final = 4
 """Challenges at a time."""
 GOOD_SHARE: Final = 0.7
 """Share of the challenges that can be answered."""
-TABLE: Final = {
-    "draw": "1",
-    "start": "0",
-    "length": "1",
-    "search[value]": "",
-    "order[0][column]": "0",
-    "columns[0][data]": "received",
-    "order[0][dir]": "desc",
-}
-"""Query by which Flower's page asks for the rows of its task table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +107,11 @@ def _wait_until_listening(flower: str, rig: Rig) -> None:
     """Send challenges until Flower shows one: it answers before it listens to events."""
     end = time.monotonic() + START_S
     number = 0
-    while time.monotonic() < end:
-        number += 1
-        submit(rig.url(), challenge_id=f"first-{number}", redis_url=rig.valkey.url, deadline_s=60).wait()
-        if httpx.get(f"{flower}/tasks/datatable", params=TABLE, trust_env=False).json()["data"]:
-            return
-        time.sleep(0.2)
+    with httpx.Client(base_url=flower, trust_env=False) as client:
+        while time.monotonic() < end:
+            number += 1
+            submit(rig.url(), challenge_id=f"first-{number}", redis_url=rig.valkey.url, deadline_s=60).wait()
+            if task_rows(client):
+                return
+            time.sleep(0.2)
     raise StartFailed(f"Flower saw no challenge within {START_S:.0f} s")
