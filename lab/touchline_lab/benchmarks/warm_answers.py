@@ -21,8 +21,7 @@ from pathlib import Path
 from services.processes.embedded_valkey import EmbeddedValkey
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess
-from touchline_lab.demo.run import DELAYS, worker_settings
-from touchline_lab.demo_origin.server import DemoOrigin
+from touchline_lab.demo_origin.server import SEED_DELAYS, DemoOrigin
 from touchline_lab.evaluation.fingerprint import frames_fingerprint
 
 READY = "ready"
@@ -36,10 +35,18 @@ def main() -> None:
     """Answer the clip once for each line of standard input."""
     clip = Path(sys.argv[1])
     with ExitStack() as stack:
-        origin = stack.enter_context(DemoOrigin(clip.parent, DELAYS))
+        origin = stack.enter_context(DemoOrigin(clip.parent, SEED_DELAYS))
         valkey = stack.enter_context(EmbeddedValkey())
         state_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="touchline-compare-"))
-        worker = stack.enter_context(WorkerProcess(valkey.url, worker_settings(origin, state_dir)))
+        settings = {
+            "CA_FILE": str(origin.ca_file),
+            "ALLOW_PRIVATE_ADDRESSES": "1",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "ORIGINS": ",",  # none is kept warm
+            "TIME_BUDGET_S": "0",
+            "STATE_DIR": state_dir,
+        }
+        worker = stack.enter_context(WorkerProcess(valkey.url, settings))
         worker.wait_until_ready(_START_TIMEOUT_S)
         print(READY, flush=True)
         for _ in sys.stdin:
