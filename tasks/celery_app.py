@@ -5,8 +5,9 @@ from __future__ import annotations
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
+from services.redis_connection import SENTINEL_OPTIONS
 from services.settings import Settings, get_settings
-from services.settings.redis_url import celery_url
+from services.settings.redis_url import celery_url, sentinel_address
 
 VISIBILITY_S = 7200.0
 """Seconds after which Celery delivers an unacknowledged message again: longer than any deadline, because lost
@@ -14,6 +15,7 @@ workers are noticed otherwise (tasks/lost_challenges.py)."""
 
 for _scheme in ("redis", "rediss"):
     TRANSPORT_ALIASES[_scheme] = "tasks.transport:Transport"
+TRANSPORT_ALIASES["sentinel"] = "tasks.transport:SentinelTransport"
 
 
 def make_app(settings: Settings) -> Celery:
@@ -52,6 +54,7 @@ def make_app(settings: Settings) -> Celery:
             # redis-py 8 would end the worker's blocking reads after 5 s
             "socket_timeout": None,
             "health_check_interval": 10,
+            **_sentinel_options(settings.broker_url),
         },
         task_ignore_result=True,
         # events feed Flower; without them states stick
@@ -68,6 +71,13 @@ def make_app(settings: Settings) -> Celery:
 
     app.steps["worker"].update((ServeMetrics, WaitUntilWarm, WatchLostChallenges))
     return app
+
+
+def _sentinel_options(url: str) -> dict[str, object]:
+    address = sentinel_address(url)
+    if address is None:
+        return {}
+    return {"master_name": address.name, "sentinel_kwargs": SENTINEL_OPTIONS}
 
 
 def worker_argv(settings: Settings, children: int) -> list[str]:

@@ -19,6 +19,7 @@ from celery import bootsteps
 
 from services.errors import ChallengeError, DeadlineExceeded, WorkerLost
 from services.monitoring.logs import log_challenge
+from services.redis_connection import connect
 from services.settings import get_settings
 from services.timeline import Timeline
 from services.wire.reply import claim_key, pack_error
@@ -177,7 +178,7 @@ class WatchLostChallenges(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         """Begin before the worker takes its first challenge."""
         settings = get_settings()
-        client = redis.Redis.from_url(
+        client = connect(
             settings.broker_url, socket_timeout=CONNECT_S, socket_connect_timeout=CONNECT_S, retry=None
         )
         challenges = LostChallenges(client, worker_name(), settings.queue_name)

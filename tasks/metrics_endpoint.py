@@ -13,6 +13,7 @@ from celery import bootsteps
 
 from services.monitoring.devices import device_use
 from services.monitoring.metrics import is_counting, multiprocess_registry
+from services.redis_connection import connect
 from services.settings import Settings, get_settings
 from tasks import ready
 from tasks.child_report import ChildReport, read_reports
@@ -59,9 +60,7 @@ class WorkerCollector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._redis = redis.Redis.from_url(
-            settings.broker_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S
-        )
+        self._redis = connect(settings.broker_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S)
 
     def describe(self) -> list[Any]:
         """Nothing: the names are not needed before the first collection."""

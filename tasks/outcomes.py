@@ -13,6 +13,7 @@ import redis
 from services.errors import ChallengeError
 from services.monitoring import metrics, tracing
 from services.monitoring.outcome import Outcome, Result
+from services.redis_connection import connect
 from services.settings import get_settings
 from services.timeline import Timeline
 from services.wire.challenge import Challenge
@@ -28,7 +29,7 @@ REDIS_S = 0.5
 
 @lru_cache(maxsize=1)
 def _connection() -> redis.Redis:
-    return redis.Redis.from_url(
+    return connect(
         get_settings().broker_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S, retry=None
     )
 

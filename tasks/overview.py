@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import redis
 
 from services.errors import QueueUnavailable
+from services.redis_connection import connect
 from services.settings import Settings
 from tasks.child_report import ChildReport
 from tasks.queue_state import QueueState, queue_state
@@ -39,9 +40,7 @@ def overview(settings: Settings, timeout_s: float = 1.0) -> Overview:
         timeout_s: Seconds that the workers get to answer.
     """
     try:
-        with redis.Redis.from_url(
-            settings.broker_url, socket_connect_timeout=2.0, socket_timeout=2.0
-        ) as connection:
+        with connect(settings.broker_url, socket_connect_timeout=2.0, socket_timeout=2.0) as connection:
             queue = queue_state(connection, settings.queue_name)
             items: list[bytes] = connection.lrange(KEY, 0, -1)
         return Overview(worker_reports(settings, timeout_s), queue, decode_recent(items))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import redis
 
+from services.redis_connection import connect
 from services.settings import get_settings
 from services.wire.reply import (
     REPLIED_CHANNEL,
@@ -103,7 +104,7 @@ class Claimed(enum.Enum):
 def connection() -> redis.Redis:
     """The connection of this worker process, for all of its threads."""
     # redis-py has a 5 s time-out with retries by default; a reply is worth waiting for
-    return redis.Redis.from_url(get_settings().broker_url, socket_timeout=30, health_check_interval=10)
+    return connect(get_settings().broker_url, socket_timeout=30, health_check_interval=10)
 
 
 _ENDS: Final = {

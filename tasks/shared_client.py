@@ -17,6 +17,7 @@ import msgspec
 
 from services.errors import QueueUnavailable
 from services.monitoring.tracing import submit_span
+from services.redis_connection import connect_async
 from services.settings import get_settings
 from services.wire.challenge import Challenge, ChallengeFrame
 from services.wire.progress import Progress, decode_progress, progress_channel
@@ -69,17 +70,14 @@ class Client:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        import redis.asyncio
-
         # one more caller than connections waits for its turn
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
+        self._redis = connect_async(
             self._url,
             max_connections=CONNECTIONS,
-            timeout=TURN_S,
+            turn_s=TURN_S,
             socket_timeout=COMMAND_S,
             socket_connect_timeout=CONNECT_S,
         )
-        self._redis = redis.asyncio.Redis.from_pool(pool)
         self._task = asyncio.create_task(self._listen(), name="touchline-replies")
         return self
 

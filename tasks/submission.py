@@ -7,6 +7,7 @@ from collections.abc import Generator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from services.redis_connection import connect
 from services.settings import Settings
 from services.wire.challenge import Challenge
 from services.wire.reply import Answer
@@ -68,7 +69,7 @@ class Submission:
         reply, refusal = self._pending.keys
         while True:
             # the time-out belongs to the command, not to the socket: redis-py would retry on the latter
-            connection = redis.Redis.from_url(
+            connection = connect(
                 self._redis_url, socket_timeout=None, socket_connect_timeout=CONNECT_S, retry=None
             )
             try:
@@ -107,9 +108,7 @@ class Submission:
 @lru_cache(maxsize=8)
 def shared_connection(url: str) -> redis.Redis:
     """The connection of this process for commands that do not wait."""
-    import redis
-
-    return redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=0.5)
+    return connect(url, socket_timeout=2.0, socket_connect_timeout=0.5)
 
 
 def send(challenge: Challenge, token: str, redis_url: str, settings: Settings) -> Submission:

@@ -148,6 +148,17 @@ class Transport(kombu_redis.Transport):
     connection_errors = (*kombu_redis.Transport.connection_errors, redis.exceptions.ResponseError)
 
 
+class SentinelChannel(Channel, kombu_redis.SentinelChannel):
+    """Takes messages from the queue of the primary that Sentinels name."""
+
+
+class SentinelTransport(Transport):
+    """The transport behind `sentinel://`, into which Celery's form of `redis+sentinel://` is made."""
+
+    default_port = kombu_redis.SentinelTransport.default_port
+    Channel = SentinelChannel
+
+
 def _put_aside(client: Any, queue: str, data: bytes, reason: str) -> None:
     try:
         set_aside(client, queue, data, reason)

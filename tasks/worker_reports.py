@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from services.errors import QueueUnavailable
+from services.redis_connection import connect
 
 if TYPE_CHECKING:
     from services.settings import Settings
@@ -28,7 +29,7 @@ def worker_reports(settings: Settings, timeout_s: float = ANSWER_S) -> dict[str,
     from tasks.child_report import COMMAND, ChildReport
 
     try:
-        with redis.Redis.from_url(settings.broker_url, socket_connect_timeout=2.0, socket_timeout=2.0) as it:
+        with connect(settings.broker_url, socket_connect_timeout=2.0, socket_timeout=2.0) as it:
             it.ping()
         with make_app(settings) as app:
             replies: Any = app.control.broadcast(COMMAND, reply=True, timeout=timeout_s) or []

@@ -73,10 +73,12 @@ def broker(settings: Settings) -> Iterator[Finding]:
     """Redis: whether it answers, its version, its clock against ours, and what waits in it."""
     import redis
 
+    from services.redis_connection import connect
+
     url = settings.broker_url
     shown = shown_value("REDIS_URL", url).strip("'")
     try:
-        with redis.Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0) as client:
+        with connect(url, socket_connect_timeout=2.0, socket_timeout=2.0) as client:
             info: dict[str, Any] = dict(client.info("server"))
             before = time.time()
             seconds, micros = client.time()

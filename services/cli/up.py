@@ -97,10 +97,11 @@ def _embedded(port: int | None) -> EmbeddedValkey:
 def _check_redis(url: str) -> None:
     import redis
 
+    from services.redis_connection import connect
     from services.settings.messages import shown_value
 
     try:
-        with redis.Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0) as client:
+        with connect(url, socket_connect_timeout=2.0, socket_timeout=2.0) as client:
             client.ping()
     except redis.exceptions.RedisError as error:
         raise StartFailed(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import redis.asyncio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -30,6 +29,7 @@ from services.gateway.refusal import Refusal, json_response, refusal_of
 from services.gateway.request_body import read_body
 from services.gateway.status_page import StatusPage
 from services.monitoring import tracing
+from services.redis_connection import connect_async
 from services.settings import Settings
 from services.wire import gsr, private_track, tv_predict
 from tasks.shared_client import Client
@@ -78,9 +78,7 @@ class Gateway:
 
     def __init__(self, settings: Settings, count_workers: Callable[[], int]) -> None:
         self.settings = settings
-        self.redis = redis.asyncio.Redis.from_url(
-            settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0
-        )
+        self.redis = connect_async(settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0)
         self.client = Client(settings.redis_url)
         self.guard = UrlGuard.from_settings(settings)
         self.metagraph = _metagraph(settings)

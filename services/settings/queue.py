@@ -13,8 +13,9 @@ class QueueSettings(BaseSettings, defer_build=True):
 
     redis_url: str | None = Field(
         None,
-        pattern=r"^(rediss?|unix)://.+",
-        description="The Redis or Valkey server: `redis://`, `rediss://` (TLS) or `unix://`. `touchline up` "
+        pattern=r"^(rediss?|unix|redis\+sentinel)://.+",
+        description="The Redis or Valkey server: `redis://`, `rediss://` (TLS), `unix://`, or "
+        "`redis+sentinel://HOST:PORT,HOST:PORT/NAME` for the primary that Sentinels name. `touchline up` "
         "starts an embedded Valkey when it is unset.",
     )
     queue_name: str = Field(

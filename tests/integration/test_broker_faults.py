@@ -133,6 +133,23 @@ def test_a_worker_outlives_a_server_that_becomes_a_replica_and_a_caller_is_told(
     assert own_worker.exit_code is None
 
 
+def test_a_server_that_drops_idle_connections_costs_no_challenge(
+    own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
+) -> None:
+    def idle_longest() -> int:
+        return max(int(client["idle"]) for client in connection.client_list())
+
+    assert not ask(own_worker, clip_url).partial
+    assert wait_for(lambda: idle_longest() >= 3, 30)
+    connection.config_set("timeout", 1)
+    try:
+        assert wait_for(lambda: idle_longest() < 3, 30)
+
+        assert not ask(own_worker, clip_url).partial
+    finally:
+        connection.config_set("timeout", 0)
+
+
 def test_a_full_server_refuses_a_challenge_at_once(
     own_worker: WorkerProcess, connection: redis.Redis, clip_url: str
 ) -> None:

@@ -19,6 +19,12 @@ from services.settings.redis_url import celery_url, check_redis_url
             "unix:///run/redis.sock?db=0",
             "redis+socket:///run/redis.sock?virtual_host=0",
         ),
+        (
+            "redis+sentinel://u:p%40s@one:26379,[::1]:26380/group/2",
+            "redis+sentinel://u:p%40s@one:26379,[::1]:26380/group/2",
+            "sentinel://u:p%40s@one:26379/2;sentinel://u:p%40s@[::1]:26380/2",
+        ),
+        ("redis+sentinel://one/group", "redis+sentinel://one/group", "sentinel://one:26379/0"),
         ("unix://:pw@/r.sock?db=3", "unix://:pw@/r.sock?db=3", "redis+socket://:pw@/r.sock?virtual_host=3"),
     ],
 )
@@ -46,6 +52,9 @@ def test_certificates_are_checked_unless_the_address_says_otherwise(query: str, 
         ("redis://host/0?socket_timeout=1", "socket_timeout is not supported"),
         ("redis://host/zero", "must be a number"),
         ("redis:///0", "names no host"),
+        ("redis+sentinel://one:26379", "with Sentinel's NAME"),
+        ("redis+sentinel:///group", "with Sentinel's NAME"),
+        ("redis+sentinel://one/group?ssl=1", "TLS is not supported"),
         ("rediss://host/0?ssl_cert_reqs=maybe", "required, optional or none"),
     ],
 )
