@@ -19,12 +19,14 @@ class Caller(threading.Thread):
 
     Attributes:
         submission: The challenge.
+        challenge_id: Its id.
         ended: When its outcome was there, by `time.monotonic`; 0 while it waits.
     """
 
     def __init__(self, submission: Submission) -> None:
         super().__init__(daemon=True, name=f"caller-{submission.challenge_id}")
         self.submission = submission
+        self.challenge_id = submission.challenge_id
         self.ended = 0.0
         self._answer: Answer | None = None
         self._error: ChallengeError | None = None

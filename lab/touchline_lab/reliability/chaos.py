@@ -54,8 +54,9 @@ class Observed:
 
     @property
     def kept(self) -> bool:
-        """Whether the promise was kept."""
-        return self.outcome != "nothing" and self.late_s <= LATE_S and self.next_s is not None
+        """Whether the promise was kept; what ended before the fault shows nothing."""
+        ended = self.outcome != "nothing" and 0 <= self.ended_s
+        return ended and self.late_s <= LATE_S and self.next_s is not None
 
 
 def run(faults: Iterable[Fault], stages: Sequence[Stage] | None = None) -> Iterable[Observed]:
@@ -66,7 +67,12 @@ def run(faults: Iterable[Fault], stages: Sequence[Stage] | None = None) -> Itera
                 continue
             with (
                 tempfile.TemporaryDirectory(prefix="touchline-chaos-") as folder,
-                Rig(Path(folder), fault.workers, keeps_data=fault.keeps_data) as rig,
+                Rig(
+                    Path(folder),
+                    fault.workers,
+                    keeps_data=fault.keeps_data,
+                    through_gateway=fault.through_gateway,
+                ) as rig,
             ):
                 yield _observe(rig, fault, stage)
 

@@ -12,10 +12,18 @@ from typing import Final, Literal
 from services.processes.process_tree import descendants, parent_of, send_signal
 from touchline_lab.reliability import faulty_predictor
 from touchline_lab.reliability.caller import Caller
+from touchline_lab.reliability.gateway import HttpCaller
 from touchline_lab.reliability.rig import Rig
 
-Stage = Literal["queued", "connecting", "downloading", "inferring"]
-STAGES: Final[tuple[Stage, ...]] = ("queued", "connecting", "downloading", "inferring")
+Stage = Literal["queued", "connecting", "downloading", "inferring", "encoding", "publishing"]
+STAGES: Final[tuple[Stage, ...]] = (
+    "queued",
+    "connecting",
+    "downloading",
+    "inferring",
+    "encoding",
+    "publishing",
+)
 DEADLINE_S: Final = 30.0
 """Of the challenges."""
 DOWNLOAD_S: Final = 4.0
@@ -24,6 +32,8 @@ STOPPED_S: Final = 6.0
 """Seconds for which a process is stopped."""
 _INTO_S: Final = 0.7
 """Seconds after a child has taken the challenge when it stands in the stage for certain."""
+_PAUSED_S: Final = 2.5
+"""Seconds for which Valkey holds back the reply of a challenge that stands in publishing."""
 _TAKEN_S: Final = 20.0
 """Seconds within which a child has to take the challenge."""
 
@@ -39,7 +49,7 @@ class Running:
     """
 
     rig: Rig
-    caller: Caller
+    caller: Caller | HttpCaller
     child: int
 
 
@@ -54,6 +64,7 @@ class Fault:
         stages: Where a challenge may stand meanwhile.
         keeps_data: Whether Valkey has its data again after a restart.
         before: A fault of the predictors that is set before the challenge is submitted.
+        through_gateway: Whether the challenge is submitted through a gateway.
         quick: Whether it belongs to the quick half.
     """
 
@@ -63,6 +74,7 @@ class Fault:
     stages: tuple[Stage, ...] = STAGES
     keeps_data: bool = False
     before: faulty_predictor.Fault = ""
+    through_gateway: bool = False
     quick: bool = False
 
 
@@ -78,18 +90,23 @@ def reach(rig: Rig, stage: Stage, challenge_id: str, before: faulty_predictor.Fa
             for n in range(len(rig.workers))
         ]
         for caller in ahead:
-            _taken(rig, caller.submission.challenge_id)
-        holder = ahead[0].submission.challenge_id
+            _taken(rig, caller.challenge_id)
+        holder = ahead[0].challenge_id
         caller = rig.submit(challenge_id, rig.url(), DEADLINE_S)
     elif stage == "connecting":
         caller = rig.submit(challenge_id, rig.url(slow_setup=True), DEADLINE_S)
     elif stage == "downloading":
         caller = rig.submit(challenge_id, rig.url(slow_download), DEADLINE_S)
     else:
-        rig.set_fault(before or "slow")
+        rig.set_fault(before or ("slow" if stage == "inferring" else "slow encoding"))
         caller = rig.submit(challenge_id, rig.url(), DEADLINE_S)
     child = _taken(rig, holder)
     time.sleep(_INTO_S)
+    if stage == "publishing":
+        # it is encoding until Valkey holds back what it publishes
+        rig.pause_writes(faulty_predictor.SLOW_S + _PAUSED_S)
+        time.sleep(faulty_predictor.SLOW_S)
+        rig.set_fault("")
     return Running(rig, caller, child)
 
 
@@ -169,6 +186,13 @@ def _restart_one_after_the_other(at: Running) -> None:
     at.rig.later(restart)
 
 
+def _kill_gateway(at: Running) -> None:
+    gateway = at.rig.gateway
+    assert gateway is not None
+    gateway.kill()
+    at.rig.later(gateway.restart)
+
+
 def _nothing(_: Running) -> None:
     """The predictor does it."""
 
@@ -187,7 +211,16 @@ ALL: Final[tuple[Fault, ...]] = (
     Fault("out of device memory", 1, _nothing, ("inferring",), before="out of device memory"),
     Fault("more memory than MEMORY_HEADROOM_MB", 1, _nothing, ("inferring",), before="takes memory"),
     Fault("predictor hangs", 1, _nothing, ("inferring",), before="hangs"),
+    Fault("clock of the worker set 60 s forward", 1, _nothing, ("inferring",), before="clock set forward"),
+    Fault("clock of the worker set 60 s back", 1, _nothing, ("inferring",), before="clock set back"),
     Fault("no file can be written (disk full)", 1, _no_files, ("downloading", "inferring")),
     Fault("SIGTERM to the only worker, which is started again", 1, _terminate),
     Fault("rolling restart of two workers", 2, _restart_one_after_the_other),
+    Fault(
+        "gateway killed, started again; the client asks again",
+        1,
+        _kill_gateway,
+        ("downloading", "inferring", "encoding", "publishing"),
+        through_gateway=True,
+    ),
 )

@@ -12,13 +12,27 @@ from typing import Final, Literal
 
 import numpy as np
 
+from services.challenges.gsr_kind import GsrAssembly
 from services.plugin import DeviceLost, Frame, Letterbox, OutOfDeviceMemory, Settings
 from services.results import Detections, FrameResult
 
-Fault = Literal["", "slow", "hangs", "device lost", "out of device memory", "takes memory"]
+Fault = Literal[
+    "",
+    "slow",
+    "slow encoding",
+    "hangs",
+    "device lost",
+    "out of device memory",
+    "takes memory",
+    "clock set forward",
+    "clock set back",
+]
 FAULT_FILE: Final = "fault"
 SLOW_S: Final = 4.0
-"""Seconds that the first batch of a challenge takes when it is slow: long enough to do something to it."""
+"""Seconds that the first batch of a challenge, or its encoding, takes when it is slow: long enough to do
+something to it."""
+CLOCK_S: Final = 60.0
+"""Seconds by which the clock of a process is set."""
 _HANG_S: Final = 3600.0
 
 
@@ -41,13 +55,28 @@ class FaultyPredictor:
         self.device = "cpu"
         self._file = Path(settings.state_dir) / FAULT_FILE
         self._born = time.time()
+        self._slow_down_encoding()
 
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[FrameResult]:
         """One result for each frame, or the fault."""
         # a process that takes the place of one that failed works, and warms up
-        if self._file.exists() and self._file.stat().st_mtime > self._born:
-            self._fail(self._file.read_text(), first=bool(frames) and frames[0].index == 0)
+        self._fail(self._told(), first=bool(frames) and frames[0].index == 0)
         return [FrameResult(frame.index, _player(frame.index), None) for frame in frames]
+
+    def _told(self) -> str:
+        if self._file.exists() and self._file.stat().st_mtime > self._born:
+            return self._file.read_text()
+        return ""
+
+    def _slow_down_encoding(self) -> None:
+        encode = GsrAssembly.encode
+
+        def slow(assembly: GsrAssembly, seconds: float) -> bytes:
+            if self._told() == "slow encoding":
+                time.sleep(SLOW_S)
+            return encode(assembly, seconds)
+
+        setattr(GsrAssembly, "encode", slow)  # noqa: B010  (mypy knows no method that is replaced)
 
     def _fail(self, fault: str, *, first: bool) -> None:
         match fault:
@@ -59,10 +88,20 @@ class FaultyPredictor:
                 raise DeviceLost("the device failed: CUDA error: an illegal memory access was encountered")
             case "out of device memory":
                 raise OutOfDeviceMemory("CUDA out of memory. Tried to allocate 2.00 GiB")
+            case "clock set forward" if first:
+                _set_clock(CLOCK_S)
+            case "clock set back" if first:
+                _set_clock(-CLOCK_S)
             case "takes memory":
                 taken = []
                 while True:
                     taken.append(np.ones(64 << 20, np.uint8))
+
+
+def _set_clock(seconds: float) -> None:
+    """Set the clock of this process; Python's, since the machine's belongs to everybody."""
+    clock = time.time
+    time.time = lambda: clock() + seconds
 
 
 def _player(index: int) -> Detections:

@@ -27,6 +27,7 @@ from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.demo_origin.setup_delay import SetupDelays
 from touchline_lab.reliability.caller import Caller, submit_in_thread
 from touchline_lab.reliability.faulty_predictor import Fault, set_fault
+from touchline_lab.reliability.gateway import GatewayProcess, HttpCaller
 
 START_S: Final = 120.0
 """Seconds that a worker may take until it is ready."""
@@ -47,6 +48,7 @@ class Rig:
         env: Further settings of the workers.
         listener: Gets the workers' log lines.
         files: Further files of the origins, by name.
+        through_gateway: Whether challenges are submitted through a gateway, over HTTP.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Rig:
         env: Mapping[str, str] | None = None,
         listener: Listener = quiet,
         files: Mapping[str, bytes] | None = None,
+        through_gateway: bool = False,
     ) -> None:
         self.folder = folder
         data = folder / "valkey"
@@ -71,6 +74,8 @@ class Rig:
         self.origin = DemoOrigin(served)
         self.slow_origin = DemoOrigin(served, SLOW_SETUP, keep_alive_s=SLOW_IDLE_S)
         self.workers: list[WorkerProcess] = []
+        self.gateway: GatewayProcess | None = None
+        self._through_gateway = through_gateway
         self._count = workers
         self._env = env or {}
         self._listener = listener
@@ -87,6 +92,9 @@ class Rig:
             worker.start()
         for worker in self.workers:
             worker.wait_until_ready(START_S)
+        if self._through_gateway:
+            self.gateway = self._stack.enter_context(GatewayProcess(self.valkey.url, self._listener))
+            self.gateway.wait_until_ready()
         return self
 
     def __exit__(
@@ -108,8 +116,10 @@ class Rig:
         origin = self.slow_origin if slow_setup else self.origin
         return origin.url(file) + (f"?{query}" if query else "")
 
-    def submit(self, challenge_id: str, url: str, deadline_s: float) -> Caller:
+    def submit(self, challenge_id: str, url: str, deadline_s: float) -> Caller | HttpCaller:
         """Submit a challenge and wait for it in a thread."""
+        if self.gateway is not None:
+            return HttpCaller(self.gateway.url, challenge_id, url, deadline_s)
         return submit_in_thread(url, self.valkey.url, challenge_id, deadline_s)
 
     def holder(self, challenge_id: str) -> int:
@@ -120,6 +130,11 @@ class Rig:
         except redis.exceptions.RedisError:
             return 0
         return int(found.decode().rpartition(" ")[2]) if isinstance(found, bytes) else 0
+
+    def pause_writes(self, seconds: float) -> None:
+        """Let Valkey hold back every command that writes."""
+        with redis.Redis.from_url(self.valkey.url) as connection:
+            connection.client_pause(int(seconds * 1000), all=False)
 
     def set_fault(self, fault: Fault) -> None:
         """Let the predictors of all workers fail."""
