@@ -23,11 +23,29 @@ class _Parent:
     """What the worker's parent knows, and a child inherits when it is forked."""
 
     was_warm = False
+    pool: Any = None
 
 
 def is_replacement() -> bool:
     """Whether this child takes the place of one that has ended: the worker was warm when it was forked."""
     return _Parent.was_warm
+
+
+def has_room(taken: int) -> bool:
+    """Whether a child can begin another challenge now.
+
+    A child that takes the place of one that ended loads its models first. Meanwhile challenges are left to
+    the other children and to other workers. Spare children are for those that end: they add nothing.
+
+    Args:
+        taken: Challenges that this worker has taken and not finished.
+    """
+    pool = _Parent.pool
+    if pool is None:
+        return True
+    warm = sum(read_state(process.pid)[0] in (READY, BUSY) for process in tuple(pool._pool))
+    working: int = pool._processes - get_settings().spare_children
+    return taken < min(warm, working)
 
 
 def marker_path(pid: int) -> Path:
@@ -88,6 +106,7 @@ class WaitUntilWarm(bootsteps.StartStopStep):
                     self._give_up(worker, f"worker child {pid} died while it was warming up")
             if all(state in (READY, BUSY) for state, _ in states.values()):
                 _Parent.was_warm = True
+                _Parent.pool = worker.pool._pool
                 return
             if time.monotonic() > end:
                 self._give_up(worker, f"not warm within {limit} s (WORKER_START_TIMEOUT_S)")

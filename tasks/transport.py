@@ -15,12 +15,13 @@ from queue import Empty
 from typing import Any
 
 import redis
+from celery.worker import state
 from kombu.transport import redis as kombu_redis
 
 from services.errors import Cancelled, InvalidChallenge
 from services.settings import get_settings
 from services.wire.reply import pack_error
-from tasks import reply
+from tasks import ready, reply
 from tasks.dead_letters import set_aside
 from tasks.deliveries import DELIVERIES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, UNACKED_MUTEX_KEY, Delivery
 from tasks.deliveries import encode as encode_delivery
@@ -36,6 +37,10 @@ once, and would otherwise make the worker spin."""
 
 class QoS(kombu_redis.QoS):
     """Keeps the messages that are delivered and not yet acknowledged."""
+
+    def can_consume(self) -> bool:
+        """Whether another message is taken from the queue now."""
+        return ready.has_room(len(state.reserved_requests)) and bool(super().can_consume())
 
     def append(self, message: Any, delivery_tag: Any) -> None:
         """Keep a message, and record that this worker has it."""

@@ -33,7 +33,8 @@ def worker(
     from services.inference.cuda_devices import gpu_indices
     from tasks.celery_app import worker_argv
 
-    argv = worker_argv(settings, len(gpu_indices(settings)) or settings.worker_concurrency)
+    working = len(gpu_indices(settings)) or settings.worker_concurrency
+    argv = worker_argv(settings, working + settings.spare_children)
     if name is not None:
         argv += ["--hostname", f"{name}@%h"]
     sys.argv = ["celery", "-A", "tasks", "--quiet", *argv]

@@ -57,6 +57,10 @@ class Settings(
             raise ValueError(
                 f"GPUS={self.gpus} names the devices already: DEVICE={self.device} contradicts it"
             )
+        if self.gpus is not None and self.spare_children:
+            raise ValueError(
+                f"GPUS={self.gpus} gives each child a device of its own: SPARE_CHILDREN must be 0"
+            )
         if len(set(self.listed_gpus)) != len(self.listed_gpus):
             raise ValueError(f"GPUS={self.gpus} names a device twice")
         return self

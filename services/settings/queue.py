@@ -43,6 +43,13 @@ class QueueSettings(BaseSettings, defer_build=True):
     worker_concurrency: int = Field(
         1, ge=1, le=64, description="Child processes of one worker on one device; for several GPUs see GPUS."
     )
+    spare_children: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="Warm child processes beyond WORKER_CONCURRENCY, which take over as soon as another one "
+        "is lost. Each takes the memory of one more set of models. Not with GPUS.",
+    )
     worker_start_timeout_s: int = Field(
         180,
         ge=5,

@@ -19,10 +19,12 @@ from services.settings import load_settings
 from services.wire.reply import Answer
 from tasks.celery_app import make_app
 from tasks.client import submit
+from tasks.worker_reports import worker_reports
 from tests.support.processes import alive, wait_for
 from tests.support.servers import MakeWorker, warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.reliability.caller import submit_in_thread
+from touchline_lab.reliability.rig import Rig
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 SLOW = "?delay=3&no_range=1&seen="
@@ -66,6 +68,24 @@ def test_a_challenge_outlives_the_parent_of_its_worker(
 
     # and the one that is left alone serves on, also when Celery's own commands end its tasks
     revoked_while_it_waits(workers[0].redis_url, clip_url)
+
+
+def test_a_spare_child_takes_the_challenge_of_the_one_that_is_lost(tmp_path: Path) -> None:
+    with Rig(tmp_path, 1, env={"SPARE_CHILDREN": "1"}) as rig, redis.Redis.from_url(rig.valkey.url) as own:
+        (worker,) = rig.workers
+        warm = {child.pid for child in worker_reports(load_settings(redis_url=rig.valkey.url))[worker.node]}
+        callers = [rig.submit(name, rig.url("delay=3&no_range=1"), 60.0) for name in ("works", "waits")]
+        assert wait_for(lambda: holder(own, "works") > 0, 30)
+        child = holder(own, "works")
+        assert holder(own, "waits") == 0  # a spare child adds no capacity
+
+        os.kill(child, signal.SIGKILL)
+
+        assert wait_for(lambda: holder(own, "works") not in (0, child), 30)
+        assert holder(own, "works") in warm
+        for caller in callers:
+            caller.join(60)
+        assert [caller.outcome for caller in callers] == ["answer", "answer"]
 
 
 def revoked_while_it_waits(redis_url: str, url: str) -> None:

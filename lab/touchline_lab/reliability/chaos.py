@@ -55,7 +55,7 @@ class Observed:
     @property
     def kept(self) -> bool:
         """Whether the promise was kept; what ended before the fault shows nothing."""
-        ended = self.outcome != "nothing" and 0 <= self.ended_s
+        ended = self.outcome != "nothing" and self.ended_s >= 0
         return ended and self.late_s <= LATE_S and self.next_s is not None
 
 
@@ -71,6 +71,7 @@ def run(faults: Iterable[Fault], stages: Sequence[Stage] | None = None) -> Itera
                     Path(folder),
                     fault.workers,
                     keeps_data=fault.keeps_data,
+                    env={"SPARE_CHILDREN": str(fault.spare_children)},
                     through_gateway=fault.through_gateway,
                 ) as rig,
             ):

@@ -64,6 +64,7 @@ class Fault:
         stages: Where a challenge may stand meanwhile.
         keeps_data: Whether Valkey has its data again after a restart.
         before: A fault of the predictors that is set before the challenge is submitted.
+        spare_children: Warm children of each worker beyond the one that works.
         through_gateway: Whether the challenge is submitted through a gateway.
         quick: Whether it belongs to the quick half.
     """
@@ -74,6 +75,7 @@ class Fault:
     stages: tuple[Stage, ...] = STAGES
     keeps_data: bool = False
     before: faulty_predictor.Fault = ""
+    spare_children: int = 0
     through_gateway: bool = False
     quick: bool = False
 
@@ -200,6 +202,13 @@ def _nothing(_: Running) -> None:
 ALL: Final[tuple[Fault, ...]] = (
     Fault("child killed, another worker idle", 2, _kill_child, quick=True),
     Fault("child of the only worker killed", 1, _kill_child, ("downloading", "inferring")),
+    Fault(
+        "child of the only worker killed, a spare one is warm",
+        1,
+        _kill_child,
+        ("downloading", "inferring"),
+        spare_children=1,
+    ),
     Fault("worker's parent killed, another worker idle", 2, _kill_parent, quick=True),
     Fault("child stopped for 6 s, another worker idle", 2, _stop_child, ("downloading", "inferring")),
     Fault("worker's parent stopped for 6 s", 1, _stop_parent, ("queued", "downloading", "inferring")),

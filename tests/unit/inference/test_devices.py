@@ -61,6 +61,7 @@ def test_children_on_the_cpu_have_slots_too() -> None:
         {"gpus": "1,1"},
         {"gpus": "0,"},
         {"gpus": "cuda:0"},
+        {"gpus": "0,1", "spare_children": "1"},
     ],
 )
 def test_what_contradicts_itself_is_refused(values: dict[str, str]) -> None:
