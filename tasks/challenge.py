@@ -23,6 +23,7 @@ from services.errors import (
     TooLarge,
 )
 from services.monitoring.logs import log_challenge
+from services.monitoring.metrics import count_queue_event
 from services.monitoring.outcome import Result
 from services.settings import get_settings
 from services.timeline import Timeline
@@ -79,15 +80,18 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
     challenge: Challenge | None = None
     claimed, difference = False, 0.0
     lease: Lease | None = None
+    until: Deadline | None = None
     try:
         with timeline.span("message"):
             challenge = parse_challenge(message)
             check_kind(challenge.kind, get_settings().served_kinds)
         if retries:
             timeline.note(retries=retries)
+            count_queue_event("retried")
         with timeline.span("claim"):
             outcome, difference = _claim(challenge, token)
         challenge = by_own_clock(challenge, difference)
+        until = Deadline.from_epoch(challenge.deadline)
         timeline.add_clock_difference(difference)
         claimed = outcome is Claimed.MINE
         if not claimed:
@@ -106,7 +110,7 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
         name = challenge.challenge_id if challenge else _name_of(message)
         data = pack_error(name, error, error.timeline)
         if claimed and challenge is not None:
-            reply.publish(name, token, data, until=challenge.deadline, keep=False)
+            reply.publish(name, token, data, until=until, keep=False)
         else:
             # another process may work on a challenge of that id: its claim stays
             reply.try_to_publish(token, data)
@@ -117,7 +121,7 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
             replace_process()
         raise error
     with timeline.span("publish"):
-        reply.publish(challenge.challenge_id, token, data, until=challenge.deadline, keep=True)
+        reply.publish(challenge.challenge_id, token, data, until=until, keep=True)
     partial = bool(timeline.to_dict()["facts"].get("partial"))
     result = "partial" if partial else "complete"
     return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)

@@ -5,7 +5,6 @@ The handlers run in the worker's parent; nobody else would answer.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
@@ -49,7 +48,7 @@ def reply_revoked(sender: Any = None, request: Any = None, terminated: bool = Fa
 
 def _end(args: Any, error: ChallengeError) -> None:
     challenge_id, token = _names(args)
-    reply.publish(challenge_id, token, pack_error(challenge_id, error), until=time.time(), keep=False)
+    reply.publish(challenge_id, token, pack_error(challenge_id, error), keep=False)
     with log_challenge(challenge_id):
         tell(None, challenge_id, Timeline(), "error", error)
 

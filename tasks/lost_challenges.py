@@ -19,6 +19,7 @@ from celery import bootsteps
 
 from services.errors import ChallengeError, DeadlineExceeded, WorkerLost
 from services.monitoring.logs import log_challenge
+from services.monitoring.metrics import count_queue_event
 from services.redis_connection import connect
 from services.settings import get_settings
 from services.timeline import Timeline
@@ -151,9 +152,10 @@ class LostChallenges:
             with log_challenge(delivery.challenge_id):
                 if refusal is None:
                     log.warning("its worker (%s) is lost; back on the queue", delivery.worker)
+                    count_queue_event("put_back")
                     continue
                 data = pack_error(delivery.challenge_id, refusal)
-                reply.publish(delivery.challenge_id, delivery.token, data, until=time.time(), keep=False)
+                reply.publish(delivery.challenge_id, delivery.token, data, keep=False)
                 tell(None, delivery.challenge_id, Timeline(), "error", refusal)
 
 

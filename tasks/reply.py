@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import redis
 
+from services.deadline import Deadline
+from services.monitoring.metrics import count_queue_event
 from services.redis_connection import connect
 from services.settings import get_settings
 from services.wire.reply import (
@@ -197,29 +199,30 @@ class Lease:
                 log.warning("a claim could not be renewed: %s", error)
 
 
-def publish(challenge_id: str, token: str, data: bytes, *, until: float, keep: bool) -> None:
+def publish(challenge_id: str, token: str, data: bytes, *, keep: bool, until: Deadline | None = None) -> None:
     """Hand a reply to all who wait for a challenge, and give its claim up.
 
-    While Redis cannot be reached it is tried again. Where Redis has no room for the reply, the caller gets
-    the refusal that it left there when it submitted.
+    Where Redis has no room for the reply, the caller gets the refusal that it left there when it submitted.
 
     Args:
         challenge_id: The challenge.
         token: Names the reply of the caller whose message was worked on.
         data: The reply.
-        until: Wall-clock time up to which Redis is waited for.
         keep: Whether it is an answer, which later callers are to get as well.
+        until: How long it is tried again while Redis is away; once only when not given.
     """
     while True:
         try:
             _publish(challenge_id, token, data, keep)
         except redis.exceptions.OutOfMemoryError as error:
             log.error("challenge %s: Redis has no room for the reply: %s", challenge_id, error)
+            count_queue_event("undelivered")
             _refuse(challenge_id, token)
             return
         except (redis.exceptions.RedisError, OSError) as error:
-            if time.time() > until:
+            if until is None or until.remaining() < 0:
                 log.error("challenge %s: the reply could not be delivered: %s", challenge_id, error)
+                count_queue_event("undelivered")
                 return
             time.sleep(RETRY_S)
         else:
@@ -242,6 +245,7 @@ def try_to_publish(token: str, data: bytes, own: redis.Redis | None = None) -> N
             pipe.execute()
     except (redis.exceptions.RedisError, OSError) as error:
         log.error("a refusal could not be delivered: %s", error)
+        count_queue_event("undelivered")
 
 
 def _publish(challenge_id: str, token: str, data: bytes, keep: bool) -> None:

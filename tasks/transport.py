@@ -19,6 +19,7 @@ from celery.worker import state
 from kombu.transport import redis as kombu_redis
 
 from services.errors import Cancelled, InvalidChallenge
+from services.monitoring.metrics import count_queue_event
 from services.settings import get_settings
 from services.wire.reply import pack_error
 from tasks import ready, reply
@@ -133,12 +134,14 @@ class Channel(kombu_redis.Channel):
                     # nobody who could be named waits for it
                     continue
                 log.warning("challenge %s: purged from the queue", accepted.challenge_id)
+                count_queue_event("purged")
                 error = Cancelled("the queue was purged while the challenge was waiting in it", stage="queue")
                 reply.try_to_publish(accepted.token, pack_error(accepted.challenge_id, error), client)
         return purged
 
     def _refuse(self, queue: str, data: bytes, error: BadMessage) -> None:
         log.error("a message on the queue was set aside: %s", error.reason)
+        count_queue_event("set_aside")
         with self.conn_or_acquire() as client:
             _put_aside(client, queue, data, error.reason)
         if error.token is not None:

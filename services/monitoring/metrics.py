@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from services.errors import ERROR_TYPES
 from services.monitoring.outcome import Outcome
@@ -28,6 +28,10 @@ BUSY_STAGES: Final = ("decode", "inference", "track")
 """Stages that run beside others: the time that they were busy is counted."""
 EVENTS: Final = ("handshakes", "resumes", "takeovers", "refusals", "out_of_order_reads")
 """Facts of the timeline that are counted as events of the download."""
+QueueEvent = Literal["set_aside", "purged", "put_back", "retried", "undelivered"]
+QUEUE_EVENTS: Final[tuple[QueueEvent, ...]] = get_args(QueueEvent)
+"""What may happen to a message or a reply besides: the message was no challenge, somebody emptied the queue,
+its worker was lost, a child began it once more, the reply could not be handed to its caller."""
 FRAMES: Final = {"frames": "answered", "sampled": "sampled", "decoded": "decoded"}
 """Facts of the timeline that count frames, and what they are called."""
 
@@ -100,6 +104,14 @@ def begin(kinds: Iterable[str]) -> None:
             metrics.frames.labels(kind, name)
     for event in EVENTS:
         metrics.events.labels(event)
+    for queue_event in QUEUE_EVENTS:
+        metrics.queue_events.labels(queue_event)
+
+
+def count_queue_event(event: QueueEvent) -> None:
+    """Count what happened to a message or a reply; for the worker's parent as well."""
+    if is_counting():
+        _metrics().queue_events.labels(event).inc()
 
 
 def count_restart() -> None:
@@ -136,6 +148,9 @@ class _Metrics:
         self.frames = Counter("touchline_frames", "Frames by what was done with them", ("kind", "what"))
         self.bytes = Counter("touchline_bytes", "Bytes of videos and of answers", ("what",))
         self.events = Counter("touchline_download_events", "What happened in downloads", ("event",))
+        self.queue_events = Counter(
+            "touchline_queue_events", "What happened to messages and replies besides", ("event",)
+        )
         self.fill = Histogram(
             "touchline_batch_fill_ratio",
             "Share of BATCH_SIZE that the batches of a challenge had on average",

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from services.deadline import Deadline
 from services.errors import Cancelled
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import get_settings
@@ -102,7 +103,7 @@ def test_all_who_joined_get_the_answer_and_a_later_caller_too(connection: redis.
     reply.claim("c", "first")
     connection.sadd("touchline:joined:c", "second", "first")
 
-    reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+    reply.publish("c", "first", b"answer", keep=True)
 
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
     assert connection.lrange(reply_key("second"), 0, -1) == [b"answer"]
@@ -112,14 +113,14 @@ def test_all_who_joined_get_the_answer_and_a_later_caller_too(connection: redis.
 
 def test_an_answered_challenge_is_not_answered_a_second_time(connection: redis.Redis) -> None:
     reply.claim("c", "first")
-    reply.publish("c", "first", b"answer", until=time.time(), keep=True)
-    reply.publish("c", "first", b"late", until=time.time(), keep=True)
+    reply.publish("c", "first", b"answer", keep=True)
+    reply.publish("c", "first", b"late", keep=True)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
 
 
 def test_a_failed_challenge_may_be_claimed_anew(connection: redis.Redis) -> None:
     reply.claim("c", "first")
-    reply.publish("c", "first", b"error", until=time.time(), keep=False)
+    reply.publish("c", "first", b"error", keep=False)
     assert reply.claim("c", "second") is Claimed.MINE
 
 
@@ -127,7 +128,7 @@ def test_every_key_expires(connection: redis.Redis) -> None:
     reply.claim("c", "first")
     connection.set(claim_key("d"), "another-machine 1", px=5_000)
     reply.claim("d", "second")
-    reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+    reply.publish("c", "first", b"answer", keep=True)
     assert all(connection.ttl(key) > 0 for key in connection.scan_iter())
 
 
@@ -138,7 +139,7 @@ def test_a_full_server_sends_every_waiting_caller_the_refusal_that_it_left(conne
         connection.rpush(refusal_key(token), "no room")
     connection.config_set("maxmemory", "1mb")
     try:
-        reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+        reply.publish("c", "first", b"answer", keep=True)
     finally:
         connection.config_set("maxmemory", "0")
     assert connection.lrange(reply_key("first"), 0, -1) == [b"no room"]
@@ -152,7 +153,7 @@ def test_a_reply_that_is_ready_while_redis_is_away_is_delivered_when_it_is_back(
     reply.claim("c", "first")
     connection.execute_command("CLIENT", "PAUSE", "300", "WRITE")
     connection.client_kill_filter(_type="normal", skipme=True)
-    reply.publish("c", "first", b"answer", until=time.time() + 20, keep=True)
+    reply.publish("c", "first", b"answer", until=Deadline.after(20), keep=True)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
 
 
@@ -182,13 +183,13 @@ def test_work_ends_when_nobody_waits_for_it_any_more(
 def test_another_challenge_of_the_same_id_is_told_so(connection: redis.Redis, answered: bool) -> None:
     reply.claim("c", "first", "one")
     if answered:
-        reply.publish("c", "first", b"answer", until=time.time(), keep=True)
+        reply.publish("c", "first", b"answer", keep=True)
     assert reply.claim("c", "second", "another") is Claimed.ANOTHER
 
 
 def test_a_failed_challenge_keeps_no_other_from_its_id(connection: redis.Redis) -> None:
     reply.claim("c", "first", "one")
-    reply.publish("c", "first", b"error", until=time.time(), keep=False)
+    reply.publish("c", "first", b"error", keep=False)
     assert reply.claim("c", "second", "another") is Claimed.MINE
 
 

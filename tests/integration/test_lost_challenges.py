@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 
 from services.errors import Cancelled
-from services.processes.embedded_valkey import EmbeddedValkey
+from services.monitoring.metrics import QUEUE_EVENTS
+from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.processes.process_tree import parent_of
 from services.settings import load_settings
 from services.wire.reply import Answer
@@ -86,6 +89,30 @@ def test_a_spare_child_takes_the_challenge_of_the_one_that_is_lost(tmp_path: Pat
         for caller in callers:
             caller.join(60)
         assert [caller.outcome for caller in callers] == ["answer", "answer"]
+
+
+def test_what_befalls_messages_is_counted_by_parent_and_children(
+    make_worker: MakeWorker, connection: redis.Redis, clip_url: str
+) -> None:
+    port = free_port()
+    worker = make_worker(METRICS_PORT=str(port))
+
+    def counted(event: str) -> float:
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+        (value,) = re.findall(rf'^touchline_queue_events_total{{event="{event}"}} (\S+)$', text, re.MULTILINE)
+        return float(value)
+
+    assert not any(map(counted, QUEUE_EVENTS))
+    connection.lpush("touchline", b"{}")
+    caller = submit_in_thread(clip_url + SLOW + "counted", worker.redis_url, "counted")
+    assert wait_for(lambda: holder(connection, "counted") > 0, 30)
+
+    os.kill(holder(connection, "counted"), signal.SIGKILL)
+
+    assert not caller.result().partial
+    assert counted("set_aside") == 1
+    assert counted("retried") == 1
+    assert counted("undelivered") == 0
 
 
 def revoked_while_it_waits(redis_url: str, url: str) -> None:
