@@ -8,7 +8,7 @@ FUZZ_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: fuzz chaos soak help install demo up test check lint docs bench scale settings lock clean
+.PHONY: fuzz chaos soak help install demo up test check lint docs bench scale settings lock audit clean
 
 help: ## what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -64,6 +64,9 @@ soak: install ## thousands of good, bad and hostile challenges, with a fault now
 
 lock: install ## the locks from pyproject.toml (needs uv)
 	requirements/compile
+
+audit: ## known vulnerabilities of the locked packages, and their bill of materials in build/sbom
+	requirements/audit
 
 clean: ## remove the environment, caches and what demo and bench left
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist demo-out bench-out

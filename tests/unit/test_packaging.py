@@ -24,6 +24,7 @@ BUILD_FILES = [
     ".ci/run",
     "requirements/install",
     "requirements/compile",
+    "requirements/audit",
 ]
 SCRIPTS = [*(ROOT / "compose").glob("*/start"), *(ROOT / "compose").glob("*/health")]
 
