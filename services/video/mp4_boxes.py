@@ -117,7 +117,7 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise TooLarge(f"more than {MAX_CHILDREN} boxes in one other; not a video", stage="index")
         size, kind = struct.unpack(">I4s", data[at : at + 8])
         header = 8
-        if size == 1:
+        if size == 1 and at + 16 <= len(data):
             size, header = struct.unpack(">Q", data[at + 8 : at + 16])[0], 16
         elif size == 0:
             size = len(data) - at

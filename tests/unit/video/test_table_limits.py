@@ -9,8 +9,9 @@ import pytest
 
 from services.errors import TooLarge
 from services.video.decode import DecodeLimits, open_clip
-from services.video.mp4_boxes import MAX_CHILDREN
+from services.video.mp4_boxes import MAX_CHILDREN, children
 from services.video.source import MemorySource
+from services.video.table_limits import check_tables
 from tests.support.mp4_boxes import box, boxes, edit_boxes
 from tests.support.videos import make_video
 
@@ -75,3 +76,12 @@ def test_an_index_of_boxes_without_end_is_refused() -> None:
     moov = box(b"moov", box(b"free", b"") * (MAX_CHILDREN + 1))
     with pytest.raises(TooLarge, match="boxes"):
         open_clip(MemorySource(head + moov), LIMITS)
+
+
+def test_a_box_whose_long_size_is_cut_off_is_left_to_ffmpeg() -> None:
+    cut_off = struct.pack(">I4sI", 1, b"trak", 0)
+
+    check_tables(cut_off)
+
+    with pytest.raises(ValueError, match="longer than what holds it"):
+        children(cut_off)
