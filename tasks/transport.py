@@ -40,8 +40,11 @@ class QoS(kombu_redis.QoS):
     """Keeps the messages that are delivered and not yet acknowledged."""
 
     def can_consume(self) -> bool:
-        """Whether another message is taken from the queue now."""
-        return ready.has_room(len(state.reserved_requests)) and bool(super().can_consume())
+        """Whether another message is taken from the queue now; commands come by channels of their own."""
+        takes_challenges = get_settings().queue_name in self.channel.active_queues
+        if takes_challenges and not ready.has_room(len(state.reserved_requests)):
+            return False
+        return bool(super().can_consume())
 
     def append(self, message: Any, delivery_tag: Any) -> None:
         """Keep a message, and record that this worker has it."""

@@ -76,11 +76,14 @@ def test_a_challenge_outlives_the_parent_of_its_worker(
 def test_a_spare_child_takes_the_challenge_of_the_one_that_is_lost(tmp_path: Path) -> None:
     with Rig(tmp_path, 1, env={"SPARE_CHILDREN": "1"}) as rig, redis.Redis.from_url(rig.valkey.url) as own:
         (worker,) = rig.workers
-        warm = {child.pid for child in worker_reports(load_settings(redis_url=rig.valkey.url))[worker.node]}
+        settings = load_settings(redis_url=rig.valkey.url)
+        warm = {child.pid for child in worker_reports(settings)[worker.node]}
         callers = [rig.submit(name, rig.url("delay=3&no_range=1"), 60.0) for name in ("works", "waits")]
         assert wait_for(lambda: holder(own, "works") > 0, 30)
         child = holder(own, "works")
         assert holder(own, "waits") == 0  # a spare child adds no capacity
+        # a worker that takes nothing from the queue still answers commands
+        assert sorted(child.state for child in worker_reports(settings)[worker.node]) == ["busy", "ready"]
 
         os.kill(child, signal.SIGKILL)
 
