@@ -37,6 +37,19 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Shirts:
+    """What players wear in one frame.
+
+    Attributes:
+        boxes: (n, 4) float32, those of the players, x1, y1, x2, y2 in source pixels.
+        colours: (n, 3) float32, CIE L*a*b* of each one's shirt.
+    """
+
+    boxes: Floats
+    colours: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Keypoints:
     """Pitch keypoints of one frame.
 
@@ -94,6 +107,7 @@ class FrameResult:
         luma_pictures: Input of the second ball pass: frames since the previous sampled frame, then this one.
         ball_candidates: Balls below the confidence threshold, for the second ball pass; None without it.
         painted_lines: Where painted lines are; None where keypoints were not asked for or not found.
+        shirts: What players wear; None where no kind asks for it.
         intermediate: Frames since the previous sampled frame in which the second ball pass searched, rising.
     """
 
@@ -104,4 +118,5 @@ class FrameResult:
     luma_pictures: tuple[LumaPicture, ...] = ()
     ball_candidates: Detections | None = None
     painted_lines: PaintedLines | None = None
+    shirts: Shirts | None = None
     intermediate: tuple[FrameResult, ...] = ()

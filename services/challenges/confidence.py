@@ -27,9 +27,9 @@ def confidences(
     own = np.full(len(filled.frame), np.nan)
     for result in results:
         first, end = np.searchsorted(filled.frame, [result.index, result.index + 1])
-        own[first:end] = _at_their_places(
-            filled.boxes[first:end], result.detections.boxes, result.detections.scores
-        )
+        nearest = nearest_detections(filled.boxes[first:end], result.detections.boxes)
+        found = nearest >= 0
+        own[first:end][found] = result.detections.scores[nearest[found]]
     scores = np.full(len(own), minimum)
     for track in np.unique(filled.ids):
         mine = np.flatnonzero(filled.ids == track)
@@ -39,15 +39,18 @@ def confidences(
     return scores
 
 
-def _at_their_places(
-    boxes: npt.NDArray[np.float64], found: Floats, scores: Floats
-) -> npt.NDArray[np.float64]:
-    """The score of the detection nearest to each box; NaN where none lies within its size."""
+def nearest_detections(boxes: npt.NDArray[np.float64], found: Floats) -> npt.NDArray[np.int64]:
+    """The detection whose middle is nearest to that of each box; -1 where none lies within its size.
+
+    Args:
+        boxes: (n, 4) x1, y1, x2, y2.
+        found: (m, 4) those of the detections.
+    """
     if not len(boxes) or not len(found):
-        return np.full(len(boxes), np.nan)
+        return np.full(len(boxes), -1, np.int64)
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     away = np.linalg.norm(middles[:, None] - (found[:, :2] + found[:, 2:])[None] / 2, axis=2)
     nearest = away.argmin(axis=1)
     reach = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     near = away[np.arange(len(boxes)), nearest] <= reach
-    return np.where(near, scores[nearest].astype(np.float64), np.nan)
+    return np.where(near, nearest, -1).astype(np.int64)

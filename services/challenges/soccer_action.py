@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from services.challenges.clip_answers import ClipAssembly, ClipFacts, NumberedPredictor, clip_predictor
 from services.challenges.kind import Predictor
 from services.challenges.pitch_positions import pitch_positions
+from services.challenges.shirts import shirts_of
 from services.challenges.soccer_rules import actions
 from services.frame_plan import FramePlan
 from services.inference.predictors import LoadedPredictor
@@ -66,8 +68,12 @@ class RulePredictor:
         self._inner = inner
 
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> Sequence[FrameResult]:
-        """Boxes and keypoints."""
-        return self._inner.predict(frames, letterbox)
+        """Boxes, keypoints and what players wear."""
+        results = self._inner.predict(frames, letterbox)
+        return [
+            replace(result, shirts=shirts_of(result.detections, frame.image, letterbox))
+            for frame, result in zip(frames, results, strict=True)
+        ]
 
     def conclude(self, seen: Sequence[tuple[int, FrameResult]], clip: ClipFacts) -> list[Action]:
         """What `services.challenges.soccer_rules` makes of the whole clip."""

@@ -1,7 +1,8 @@
 """Actions by rule, from the positions of ball and people: few, since a wrong one costs its weight.
 
-Teams are not known, nor is the height of the ball. A ball that moves from one player to another is therefore
-a pass, whoever the other is, and a ball is out only where its height cannot have misled.
+A ball that moves from one player to another is a pass within a team, otherwise an interception, and a
+recovery where it did not move like a pass. Where the teams are not known (services/challenges/shirts.py) it
+is a pass. The height of the ball is not known: it is out only where its height cannot have misled.
 """
 
 from __future__ import annotations
@@ -33,8 +34,12 @@ OUT_M: Final = 1.0
 """Metres behind a line from which on a ball is out; less is within the error of a camera."""
 OUT_S: Final = 1.2
 """... if it stays there for so many seconds: a ball in the air appears farther away than it is."""
+RECOVERY_HELD_S: Final = 1.0
+"""Seconds for which a player keeps a ball that he has recovered; less is a duel that goes on."""
 PASS_CONFIDENCE: Final = 0.7
 RECEIVED_CONFIDENCE: Final = 0.6
+INTERCEPTION_CONFIDENCE: Final = 0.5
+RECOVERY_CONFIDENCE: Final = 0.5
 OUT_CONFIDENCE: Final = 0.6
 
 _LENGTH, _WIDTH = LENGTH_CM / 100, WIDTH_CM / 100
@@ -51,8 +56,8 @@ class Possession:
 
 
 def actions(play: Sequence[Moment], fps: int = FPS) -> list[Action]:
-    """Passes, their receptions, and balls that go out of play, by rising frame."""
-    found = [*_passes(play, fps), *_outs(play, fps)]
+    """Passes, receptions, interceptions, recoveries and balls that go out of play, by rising frame."""
+    found = [*_changes(play, fps), *_outs(play, fps)]
     return sorted(found, key=lambda action: (action.frame, action.action))
 
 
@@ -85,7 +90,8 @@ def possessions(play: Sequence[Moment], fps: int) -> list[Possession]:
     return [spell for spell in found if spell.moments > 1]
 
 
-def _passes(play: Sequence[Moment], fps: int) -> Iterator[Action]:
+def _changes(play: Sequence[Moment], fps: int) -> Iterator[Action]:
+    """What happens when the ball goes from one player to another."""
     held = possessions(play, fps)
     for before, after in zip(held, held[1:], strict=False):
         kicked, taken = play[before.last], play[after.first]
@@ -93,14 +99,20 @@ def _passes(play: Sequence[Moment], fps: int) -> Iterator[Action]:
             continue
         seconds = (taken.frame - kicked.frame) / fps
         metres = float(np.linalg.norm(taken.ball - kicked.ball))
-        if seconds > MAX_PASS_S or metres < MIN_PASS_M:
+        if seconds > MAX_PASS_S:
             continue
-        if not PASS_SPEEDS[0] <= metres / seconds <= PASS_SPEEDS[1]:
-            continue
+        teams = kicked.team_of(before.track), taken.team_of(after.track)
+        lost = None not in teams and teams[0] != teams[1]
+        passed = metres >= MIN_PASS_M and PASS_SPEEDS[0] <= metres / seconds <= PASS_SPEEDS[1]
         # it was kicked, and received, somewhere between two moments
-        yield Action((kicked.frame + play[before.last + 1].frame) // 2, "pass", PASS_CONFIDENCE)
         received = (taken.frame + play[after.first - 1].frame) // 2
-        yield Action(received, "pass_received", RECEIVED_CONFIDENCE)
+        if passed and lost:
+            yield Action(received, "interception", INTERCEPTION_CONFIDENCE)
+        elif passed:
+            yield Action((kicked.frame + play[before.last + 1].frame) // 2, "pass", PASS_CONFIDENCE)
+            yield Action(received, "pass_received", RECEIVED_CONFIDENCE)
+        elif lost and play[after.last].frame - taken.frame >= RECOVERY_HELD_S * fps:
+            yield Action(received, "recovery", RECOVERY_CONFIDENCE)
 
 
 def _outs(play: Sequence[Moment], fps: int) -> Iterator[Action]:

@@ -17,8 +17,8 @@ from touchline_lab.evaluation.actions import InferredMatch, infer_match, score
 
 FIRST_SEED = 2000
 """Seed of the first match; the others follow it. No training uses them."""
-ACTIONS = ("pass", "pass_received", "ball_out_of_play")
-"""The actions that occur in rendered play."""
+ACTIONS = ("pass", "pass_received", "interception", "recovery", "ball_out_of_play")
+"""The actions that the rules find; recoveries do not occur in rendered play."""
 
 
 def main() -> None:

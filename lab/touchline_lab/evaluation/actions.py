@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import cv2
 import numpy as np
 
 from services.challenges.pitch_positions import pitch_positions
+from services.challenges.shirts import shirts_of
 from services.challenges.soccer_rules import actions
 from services.frame_plan import FramePlan
 from services.inference.predictors import LoadedPredictor
@@ -70,9 +71,11 @@ def infer_match(
     for index in filter(plan.is_sampled, range(frames)):
         scene.advance(index)
         rendered = scene.render()
-        results["truth"].append(_true_result(index, rendered))
+        frame = _frame(index, rendered, box)
+        results["truth"].append(_dressed(_true_result(index, rendered), frame, box))
         if predictor is not None:
-            (result,) = predictor.predict([_frame(index, rendered, box)], box)
+            (result,) = predictor.predict([frame], box)
+            result = _dressed(result, frame, box)
             results.setdefault("models", []).append(second_pass.add(result) if second_pass else result)
     scene.advance(frames - 1)
     return InferredMatch(scene.match.events, results, frames, stride)
@@ -101,6 +104,10 @@ def _frame(index: int, rendered: Rendered, letterbox: Letterbox) -> Frame:
     picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
     luma = luma_picture(index, picture, SIZE)
     return Frame(index, letterboxed(picture, letterbox), luma_pictures=() if luma is None else (luma,))
+
+
+def _dressed(result: FrameResult, frame: Frame, box: Letterbox) -> FrameResult:
+    return replace(result, shirts=shirts_of(result.detections, frame.image, box))
 
 
 def _true_result(index: int, rendered: Rendered) -> FrameResult:

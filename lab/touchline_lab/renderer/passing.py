@@ -1,4 +1,4 @@
-"""Simulates a match in which players pass the ball, and records every action.
+"""Simulates a match in which players pass the ball and lose it to opponents, and records every action.
 
 In the ordinary match the ball moves by itself. This one is separate from it, so that the clips of the
 demonstration, the tests and the training stay the same, byte for byte.
@@ -28,6 +28,8 @@ _HOLD_S: Final = (0.8, 2.2)
 """Seconds that a player carries the ball: minimum and maximum."""
 _REACH: Final = (9.0, 26.0)
 """Metres that a pass is long: minimum and maximum."""
+_INTERCEPTED_SHARE: Final = 0.2
+"""Share of the passes that an opponent takes."""
 _OUT_SHARE: Final = 0.25
 """Share of the kicks in the far half that go over the far touchline."""
 _BEHIND: Final = 4.0
@@ -37,7 +39,7 @@ _REST_S: Final = 2.0
 
 
 class PassingMatch(Match):
-    """A match in which players pass, and sometimes kick the ball over the far touchline.
+    """A match in which players pass, sometimes to an opponent, sometimes over the far touchline.
 
     Attributes:
         events: The actions so far, with frame numbers that begin after the warm-up steps.
@@ -50,6 +52,7 @@ class PassingMatch(Match):
         self._target: int | None = None
         self._until = 0.0
         self._out = False
+        self._intercepted = False
         self._direction: FloatArray = np.array([1.0, 0.0])
         self._happened: list[tuple[int, str]] = []
         self._play = np.random.default_rng([seed, 7])
@@ -94,11 +97,14 @@ class PassingMatch(Match):
             aim = self.ball[0] + self._play.uniform(-6, 6)
             self._goal = np.array([np.clip(aim, 6, LENGTH - 6), -_BEHIND])
             return
-        mates = [mate for mate in range(20) if mate // 10 == holder // 10 and mate != holder]
-        away = {mate: float(np.linalg.norm(self.position[mate] - self.ball)) for mate in mates}
-        near = [mate for mate in mates if _REACH[0] <= away[mate] <= _REACH[1]]
-        self._target = int(self._play.choice(near)) if near else min(mates, key=lambda mate: away[mate])
-        self._happened.append((self._steps, "pass"))
+        self._intercepted = bool(self._play.random() < _INTERCEPTED_SHARE)
+        team = 1 - holder // 10 if self._intercepted else holder // 10
+        takers = [taker for taker in range(20) if taker // 10 == team and taker != holder]
+        away = {taker: float(np.linalg.norm(self.position[taker] - self.ball)) for taker in takers}
+        near = [taker for taker in takers if _REACH[0] <= away[taker] <= _REACH[1]]
+        self._target = int(self._play.choice(near)) if near else min(takers, key=lambda taker: away[taker])
+        if not self._intercepted:
+            self._happened.append((self._steps, "pass"))
 
     def _roll(self, target: int) -> None:
         """Move the ball towards the player who is to receive it."""
@@ -106,7 +112,8 @@ class PassingMatch(Match):
         distance = float(np.linalg.norm(offset))
         if distance <= _FEET + _SPEED * self._dt:
             if not self._out:
-                self._happened.append((self._steps, "pass_received"))
+                taken = "interception" if self._intercepted else "pass_received"
+                self._happened.append((self._steps, taken))
             self._out = False
             self._take(target)
         else:

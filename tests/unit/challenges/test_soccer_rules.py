@@ -15,11 +15,15 @@ STEP = 6
 PEOPLE = {1: (40.0, 30.0), 2: (55.0, 30.0), 3: (70.0, 50.0)}
 
 
-def play(balls: Iterable[tuple[float, float] | None]) -> list[Moment]:
+UNKNOWN = (-1, -1, -1)
+
+
+def play(balls: Iterable[tuple[float, float] | None], teams: tuple[int, int, int] = UNKNOWN) -> list[Moment]:
     ids = np.array(list(PEOPLE), np.int64)
     feet = np.array(list(PEOPLE.values()))
     return [
-        Moment(i * STEP, None if ball is None else np.array(ball), ids, feet) for i, ball in enumerate(balls)
+        Moment(i * STEP, None if ball is None else np.array(ball), ids, feet, np.array(teams, np.int64))
+        for i, ball in enumerate(balls)
     ]
 
 
@@ -41,6 +45,39 @@ def test_a_pass_is_where_it_leaves_and_where_it_arrives() -> None:
     assert found[0].frame == pytest.approx(3 * STEP, abs=STEP)
     assert found[1].frame == pytest.approx(8 * STEP, abs=STEP)
     assert all(0 < action.confidence < 1 for action in found)
+
+
+@pytest.mark.parametrize(
+    ("teams", "expected"),
+    [
+        ((0, 0, 1), ["pass", "pass_received"]),
+        ((0, 1, 1), ["interception"]),
+        ((0, -1, 1), ["pass", "pass_received"]),
+    ],
+)
+def test_a_pass_to_an_opponent_is_an_interception(teams: tuple[int, int, int], expected: list[str]) -> None:
+    found = actions(play([AT_1] * 4 + method(AT_1, AT_2, 4) + [AT_2] * 4, teams))
+    assert [name for name, _ in names(found)] == expected
+
+
+def at_one_spot(kept: int, teams: tuple[int, int]) -> list[Moment]:
+    """Player 1 has the ball, then player 2 at the same place, for so many moments."""
+    ids = np.array([1, 2], np.int64)
+    near = [np.array([[40.0, 30.0], [42.0, 30.0]]), np.array([[42.0, 30.0], [40.0, 30.0]])]
+    return [
+        Moment(i * STEP, np.array([40.2, 30.0]), ids, near[i >= 4], np.array(teams, np.int64))
+        for i in range(4 + kept)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "teams", "expected"),
+    [(6, (0, 1), ["recovery"]), (3, (0, 1), []), (6, (0, 0), []), (6, (0, -1), [])],
+)
+def test_a_ball_that_an_opponent_takes_and_keeps_is_recovered(
+    kept: int, teams: tuple[int, int], expected: list[str]
+) -> None:
+    assert [name for name, _ in names(actions(at_one_spot(kept, teams)))] == expected
 
 
 def test_two_passes_in_a_row() -> None:
@@ -72,18 +109,16 @@ def test_what_is_no_pass(balls: list[tuple[float, float] | None]) -> None:
 
 
 def test_a_ball_that_changes_feet_at_one_spot_is_no_pass() -> None:
-    ids = np.array([1, 2], np.int64)
-    near = [np.array([[40.0, 30.0], [42.0, 30.0]]), np.array([[42.0, 30.0], [40.0, 30.0]])]
-    moments = [Moment(i * STEP, np.array([40.2, 30.0]), ids, near[i >= 4]) for i in range(8)]
+    moments = at_one_spot(4, (-1, -1))
     assert {holder(moment) for moment in moments} == {1, 2}
     assert actions(moments) == []
 
 
 def test_a_contested_ball_has_no_holder() -> None:
     feet = np.array([[40.0, 30.0], [40.9, 30.0]])
-    assert holder(Moment(0, np.array([40.4, 30.0]), np.array([1, 2]), feet)) is None
-    assert holder(Moment(0, np.array([40.0, 30.0]), np.array([1, 2]), feet)) == 1
-    assert holder(Moment(0, np.array([50.0, 30.0]), np.array([1, 2]), feet)) is None
+    assert holder(Moment(0, np.array([40.4, 30.0]), np.array([1, 2]), feet, np.array([-1, -1]))) is None
+    assert holder(Moment(0, np.array([40.0, 30.0]), np.array([1, 2]), feet, np.array([-1, -1]))) == 1
+    assert holder(Moment(0, np.array([50.0, 30.0]), np.array([1, 2]), feet, np.array([-1, -1]))) is None
 
 
 def test_a_ball_that_stays_behind_a_line_is_out_once() -> None:

@@ -24,7 +24,8 @@ def played(seed: int, frames: int) -> tuple[PassingMatch, np.ndarray, np.ndarray
 def test_the_recorded_actions_agree_with_the_positions_of_the_ball(seed: int) -> None:
     match, balls, nearest = played(seed, 1500)
     events = [event for event in match.events if 0 < event.frame < 1499]
-    assert {event.action for event in events} == {"pass", "pass_received", "ball_out_of_play"}
+    occurring = {"pass", "pass_received", "interception", "ball_out_of_play"}
+    assert {event.action for event in events} == occurring
     assert [event.frame for event in events] == sorted(event.frame for event in events)
     for event in events:
         if event.action == "ball_out_of_play":
