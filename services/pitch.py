@@ -43,9 +43,13 @@ __all__ = [
 ]
 
 BALL: Final = 0
+"""Class id on the wire."""
 GOALKEEPER: Final = 1
+"""Class id on the wire."""
 PLAYER: Final = 2
+"""Class id on the wire."""
 REFEREE: Final = 3
+"""Class id on the wire."""
 
 CLASS_NAMES: Final[tuple[str, ...]] = ("ball", "goalkeeper", "player", "referee")
 """Names by ``class_id``."""
@@ -54,14 +58,22 @@ PEOPLE: Final[tuple[int, ...]] = (GOALKEEPER, PLAYER, REFEREE)
 """The classes that are people."""
 
 LENGTH_CM: Final = 12000.0
+"""Length of the template's pitch in centimetres, as the validator's is."""
 WIDTH_CM: Final = 7000.0
+"""Its width, centimetres."""
 CIRCLE_RADIUS_CM: Final = 915.0
+"""Radius of its centre circle, centimetres."""
 
 _PENALTY_BOX_WIDTH: Final = 4100.0
+"""Centimetres, as the following: along the goal line."""
 _PENALTY_BOX_LENGTH: Final = 2015.0
+"""Into the field."""
 _GOAL_BOX_WIDTH: Final = 1832.0
+"""Along the goal line."""
 _GOAL_BOX_LENGTH: Final = 550.0
+"""Into the field."""
 _PENALTY_SPOT: Final = 1100.0
+"""From the goal line."""
 
 CENTRE: Final[tuple[float, float]] = (LENGTH_CM / 2, WIDTH_CM / 2)
 
@@ -127,6 +139,7 @@ VERTICES_CM: Final[npt.NDArray[np.float64]] = _vertices(_TEMPLATE)
 
 
 KEYPOINT_COUNT: Final = 32
+"""Vertices of the template, each of which is one keypoint."""
 
 
 def _flip_index() -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from services.files import take_lock
 WAIT_S = 20.0
 """A predecessor with gigabytes on a device takes a while to end."""
 POLL_S = 0.05
+"""Seconds between two attempts to take a device."""
 
 
 @dataclass(frozen=True, slots=True)

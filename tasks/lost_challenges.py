@@ -66,8 +66,8 @@ class LostChallenges:
         self._reached_since: float | None = None
         self._redis_now = 0.0
 
-    def look(self) -> None:
-        """Look once.
+    def put_back(self) -> None:
+        """Look for lost challenges once, and put them back or answer their callers.
 
         Raises:
             redis.exceptions.RedisError, OSError: Redis is away.
@@ -195,6 +195,6 @@ class WatchLostChallenges(bootsteps.StartStopStep):
     def _run(self, challenges: LostChallenges) -> None:
         while not self._ended.wait(LOOK_S):
             try:
-                challenges.look()
+                challenges.put_back()
             except (redis.exceptions.RedisError, OSError) as error:
                 log.warning("lost challenges cannot be looked for: %s", error)

@@ -33,7 +33,7 @@ class Overview:
 
 
 def overview(settings: Settings, timeout_s: float = 1.0) -> Overview:
-    """Ask Redis and the workers; what cannot be asked is said in `problem`.
+    """Ask Redis and the workers; `problem` tells what could not be asked.
 
     Args:
         settings: Redis and the queue.

@@ -19,7 +19,7 @@ AROUND_M = 8.0
 """How far from the pitch a ball may lie."""
 BESIDE_M = 3.0
 """How far from it players may stand ..."""
-LEAST_ON_PITCH = 0.8
+MIN_ON_PITCH = 0.8
 """... and the share of them that does, or the camera is taken to be wrong."""
 MIN_APART_M = 2.0
 """How much nearer to a goal the players of one team stand on average, or it is not known whose goal it is."""
@@ -111,7 +111,7 @@ def _moment(number: int, result: FrameResult, filled: FilledClip, size: PictureS
     ground = project(inverse(camera), np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1))
     ground = ground * (TEMPLATE.size_m / filled.pitch.size_m)
     ball, feet = ground[classes == BALL], ground[people]
-    if not len(feet) or _within(feet, BESIDE_M).mean() < LEAST_ON_PITCH:
+    if not len(feet) or _within(feet, BESIDE_M).mean() < MIN_ON_PITCH:
         return _nowhere(number)
     known = len(ball) > 0 and bool(_within(ball[:1], AROUND_M)[0])
     usable = np.isfinite(feet).all(axis=1)

@@ -27,6 +27,7 @@ MAX_DOUBT: Final = 0.6
 MAX_OFF: Final = 0.5
 """Distance of a player from his team's colour, over that of the two teams'; with more, he wears neither."""
 _ROUNDS: Final = 10
+"""Repetitions of two means; two clear groups are found in two or three."""
 
 Colour = npt.NDArray[np.float64]
 

@@ -36,11 +36,14 @@ OUT_S: Final = 1.2
 """... if it stays there for so many seconds: a ball in the air appears farther away than it is."""
 RECOVERY_HELD_S: Final = 1.0
 """Seconds for which a player keeps a ball that he has recovered; less is a duel that goes on."""
-PASS_CONFIDENCE: Final = 0.7
-RECEIVED_CONFIDENCE: Final = 0.6
-INTERCEPTION_CONFIDENCE: Final = 0.5
-RECOVERY_CONFIDENCE: Final = 0.5
-OUT_CONFIDENCE: Final = 0.6
+CONFIDENCE: Final = {
+    "pass": 0.7,
+    "pass_received": 0.6,
+    "interception": 0.5,
+    "recovery": 0.5,
+    "ball_out_of_play": 0.6,
+}
+"""How sure the rules are of each action, 0 to 1: it is told, and the official score does not use it."""
 
 _LENGTH, _WIDTH = LENGTH_CM / 100, WIDTH_CM / 100
 
@@ -107,12 +110,16 @@ def _changes(play: Sequence[Moment], fps: int) -> Iterator[Action]:
         # it was kicked, and received, somewhere between two moments
         received = (taken.frame + play[after.first - 1].frame) // 2
         if passed and lost:
-            yield Action(received, "interception", INTERCEPTION_CONFIDENCE)
+            yield _action(received, "interception")
         elif passed:
-            yield Action((kicked.frame + play[before.last + 1].frame) // 2, "pass", PASS_CONFIDENCE)
-            yield Action(received, "pass_received", RECEIVED_CONFIDENCE)
+            yield _action((kicked.frame + play[before.last + 1].frame) // 2, "pass")
+            yield _action(received, "pass_received")
         elif lost and play[after.last].frame - taken.frame >= RECOVERY_HELD_S * fps:
-            yield Action(received, "recovery", RECOVERY_CONFIDENCE)
+            yield _action(received, "recovery")
+
+
+def _action(frame: int, name: str) -> Action:
+    return Action(frame, name, CONFIDENCE[name])
 
 
 def _outs(play: Sequence[Moment], fps: int) -> Iterator[Action]:
@@ -127,7 +134,7 @@ def _outs(play: Sequence[Moment], fps: int) -> Iterator[Action]:
             end += 1
         seen_inside = at > 0 and known[at][0] - known[at - 1][0] <= fps
         if seen_inside and known[end][0] - known[at][0] >= OUT_S * fps:
-            yield Action((known[at - 1][0] + known[at][0]) // 2, "ball_out_of_play", OUT_CONFIDENCE)
+            yield _action((known[at - 1][0] + known[at][0]) // 2, "ball_out_of_play")
         at = end + 1
 
 

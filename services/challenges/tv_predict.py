@@ -14,6 +14,7 @@ from services.challenges.gsr import tracks
 from services.challenges.kind import Predictor
 from services.frame_plan import FramePlan
 from services.inference.predictors import LoadedPredictor
+from services.pitch import KEYPOINT_COUNT
 from services.results import FrameResult
 from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import Settings
@@ -24,7 +25,6 @@ from services.tracking.interpolation.fill import FilledClip
 from services.video.clip import Clip
 from services.video.letterbox import Letterbox
 from services.wire.challenge import Challenge
-from services.wire.gsr import KEYPOINTS_PER_FRAME
 from services.wire.tv_predict import TvBox, TvFrame, encode_frames
 
 DECIMALS = 4
@@ -108,7 +108,7 @@ class TvAssembly:
         known = {result.index: result for result in self._results}
         for position, number in enumerate(self._numbers):
             if position not in known:  # a damaged picture shows nothing
-                self._frames.append(TvFrame(number, [], [(0, 0)] * KEYPOINTS_PER_FRAME))
+                self._frames.append(TvFrame(number, [], [(0, 0)] * KEYPOINT_COUNT))
                 continue
             alone = [replace(known[position], index=0)]
             filled = fill_clip(alone, 1, self._size, stride=self._plan.stride, tracking=False)

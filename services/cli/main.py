@@ -28,6 +28,7 @@ from services.cli.worker import worker
 from services.errors import ChallengeError, SettingsError, TouchlineError
 
 EXIT_FAILED = 1
+"""What was asked for failed; the message says why."""
 EXIT_SETTINGS = 78
 """`EX_CONFIG` of sysexits.h: starting again will not help."""
 COMMANDS = "touchline.commands"

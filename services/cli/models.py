@@ -14,6 +14,7 @@ from services.cli.extras import require_extra
 
 app = typer.Typer(help="List, check and fetch models.", invoke_without_command=True)
 SHOWN_DIGITS = 12
+"""Hexadecimal digits of a checksum that are shown: enough to compare by eye."""
 VARIABLES = {"detector": "DETECTOR_MODEL", "ball": "BALL_MODEL", "pitch": "PITCH_MODEL"}
 
 

@@ -45,7 +45,7 @@ def run_once(
     Args:
         url: The clip.
         pool: The connections; those that it has open are used.
-        settings: As a worker has them, except that the pool is used in any case.
+        settings: As a worker has them, except that the pool is always used.
         kinds: What answers, the first kind does; None: only download.
         deadline_s: Seconds after which the run is given up.
     """

@@ -17,6 +17,7 @@ from services.settings import Settings
 DEFAULT_PORT: Final = 8080
 """Port of a proxy whose URL names none."""
 _READ_BYTES: Final = 4096
+"""Bytes read at a time of a proxy's answer, which has a few hundred."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class Gateway:
         return await self._answer(request, asked)
 
     async def predict(self, request: Request) -> Response:
-        """`POST /predict`: the open-source track; a challenge that fails is said in its own format."""
+        """`POST /predict`: the open-source track; a failed challenge is answered in its own format."""
 
         def asked(body: bytes) -> Asked:
             given = tv_predict.read_input(body)

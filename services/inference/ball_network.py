@@ -26,15 +26,16 @@ Floats = npt.NDArray[np.float32]
 Crops = npt.NDArray[np.uint8]
 
 WIDE: Final = 96
+"""Width of a crop, in pixels of the luma picture."""
 HIGH: Final = 64
-"""Pixels of a look that a crop has."""
+"""Its height."""
 STEP: Final = 4
-"""Pixels of the look from one cell of the output to the next."""
-LEAST: Final = 0.3
-"""Minimum score of what is given."""
-LEAST_LOGIT: Final = math.log(LEAST / (1 - LEAST))
-MOST: Final = 2
-"""Balls given for one crop."""
+"""Pixels of the crop from one cell of the output to the next."""
+MIN_SCORE: Final = 0.3
+"""Minimum score of a ball that is given."""
+MIN_LOGIT: Final = math.log(MIN_SCORE / (1 - MIN_SCORE))
+MAX_BALLS: Final = 2
+"""Balls given for one crop at most."""
 SIZES: Final = (1, 2, 4)
 """Crops at a time; fewer are padded."""
 
@@ -100,10 +101,10 @@ def _boxes(raw: Floats, corner: tuple[int, int], picture: LumaPicture) -> Floats
     """The highest cells, each the best one of those around it."""
     rows = []
     logits = raw[0].copy()
-    for _ in range(MOST):
+    for _ in range(MAX_BALLS):
         row, column = divmod(int(logits.argmax()), logits.shape[1])
         logit, right, down, size = raw[:, row, column].tolist()
-        if logits[row, column] < LEAST_LOGIT:
+        if logits[row, column] < MIN_LOGIT:
             break
         x, y = corner[0] + STEP * (column + 0.5 + right), corner[1] + STEP * (row + 0.5 + down)
         half = STEP * math.exp(max(-3.0, min(size, 3.0))) / 2

@@ -21,9 +21,9 @@ from services.inference.model_files import resolve_model, wanted_models
 from services.inference.pitch_model import PitchModel
 from services.inference.runtimes import RuntimeChoice, choose_runtime, load_backend
 from services.inference.synthetic_pictures import synthetic_pictures
+from services.pitch import KEYPOINT_COUNT
 from services.settings import Settings
 from services.video.letterbox import Letterbox
-from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 CHECKED_PICTURES: Final = 2
 """Pictures of the batch that a check runs: more than one, so that a fixed batch size of one is noticed."""
@@ -114,7 +114,7 @@ def _load(
     model: Detector | PitchModel
     if use == "PITCH_MODEL" or (not use and finds_keypoints):
         model = PitchModel(backend, settings.pitch_conf_threshold, settings.pitch_img_size)
-        kind, classes = "pitch", f"{KEYPOINTS_PER_FRAME} keypoints"
+        kind, classes = "pitch", f"{KEYPOINT_COUNT} keypoints"
     elif use == "BALL_MODEL" or (not use and only_balls(backend.names)):
         model = ball_detector(backend, *limits)
         kind, classes = "ball", _class_text(backend.names, model.wire_classes)

@@ -11,16 +11,16 @@ from services.errors import ModelNotReady
 from services.inference.backend import Backend, RawOutput
 from services.inference.class_map import listed
 from services.inference.detector import BOX_VALUES, is_suppressed
+from services.pitch import KEYPOINT_COUNT
 from services.results import Keypoints
 from services.video.letterbox import Image, Letterbox
-from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 Points = npt.NDArray[np.float32]
 """(32, 3) of one picture: x and y in model input pixels, score."""
 
 MIN_INSTANCE_SCORE: Final = 0.1
 """A pose model's instance below this is no pitch."""
-CLASS_NAMES: Final = [f"kp{number:02d}" for number in range(1, KEYPOINTS_PER_FRAME + 1)]
+CLASS_NAMES: Final = [f"kp{number:02d}" for number in range(1, KEYPOINT_COUNT + 1)]
 """Classes of a detector that finds keypoints."""
 
 
@@ -48,17 +48,17 @@ class PitchModel:
         self._values = 4 + len(backend.names)
         if backend.keypoint_shape is not None:
             count, values = backend.keypoint_shape
-            if count != KEYPOINTS_PER_FRAME or values not in (2, 3):
+            if count != KEYPOINT_COUNT or values not in (2, 3):
                 raise ModelNotReady(
                     f"the pitch model has {count} keypoints of {values} values each, "
-                    f"{KEYPOINTS_PER_FRAME} of 2 or 3 are needed"
+                    f"{KEYPOINT_COUNT} of 2 or 3 are needed"
                 )
             self._values += count * values
         elif backend.task in (None, "detect") and sorted(backend.names.values()) == CLASS_NAMES:
             self._order = np.argsort([backend.names[own] for own in range(len(CLASS_NAMES))], kind="stable")
         else:
             raise ModelNotReady(
-                f"the pitch model is neither a pose model with {KEYPOINTS_PER_FRAME} keypoints "
+                f"the pitch model is neither a pose model with {KEYPOINT_COUNT} keypoints "
                 f"nor a detector with the classes {CLASS_NAMES[0]} to {CLASS_NAMES[-1]}: it is one for "
                 f"{backend.task or 'an unknown task'} with the classes {listed(backend.names)}"
             )
@@ -88,12 +88,12 @@ class PitchModel:
 
     def _of_best_instance(self, instances: RawOutput, suppressed: bool) -> Points:
         """From a pose model's output for one picture, one instance in each row."""
-        points = np.zeros((KEYPOINTS_PER_FRAME, 3), np.float32)
+        points = np.zeros((KEYPOINT_COUNT, 3), np.float32)
         first = BOX_VALUES if suppressed else 4 + len(self._backend.names)
         scores = instances[:, 4] if suppressed else instances[:, 4:first].max(axis=1)
         best = int(scores.argmax())
         if scores[best] > MIN_INSTANCE_SCORE:
-            own = instances[best, first:].reshape(KEYPOINTS_PER_FRAME, -1)
+            own = instances[best, first:].reshape(KEYPOINT_COUNT, -1)
             points[:, :2] = own[:, :2]
             points[:, 2] = own[:, 2] if own.shape[1] == 3 else scores[best]
         return points
@@ -112,7 +112,7 @@ def _of_best_anchors(found: RawOutput) -> Points:
 
 def _of_best_boxes(found: RawOutput) -> Points:
     """From rows of x1, y1, x2, y2, score, class: the centre of the best box of each class."""
-    points = np.zeros((KEYPOINTS_PER_FRAME, 3), np.float32)
+    points = np.zeros((KEYPOINT_COUNT, 3), np.float32)
     for x1, y1, x2, y2, score, own in found:
         if score > points[int(own), 2]:
             points[int(own)] = (x1 + x2) / 2, (y1 + y2) / 2, score

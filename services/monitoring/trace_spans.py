@@ -74,7 +74,7 @@ def stage_spans(timeline: Mapping[str, Any]) -> list[StageSpan]:
 
 
 def outcome_attributes(outcome: Outcome) -> dict[str, Attribute]:
-    """What is said of a challenge as a whole: id, kind, how it ended, and the facts of its timeline."""
+    """The attributes of a challenge as a whole: id, kind, how it ended, and the facts of its timeline."""
     found: dict[str, Attribute] = {
         PREFIX + "challenge_id": outcome.challenge_id,
         PREFIX + "kind": outcome.kind,

@@ -22,7 +22,7 @@ ROUNDS: Final = 2
 
 
 def measure_costs(kinds: ServedKinds, settings: Settings) -> dict[str, Costs]:
-    """Measure what each kind's frames cost, after `warm`; the settings go before what is measured.
+    """Measure what each kind's frames cost, after `warm`; settings take precedence over what is measured.
 
     Raises:
         ChallengeError: A predictor failed.
@@ -37,7 +37,7 @@ def measure_costs(kinds: ServedKinds, settings: Settings) -> dict[str, Costs]:
 
 
 def _measured(served: ServedKind, data: bytes, settings: Settings) -> tuple[float, float]:
-    """Seconds per inferred and per decoded frame; the least of some rounds."""
+    """Seconds per inferred and per decoded frame; the smallest of some rounds."""
     inference = decode = math.inf
     for _ in range(ROUNDS):
         clip = open_clip(MemorySource(data), DecodeLimits(FRAMES, PIXELS, settings.decode_threads))

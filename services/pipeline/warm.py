@@ -17,6 +17,7 @@ from services.video.source import MemorySource
 from services.wire.challenge import Challenge
 
 FRAMES = 30
+"""Frames of the made-up clip, enough for a batch of the largest default size."""
 
 
 def warm(kinds: ServedKinds, settings: Settings) -> float:

@@ -15,6 +15,7 @@ from services.processes.supervised import Listener, SupervisedProcess, quiet
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0
+"""Seconds until it has to answer; it takes tens of milliseconds on an idle machine."""
 
 
 def server_binary() -> Path:

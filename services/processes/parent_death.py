@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1
+"""Option of prctl(2): a signal when the parent ends."""
 
 
 def die_with_parent(signum: int = signal.SIGTERM) -> None:
@@ -18,6 +19,6 @@ def die_with_parent(signum: int = signal.SIGTERM) -> None:
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
     if os.getppid() != parent:  # it ended before the call
         os.kill(os.getpid(), signum)

@@ -14,13 +14,15 @@ import signal
 import sys
 import time
 
+from services.processes.parent_death import PR_SET_PDEATHSIG
 from services.processes.process_tree import descendants, send_signal
 
-PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+"""Option of prctl(2): descendants whose parent ends become children of this process."""
 ORPHAN_GRACE_S = 2.0
 """How long a command may clean up when the parent is gone: nobody waits for its work any more."""
 POLL_S = 0.5
+"""Seconds between two looks at whether the parent lives; signals wake it at once."""
 _WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 
 

@@ -17,6 +17,7 @@ from services.processes.environment import child_environment
 
 Listener = Callable[[str, str], None]
 KEPT_LINES = 200
+"""Last lines of the output that are kept for a failure: a traceback fits."""
 
 
 def quiet(name: str, line: str) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 SENTINEL_SCHEME = "redis+sentinel"
 """Scheme of `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/NAME/DATABASE`."""
 _SENTINEL_PORT = 26379
+"""Where Sentinels listen if the address names no port."""
 
 _MODES = {
     "required": "required",

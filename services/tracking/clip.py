@@ -119,7 +119,7 @@ def _untracked(results: Sequence[FrameResult], first_id: int) -> list[Track]:
         found = result.detections
         for box, score, class_id in zip(found.boxes, found.scores, found.classes, strict=True):
             track = Track(first_id + len(tracks))
-            track.see(result.index, box, int(class_id), float(score))
+            track.observe(result.index, box, int(class_id), float(score))
             tracks.append(track)
     return tracks
 

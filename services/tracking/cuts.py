@@ -27,9 +27,12 @@ OTHER_PICTURE: Final = 10.0
 JUMP: Final = 0.6
 """Share of the width that no camera turns within `JUMP_FRAMES`."""
 JUMP_FRAMES: Final = 12
+"""Frames in which no camera turns by `JUMP`: about half a second."""
 JUMP_PICTURE: Final = 6.5
+"""As `OTHER_PICTURE`, where the cameras say that the picture jumped."""
 LUMA: Final = np.array([0.299, 0.587, 0.114]) * 219 / 255
 _BINS: Final = 16
+"""Steps of each colour channel in the histogram of a thumbnail."""
 
 
 def is_cut(

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from services.tracking.camera.homography import Matrix
 
-BALL = 0
 VOTERS = 7
 """Sampled frames before and after that have a say in the class of a sampled frame."""
 
@@ -63,7 +62,7 @@ class Track:
         """Height of the latest box, pixels."""
         return float(self.boxes[-1][3] - self.boxes[-1][1])
 
-    def see(self, frame: int, box: npt.NDArray[np.float32], class_id: int, score: float) -> None:
+    def observe(self, frame: int, box: npt.NDArray[np.float32], class_id: int, score: float) -> None:
         """Add an observation."""
         self.frames.append(frame)
         self.boxes.append(box)

@@ -13,6 +13,7 @@ from services.errors import CorruptVideo, TooLarge
 from services.video.source import ByteSource
 
 MAX_MOOV = 64 << 20
+"""Bytes of an index that are read; that of a clip of 15 minutes has about one million."""
 MAX_BOXES = 1000
 """So many boxes may stand before the index; more are a trap, not a video."""
 MAX_CHILDREN = 10_000

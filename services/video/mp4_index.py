@@ -22,9 +22,11 @@ MAX_SAMPLES = 1_000_000
 """Tables of more frames are not unfolded, a few bytes can claim 4 000 000 000. MAX_FRAMES ends there."""
 _CONFIG = {b"avc1": (b"avcC", "h264"), b"hvc1": (b"hvcC", "hevc"), b"hev1": (b"hvcC", "hevc")}
 _NO_EDIT = -1
+"""Media time of an entry of an edit list that shows nothing."""
 _ENABLED = 1
 """Flag of a track header."""
 _NORMAL_RATE = 0x10000
+"""A rate of 1 in an edit list, fixed point with 16 bits behind the point."""
 _NO_ROOM = 2
 """A key frame and one that follows it: no B-frame between them."""
 

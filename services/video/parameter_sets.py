@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 _WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _HEVC_SPS = 33
+"""Type of the NAL unit of a sequence parameter set."""
 _GREY, _420, _444 = 0, 1, 3
 _BASELINE = 66
+"""H.264 profile whose pictures are never reordered."""
 _OWN_RATIO = 255
+"""Aspect ratio code that is followed by width and height of a sample."""
 _MAX_SET_BYTES = 4096
 """Bytes of a parameter set that are read; real ones have fewer than 500."""
 _MAX_ZEROS = 32

@@ -21,6 +21,7 @@ _JPEG: Final = b"\xff\xd8"
 _CHUNK_FRAME: Final = 12
 """Bytes of a PNG chunk besides its content: length, kind, check sum."""
 _MARK: Final = 0xFF
+"""First byte of every JPEG marker."""
 _SCAN: Final = b"\xff\xda"
 _LENGTH_BYTES: Final = 2
 """A segment's length counts its own bytes."""

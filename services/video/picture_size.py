@@ -16,6 +16,6 @@ def check_coded_size(width: int, height: int, max_pixels: int) -> None:
     Raises:
         TooLarge: They are.
     """
-    least = (width - MAX_CODING_UNIT + 1) * (height - MAX_CODING_UNIT + 1)
-    if min(width, height) >= MAX_CODING_UNIT and least > max_pixels:
+    minimum = (width - MAX_CODING_UNIT + 1) * (height - MAX_CODING_UNIT + 1)
+    if min(width, height) >= MAX_CODING_UNIT and minimum > max_pixels:
         raise TooLarge(f"pictures coded as {width}x{height}; MAX_PIXELS allows {max_pixels}")

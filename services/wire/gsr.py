@@ -15,6 +15,7 @@ DECIMALS = 2
 """Coordinates are rounded to this many decimals, as the validator does on its side."""
 
 KEYPOINTS_PER_FRAME = 32
+"""Keypoints of each frame of an answer; those that are not seen are 0, 0."""
 
 
 class GsrRequest(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from touchline_lab.renderer.clip_store import stored_clip
 from touchline_lab.renderer.seeds import DEMO_SEED
 
 _CLIP_S: Final = 30.0
+"""Seconds of the clip, as the demonstration's."""
 _UNCOUNTED: Final = 2
 """Rounds before those that count: the first opens the connection, both fill what is filled on demand."""
 

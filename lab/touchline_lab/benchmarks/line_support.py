@@ -36,6 +36,7 @@ DISPLACED_PX: Final = (16.0, 30.0)
 OTHERS: Final = 3
 """Homographies of other matches that each picture is compared with."""
 QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
+"""Shares of the homographies for which the support is printed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

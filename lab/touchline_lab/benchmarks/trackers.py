@@ -35,6 +35,7 @@ from touchline_lab.evaluation.scene_set import SceneSet
 from touchline_lab.evaluation.scenes import choose_scenes, rendered_scenes
 
 STRIDES = (1, 3, 6, 10)
+"""Distances of the sampled frames that are compared; 6 is the default."""
 LIBRARY = ("bytetrack", "botsort")
 NAMES = ("ours", *LIBRARY)
 Seen = list[tuple[FrameResult, Image]]

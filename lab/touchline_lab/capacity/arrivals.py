@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 HOUR_S = 3600.0
+"""Seconds of an hour."""
 Seconds = npt.NDArray[np.float64]
 
 

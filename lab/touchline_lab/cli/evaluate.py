@@ -85,8 +85,8 @@ def evaluate(
 
     if (clip is None) != (truth is None):
         raise typer.BadParameter("a clip and its --truth go together")
-    plans = [int(stride) for stride in numbers(strides, "--strides", least=1, whole=True)]
-    limits = numbers(budgets, "--budgets", least=0)
+    plans = [int(stride) for stride in numbers(strides, "--strides", minimum=1, whole=True)]
+    limits = numbers(budgets, "--budgets", minimum=0)
     try:
         conditions = [] if clip is not None else choose_scenes(scenes, seconds, scene_set)
     except ValueError as error:
@@ -110,7 +110,7 @@ def evaluate(
         sys.exit(1)
 
 
-def numbers(text: str, option: str, *, least: float, whole: bool = False) -> list[float]:
+def numbers(text: str, option: str, *, minimum: float, whole: bool = False) -> list[float]:
     """Read numbers separated by commas.
 
     Raises:
@@ -120,9 +120,9 @@ def numbers(text: str, option: str, *, least: float, whole: bool = False) -> lis
         values = [float(part) for part in text.split(",") if part.strip()]
     except ValueError:
         values = []
-    if not values or not all(least <= v < 1e6 and (v.is_integer() or not whole) for v in values):
+    if not values or not all(minimum <= v < 1e6 and (v.is_integer() or not whole) for v in values):
         kind = "whole numbers" if whole else "numbers"
-        raise typer.BadParameter(f"{option} {text!r}: {kind} from {least:g}, separated by commas")
+        raise typer.BadParameter(f"{option} {text!r}: {kind} from {minimum:g}, separated by commas")
     return sorted(set(values))
 
 

@@ -15,6 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 150, 40, 50
 """Margins in pixels; the names of the curves stand in the right one."""
 _COLOURS: Final = ("#0b6e4f", "#c1440e", "#2f5d9b", "#8a5a9e", "#b8860b", "#555555")
 _TICKS_Y: Final = 5
+"""Labelled values on the vertical axis."""
 _MINIMUM_RATIO: Final = 1.2
 """Ratio of the longest to the shortest time on the axis: a single time needs a range around it."""
 

@@ -34,6 +34,7 @@ something to it."""
 CLOCK_S: Final = 60.0
 """Seconds by which the clock of a process is set."""
 _HANG_S: Final = 3600.0
+"""Seconds for which it hangs: longer than any deadline."""
 
 
 def set_fault(state_dir: Path, fault: Fault) -> None:

@@ -26,6 +26,7 @@ MAX_MEMORY_MB: Final = 512
 MAX_CHANGES: Final = 6
 """Changes to one input: more leave nothing of its form."""
 _NUMBERS: Final = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
+"""Values at which lengths and counts go wrong: the limits of their types."""
 
 
 @dataclass(frozen=True, slots=True)

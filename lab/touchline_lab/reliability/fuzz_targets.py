@@ -28,7 +28,9 @@ from services.wire.reply import Answer, pack_answer, pack_error, unpack_reply
 from tasks.envelope import BadMessage, check_message
 
 SIZE = 64, 64
+"""Width and height of the valid videos and pictures, pixels."""
 FRAMES = 12
+"""Frames of the valid videos."""
 MIN_SIDE = 16
 """Pixels; smaller pictures are refused unread."""
 LIMITS = DecodeLimits(20_000, 3840 * 2160, threads=1)

@@ -25,6 +25,7 @@ _UNIT: Final = 1 << _FRACTION_BITS
 _COVERED: Final = 0.35
 """Opacity, 0 to 1, from which a pixel counts as covered by the figure."""
 _BOOTS: Final[Colour] = (30, 30, 30)
+"""Colour of everybody's boots, BGR."""
 
 
 @dataclass(frozen=True, slots=True)

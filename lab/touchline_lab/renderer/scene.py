@@ -34,6 +34,7 @@ _KEEPER_KITS: Final[tuple[Colour, ...]] = ((50, 230, 240), (70, 245, 140), (220,
 """Colours of the goalkeepers."""
 _REFEREE_KIT: Final = Kit(shirt=(24, 24, 24), shorts=(18, 18, 18), socks=(18, 18, 18))
 _SKINS: Final[tuple[Colour, ...]] = ((140, 170, 220), (90, 120, 170), (50, 70, 110), (160, 190, 235))
+"""Colours of skin, BGR."""
 _DISTINCT: Final = 180
 """Minimum difference between the kits of two teams, summed over the channels."""
 _VISIBLE_SHARE: Final = 0.3

@@ -9,9 +9,9 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from services.pitch import BALL
 from services.results import Detections, FrameResult, LumaPicture
 from services.tracking.ball.selection import ball_boxes
-from services.tracking.track import BALL
 from services.video.thumbnail import thumbnail
 
 __all__ = ["BallFinder", "SecondBallPass", "second_ball_pass"]

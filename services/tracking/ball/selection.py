@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from services.pitch import BALL
 from services.results import Detections, FrameResult
-from services.tracking.track import BALL, Track
+from services.tracking.track import Track
 
 REACH: Final = 0.25
 """Share of the picture's width per stride; moving that far costs as much as a certain detection brings."""
@@ -76,7 +77,7 @@ class BallSelection:
         track = Track(track_id)
         for state in reversed(chain):
             frame, box = self._seen[state]
-            track.see(frame, box[:4], BALL, float(box[4]))
+            track.observe(frame, box[:4], BALL, float(box[4]))
         return track
 
 

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from services.pitch import BALL
 from services.tracking.ball.trajectory import Trajectory
 from services.tracking.camera.homography import Matrix, PictureSize
 from services.tracking.interpolation.cubic_curves import CubicCurves
-from services.tracking.track import BALL, Track
+from services.tracking.track import Track
 
 EDGE = 2.0
 """Pixels from the edge of the picture within which a box is taken for cut off."""
@@ -30,7 +31,7 @@ BALL_PULL = 0.01
 """Metres per frame and frame of a ball that nobody touches."""
 BALL_SIZE = 0.5
 """Metres that a ball's box is wide, drawn large as it is."""
-LEAST_SHOWN = 0.3
+MIN_SHOWN = 0.3
 """Share of a box that must lie in the picture."""
 
 
@@ -178,5 +179,5 @@ def shown(boxes: Matrix, size: PictureSize) -> npt.NDArray[np.bool_]:
     """(n,) whether enough of each box lies in the picture."""
     inside = clip_to_picture(boxes, size)
     extent, whole = inside[:, 2:] - inside[:, :2], boxes[:, 2:] - boxes[:, :2]
-    enough = extent.prod(1) > LEAST_SHOWN * np.maximum(whole.prod(1), 1e-9)
+    enough = extent.prod(1) > MIN_SHOWN * np.maximum(whole.prod(1), 1e-9)
     return np.asarray(enough & (extent > 1).all(1))

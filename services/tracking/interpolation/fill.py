@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.pitch import TEMPLATE, PitchGeometry
+from services.pitch import KEYPOINT_COUNT, TEMPLATE, PitchGeometry
 from services.tracking.camera.homography import Matrix, PictureSize, visible_keypoints
 from services.tracking.camera.path import camera_path
 from services.tracking.interpolation.boxes import BoxCurves, clip_to_picture, shown
 from services.tracking.interpolation.spans import spans
 from services.tracking.shot import Shot
 from services.tracking.track import Track
-from services.wire.gsr import KEYPOINTS_PER_FRAME
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +65,7 @@ def fill_shot(
     """
     path = camera_path(shot.results, shot.fits, shot.first, end, size, shot.decompositions, pitch)
     # without a camera in the whole shot there is no pitch: keypoints that no camera explains are noise
-    absent = np.zeros((end - shot.first, KEYPOINTS_PER_FRAME, 2))
+    absent = np.zeros((end - shot.first, KEYPOINT_COUNT, 2))
     keypoints = absent if path is None else visible_keypoints(path, size, pitch)
     fitted = sum(fit is not None for fit in shot.fits)
     if not tracks:

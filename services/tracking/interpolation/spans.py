@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from services.pitch import BALL
 from services.tracking.camera.homography import Matrix, PictureSize
 from services.tracking.interpolation.boxes import BoxCurves, clip_to_picture, shown
-from services.tracking.track import BALL, Track
+from services.tracking.track import Track
 
 Ints = npt.NDArray[np.int64]
 

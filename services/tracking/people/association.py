@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from services.pitch import BALL
 from services.results import FrameResult
 from services.tracking.camera.homography import Matrix, inverse, project
-from services.tracking.track import BALL, Track
+from services.tracking.track import Track
 
 BASE_GATE: Final = 0.6
 """Heights that a person may be off where no time went by."""
@@ -31,21 +32,26 @@ WIDEST_GATE: Final = 3.0
 FLAT: Final = 2.0
 """How much more a distance down the picture counts than one across."""
 SIZE_WEIGHT: Final = 0.5
+"""Heights of distance that a change of the height by a factor of e counts as."""
 CLASS_PENALTY: Final = 1.5
+"""Factor on the cost of a box of another class: classes are mistaken now and then."""
 MAX_GAP_SAMPLES: Final = 2
 """A track that was missed in more sampled frames than this, and for longer than `MAX_GAP_FRAMES`, has
 ended."""
 MAX_GAP_FRAMES: Final = 25
-LEAST_SUPPORT: Final = 4
+"""Frames for which a track may be missed, about a second; see `MAX_GAP_SAMPLES`."""
+MIN_SUPPORT: Final = 4
 """People who must agree on how the picture moved before they overrule the camera."""
 TURNING: Final = 25.0
 """Frames after which a speed has lost most of its meaning."""
 PROVEN: Final = 3
 """Sightings after which a track is no longer new."""
 RECENT_FRAMES: Final = 8
+"""Frames since its last sighting in which a proven track still comes before new ones."""
 SETTLING: Final = 4
 """Frames after which a speed means something."""
 HUGE: Final = 1e6
+"""A cost that no assignment is worth."""
 
 
 def foot_points(boxes: npt.NDArray[np.float32]) -> Matrix:
@@ -103,7 +109,9 @@ class PeopleTracker:
                     chosen = int(open_ones[column])
                     free[chosen] = False
                     _follow(tracks[row], places[row], result.index, feet[chosen])
-                    tracks[row].see(result.index, boxes[chosen], int(classes[chosen]), float(scores[chosen]))
+                    tracks[row].observe(
+                        result.index, boxes[chosen], int(classes[chosen]), float(scores[chosen])
+                    )
                     self._places[group[row]] = feet[chosen]
         self._start(result.index, boxes[free], classes[free], scores[free])
         self._index = result.index
@@ -122,7 +130,7 @@ class PeopleTracker:
     ) -> None:
         for box, class_id, score in zip(boxes, classes, scores, strict=True):
             track = Track(self._first_id + len(self.tracks))
-            track.see(index, box, int(class_id), float(score))
+            track.observe(index, box, int(class_id), float(score))
             self.tracks.append(track)
             self._live.append(track)
         self._places = np.concatenate([self._places, foot_points(boxes)])
@@ -167,7 +175,7 @@ class PeopleTracker:
         shifts = np.concatenate([off, np.zeros((1, 2))])
         support = _support(off, who, shifts, near)
         best = int(np.argmax(support - 1e-6 * np.linalg.norm(shifts, axis=1)))
-        if support[best] < max(LEAST_SUPPORT, 1.3 * by_camera):
+        if support[best] < max(MIN_SUPPORT, 1.3 * by_camera):
             return moved
         return np.asarray(self._places + shifts[best], np.float64)
 

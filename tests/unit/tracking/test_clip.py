@@ -207,6 +207,6 @@ def test_a_track_that_goes_on_with_someone_else_takes_his_class() -> None:
         label = 3 if sample < 20 else 2
         if sample in (5, 30):
             label = 5 - label  # seen wrongly once: its neighbours know better
-        track.see(sample * 6, np.zeros(4, np.float32), label, 0.8)
+        track.observe(sample * 6, np.zeros(4, np.float32), label, 0.8)
     assert track.classes.tolist() == [3] * 20 + [2] * 20
     assert track.class_id == 2
