@@ -87,8 +87,9 @@ def test_a_spare_child_takes_the_challenge_of_the_one_that_is_lost(tmp_path: Pat
 
         os.kill(child, signal.SIGKILL)
 
-        assert wait_for(lambda: holder(own, "works") not in (0, child), 30)
-        assert holder(own, "works") in warm
+        # which of the two it takes first is the queue's business; another child takes seconds to load
+        assert wait_for(lambda: any(holder(own, name) not in (0, child) for name in ("works", "waits")), 30)
+        assert {holder(own, name) for name in ("works", "waits")} & (warm - {child})
         for caller in callers:
             caller.join(60)
         assert [caller.outcome for caller in callers] == ["answer", "answer"]
