@@ -59,15 +59,17 @@ def sentinel_address(url: str) -> SentinelAddress | None:
     Raises:
         ValueError: It names no Sentinel or no group of servers, or has options.
     """
-    parts = urlsplit(url)
-    if parts.scheme != SENTINEL_SCHEME:
+    # newer versions of urlsplit refuse several hosts of which one is an IPv6 address
+    scheme, _, rest = url.partition("://")
+    if scheme != SENTINEL_SCHEME:
         return None
-    if parts.query:
+    if "?" in rest:
         raise ValueError(f"a {SENTINEL_SCHEME}:// address has no options: TLS is not supported with it")
-    credentials, _, hosts = parts.netloc.rpartition("@")
+    netloc, _, path = rest.partition("/")
+    credentials, _, hosts = netloc.rpartition("@")
     username, _, password = credentials.partition(":")
     found = [urlsplit(f"//{host}") for host in hosts.split(",")]
-    name, _, database = parts.path.strip("/").partition("/")
+    name, _, database = path.strip("/").partition("/")
     if not name or not all(host.hostname for host in found):
         raise ValueError(f"it must be {SENTINEL_SCHEME}://HOST:PORT,HOST:PORT/NAME, with Sentinel's NAME")
     return SentinelAddress(
