@@ -16,14 +16,14 @@ from touchline_lab.renderer.held_out import HELD_OUT
 
 
 def test_numbers_are_sorted_and_counted_once() -> None:
-    assert command.numbers("6, 1,3,1", "--strides", least=1, whole=True) == [1, 3, 6]
-    assert command.numbers("0.5,2", "--budgets", least=0) == [0.5, 2]
+    assert command.numbers("6, 1,3,1", "--strides", minimum=1, whole=True) == [1, 3, 6]
+    assert command.numbers("0.5,2", "--budgets", minimum=0) == [0.5, 2]
 
 
 @pytest.mark.parametrize("text", ["", "one", "1,-2", "0", "1.5", "nan", "inf"])
 def test_what_is_no_stride_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="--strides"):
-        command.numbers(text, "--strides", least=1, whole=True)
+        command.numbers(text, "--strides", minimum=1, whole=True)
 
 
 def test_scenes_by_name() -> None:
