@@ -40,8 +40,7 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=True,
         # ... and a failed challenge is answered with its error, not run again
         task_acks_on_failure_or_timeout=True,
-        worker_concurrency=(len(settings.listed_gpus) or settings.worker_concurrency)
-        + settings.spare_children,
+        worker_concurrency=settings.child_count(len(settings.listed_gpus)),
         worker_pool="prefork",
         # imports, models and warm-up happen in the child before it counts as up; 4 s would kill it for ever
         worker_proc_alive_timeout=float(settings.worker_start_timeout_s),

@@ -33,8 +33,7 @@ def worker(
     from services.inference.cuda_devices import gpu_indices
     from tasks.celery_app import worker_argv
 
-    working = len(gpu_indices(settings)) or settings.worker_concurrency
-    argv = worker_argv(settings, working + settings.spare_children)
+    argv = worker_argv(settings, settings.child_count(len(gpu_indices(settings))))
     if name is not None:
         argv += ["--hostname", f"{name}@%h"]
     sys.argv = ["celery", "-A", "tasks", "--quiet", *argv]

@@ -14,6 +14,7 @@ from typing import Self
 
 from services.errors import StartFailed
 from services.processes.environment import child_environment
+from services.processes.process_tree import descendants, send_signal
 
 Listener = Callable[[str, str], None]
 KEPT_LINES = 200
@@ -103,6 +104,12 @@ class SupervisedProcess:
     def stop(self) -> int:
         """Ask it to end and wait until it and all of its descendants have; its exit code."""
         self.request_stop()
+        return self.wait()
+
+    def kill(self) -> int:
+        """Kill it and all of its descendants, as a crash would, and wait for its end; its exit code."""
+        for pid in descendants(self.pid):
+            send_signal(pid, signal.SIGKILL)
         return self.wait()
 
     def wait(self) -> int:

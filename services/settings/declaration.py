@@ -77,6 +77,10 @@ class Settings(
         """The numbers in GPUS; none for `all` and when it is unset."""
         return () if self.gpus in (None, "all") else tuple(int(part) for part in self.gpus.split(","))
 
+    def child_count(self, gpus: int) -> int:
+        """Child processes of a worker, spare ones included; `gpus` is the number of devices of GPUS."""
+        return (gpus or self.worker_concurrency) + self.spare_children
+
     @field_validator("served_kinds")
     @classmethod
     def _kinds_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:

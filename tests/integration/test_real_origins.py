@@ -68,7 +68,7 @@ def test_nginx_may_speak_http_1_only(tmp_path: Path) -> None:
 def test_a_connection_that_nginx_closed_while_it_was_idle_costs_nothing(tmp_path: Path) -> None:
     with Nginx(tmp_path, BODY, "keepalive_timeout 1s;") as origin, pool_of(origin) as pool:
         assert fetch(pool, origin.url, loopback_settings(origin)) == BODY
-        time.sleep(1.5)
+        time.sleep(1.5)  # the pool learns only from the next use that nginx has closed it
         assert fetch(pool, origin.url, loopback_settings(origin)) == BODY
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,7 +14,7 @@ from typing import Final, Self
 import trustme
 
 from services.processes.embedded_valkey import free_port
-from services.processes.process_tree import descendants, send_signal
+from services.processes.process_tree import send_signal
 from services.processes.supervised import SupervisedProcess
 
 START_S: Final = 20.0
@@ -21,7 +22,7 @@ START_S: Final = 20.0
 NODE_SERVER: Final = Path(__file__).with_name("http2_origin.mjs")
 
 
-class RealOrigin:
+class RealOrigin(ABC):
     """A server process with a certificate of its own; a context manager.
 
     Args:
@@ -51,9 +52,9 @@ class RealOrigin:
         """The address of the clip."""
         return f"https://127.0.0.1:{self.port}/clip.mp4"
 
+    @abstractmethod
     def argv(self) -> list[str]:
         """The command that serves."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._part = SupervisedProcess("origin", self.argv())
@@ -78,15 +79,9 @@ class RealOrigin:
 
     def kill_and_start(self) -> None:
         """Kill it, with all of its processes, and start it again on the same port."""
-        for pid in self._processes():
-            send_signal(pid, signal.SIGKILL)
         assert self._part is not None
-        self._part.wait()
+        self._part.kill()
         self.__enter__()
-
-    def _processes(self) -> set[int]:
-        assert self._part is not None
-        return descendants(self._part.pid)
 
 
 class Nginx(RealOrigin):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -14,7 +13,6 @@ import httpx
 
 from services.errors import StartFailed
 from services.processes.embedded_valkey import free_port
-from services.processes.process_tree import descendants, send_signal
 from services.processes.supervised import Listener, SupervisedProcess, quiet
 
 START_S: Final = 60.0
@@ -77,9 +75,7 @@ class GatewayProcess:
 
     def kill(self) -> None:
         """Kill it; `restart` brings it back on the same port."""
-        for pid in descendants(self._part.pid):
-            send_signal(pid, signal.SIGKILL)
-        self._part.wait()
+        self._part.kill()
 
     def restart(self) -> None:
         """Start it again after it has ended."""

@@ -144,9 +144,7 @@ class Rig:
     def kill_valkey(self) -> None:
         """Kill Valkey; `restart_valkey` brings it back on the same port."""
         assert self.valkey.part is not None
-        for pid in descendants(self.valkey.part.pid):
-            send_signal(pid, signal.SIGKILL)
-        self.valkey.part.wait()
+        self.valkey.part.kill()
 
     def restart_valkey(self) -> None:
         """Start it again where it was."""
