@@ -19,6 +19,7 @@ class FramePlan:
         decoded: About how many frames have to be decoded for it, for estimates; None where that is not known.
         name: How the timeline calls it; empty: after the stride.
         second_ball_pass: Whether luma pictures are made for the second ball pass.
+        full_luma: Whether sampled frames come with their luma at full size, for the fine ball detector.
     """
 
     stride: int
@@ -28,6 +29,7 @@ class FramePlan:
     decoded: int | None = None
     name: str = ""
     second_ball_pass: bool = False
+    full_luma: bool = False
 
     def __str__(self) -> str:
         return self.name or f"stride {self.stride}"

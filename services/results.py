@@ -105,7 +105,8 @@ class FrameResult:
         thumbnail: (18, 32, 3) uint8, the picture itself, very small, which tells cuts; or None. Of frames
             between sampled frames (18, 32), the brightness alone.
         luma_pictures: Input of the second ball pass: frames since the previous sampled frame, then this one.
-        ball_candidates: Balls below the confidence threshold, for the second ball pass; None without it.
+        ball_candidates: Balls below the confidence threshold, for the second ball pass; None without it, and
+            where the fine ball detector has searched the whole frame.
         painted_lines: Where painted lines are; None where keypoints were not asked for or not found.
         shirts: What players wear; None where no kind asks for it.
         intermediate: Frames since the previous sampled frame in which the second ball pass searched, rising.

@@ -13,6 +13,7 @@ from services.results import FrameResult
 from services.sampling.plan_from_settings import plan_from_settings
 from services.settings import Settings
 from services.tracking.ball.second_pass import second_ball_pass
+from services.tracking.camera.homography import PictureSize
 from services.tracking.interpolation.fill import FilledClip
 from services.video.decode import Clip
 from services.video.letterbox import Letterbox
@@ -55,7 +56,7 @@ class GsrAssembly:
         settings: Settings,
         predictor: Predictor[FrameResult] | None = None,
     ) -> None:
-        self._second_ball_pass = second_ball_pass(predictor, clip.width)
+        self._second_ball_pass = second_ball_pass(predictor, PictureSize(clip.width, clip.height))
         self._challenge = challenge
         self._clip = clip
         self._tracks = gsr.tracks(clip, plan, settings)

@@ -53,7 +53,12 @@ class SoccerActionKind:
         """See `Kind`."""
         frame_predictor = predictor.frame_predictor if isinstance(predictor, _NumberedRules) else None
         return ClipAssembly(
-            challenge, clip, plan, predictor, _accept, second_ball_pass(frame_predictor, clip.width)
+            challenge,
+            clip,
+            plan,
+            predictor,
+            _accept,
+            second_ball_pass(frame_predictor, PictureSize(clip.width, clip.height)),
         )
 
 

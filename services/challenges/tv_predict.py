@@ -71,7 +71,7 @@ class TvAssembly:
         settings: Settings,
         predictor: Predictor[FrameResult],
     ) -> None:
-        self._second_ball_pass = second_ball_pass(predictor, clip.width)
+        self._second_ball_pass = second_ball_pass(predictor, PictureSize(clip.width, clip.height))
         self._clip = clip
         self._plan = plan
         self._settings = settings

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from services.errors import InferenceError, ModelNotReady
 from services.inference.bundled_models import WEIGHTS
-from services.inference.runtimes import has_openvino
+from services.inference.luma_networks import Floats, LumaNetwork, load_luma_network
 from services.results import LumaPicture
 
 __all__ = ["HIGH", "STEP", "WIDE", "BallNetwork", "load_ball_network"]
-
-log = logging.getLogger(__name__)
-
-Floats = npt.NDArray[np.float32]
-Crops = npt.NDArray[np.uint8]
 
 WIDE: Final = 96
 """Width of a crop, in pixels of the luma picture."""
@@ -49,7 +40,7 @@ class BallNetwork:
             cells.
     """
 
-    def __init__(self, run: Callable[[Crops], Floats]) -> None:
+    def __init__(self, run: LumaNetwork) -> None:
         self._run = run
 
     def find(self, asks: Sequence[tuple[LumaPicture, npt.NDArray[np.float64]]]) -> list[Floats]:
@@ -85,7 +76,9 @@ class BallNetwork:
             self._run(np.zeros((size, 1, HIGH, WIDE), np.uint8))
 
 
-def _crop(picture: LumaPicture, place: npt.NDArray[np.float64], crop: Crops) -> tuple[int, int]:
+def _crop(
+    picture: LumaPicture, place: npt.NDArray[np.float64], crop: npt.NDArray[np.uint8]
+) -> tuple[int, int]:
     """Cut a crop out, moved into the picture where it is near the edge; its left upper corner."""
     height, width = picture.luma.shape
     x, y = (
@@ -124,68 +117,5 @@ def load_ball_network(runtime: str, path: Path = WEIGHTS / "touchline-ball.npz")
     Raises:
         ModelNotReady: It cannot be loaded.
     """
-    own = path.with_suffix(".xml")
-    by_openvino = runtime != "torch" and has_openvino() and own.is_file()
-    log.info("%s: %s runs it, on the CPU", path.name, "openvino" if by_openvino else "torch")
-    return BallNetwork(_openvino(own) if by_openvino else _torch(path))
-
-
-def _openvino(path: Path) -> Callable[[Crops], Floats]:
-    import openvino
-    from openvino import Type
-    from openvino.preprocess import PrePostProcessor
-
-    core = openvino.Core()
-    try:
-        model = core.read_model(path)
-    except RuntimeError as error:
-        raise ModelNotReady(f"{path}: not an OpenVINO model: {error}") from error
-    requests: dict[int, Any] = {}
-    for size in SIZES:
-        sized = model.clone()
-        sized.reshape([size, 1, HIGH, WIDE])
-        steps = PrePostProcessor(sized)
-        steps.input().tensor().set_element_type(Type.u8)
-        steps.input().preprocess().convert_element_type(Type.f32)
-        compiled = core.compile_model(
-            steps.build(),
-            "CPU",
-            {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False},
-        )
-        requests[size] = compiled.create_infer_request()
-    free = threading.Lock()
-
-    def run(crops: Crops) -> Floats:
-        with free:  # a request has one set of buffers
-            try:
-                return np.array(requests[len(crops)].infer({0: crops}, share_inputs=True)[0], np.float32)
-            except RuntimeError as error:
-                raise InferenceError(f"the ball network failed: {error}") from error
-
-    return run
-
-
-def _torch(path: Path) -> Callable[[Crops], Floats]:
-    import torch
-
-    from services.inference.ball_network_torch import BallModule
-
-    try:
-        network = BallModule.load(path)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelNotReady(f"{path}: not the weights of a ball network: {error}") from error
-
-    # a crop is far too small to share among cores, and the caller's thread may have all of them
-    alone = ThreadPoolExecutor(1, "touchline-ball", torch.set_num_threads, (1,))
-
-    def infer(crops: Crops) -> Floats:
-        with torch.inference_mode():
-            return np.asarray(network(torch.from_numpy(crops).float()).numpy(), np.float32)
-
-    def run(crops: Crops) -> Floats:
-        try:
-            return alone.submit(infer, crops).result()
-        except RuntimeError as error:
-            raise InferenceError(f"the ball network failed: {error}") from error
-
-    return run
+    # one thread: a crop is far too small to share among cores
+    return BallNetwork(load_luma_network(path, "BallModule", runtime))

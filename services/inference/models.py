@@ -18,6 +18,7 @@ from services.inference.class_map import BALL
 from services.inference.cuda_devices import make_current
 from services.inference.detector import Detector
 from services.inference.devices import choose_device
+from services.inference.fine_ball_detector import FineBallDetector, combined, load_fine_ball_detector
 from services.inference.model_files import resolve_model, wanted_models
 from services.inference.model_times import ModelRun, ModelTimes
 from services.inference.pitch_model import PitchModel
@@ -54,6 +55,7 @@ class Models:
         ball_network: Searches the ball again in the second ball pass, or None.
         ball_confidence: Minimum confidence of a ball. Those below, which the detector gives where there is a
             ball network, are ball candidates.
+        fine_ball_detector: Searches the ball in each frame at full size, or None.
 
     Attributes:
         slots: The same.
@@ -70,12 +72,14 @@ class Models:
         slots: int = 1,
         ball_network: BallNetwork | None = None,
         ball_confidence: float = 0.0,
+        fine_ball_detector: FineBallDetector | None = None,
     ) -> None:
         self.detector = detector
         self.pitch = pitch
         self.device = device
         self.slots = slots
         self.ball_network = ball_network
+        self._fine_ball_detector = fine_ball_detector
         self._batch_sizes = tuple(batch_sizes)
         self._pitch_executor = pitch_executor
         self._ball_confidence = ball_confidence
@@ -95,6 +99,7 @@ class Models:
             found, keypoints = self._run(
                 self._padded(images), self._padded([images[i] for i in with_pitch]), letterbox
             )
+            found = [self._with_fine_balls(*pair) for pair in zip(frames, found, strict=False)]
         by_frame = dict(zip(with_pitch, keypoints, strict=False))
         return [
             self._result(frame, letterbox, detections, by_frame.get(i))
@@ -114,6 +119,8 @@ class Models:
         started = time.perf_counter()
         if self.ball_network is not None:
             self.ball_network.warm()
+        if self._fine_ball_detector is not None:
+            self._fine_ball_detector.warm()
         for size in self._batch_sizes:
             self._run_blank(size, settings)
         return time.perf_counter() - started
@@ -151,6 +158,13 @@ class Models:
         with self._times.of("detector"):
             return self.detector.predict(images, letterbox)
 
+    def _with_fine_balls(self, frame: Frame, found: Detections) -> Detections:
+        """The frame's boxes with the balls that both detectors say."""
+        if self._fine_ball_detector is None or frame.full_luma is None:
+            return found
+        with self._times.of("ball"):
+            return combined(found, self._fine_ball_detector.find(frame.full_luma))
+
     def _find_keypoints(
         self, pitch: FindsKeypoints, images: list[Image], letterbox: Letterbox
     ) -> list[Keypoints]:
@@ -161,13 +175,14 @@ class Models:
         self, frame: Frame, letterbox: Letterbox, found: Detections, keypoints: Keypoints | None
     ) -> FrameResult:
         candidates = (found.classes == BALL) & (found.scores < self._ball_confidence)
+        searched = self._fine_ball_detector is not None and frame.full_luma is not None
         return FrameResult(
             frame.index,
             found.select(~candidates) if candidates.any() else found,
             keypoints,
             thumbnail(frame.image),
             frame.luma_pictures,
-            found.select(candidates) if frame.luma_pictures else None,
+            found.select(candidates) if frame.luma_pictures and not searched else None,
             painted_lines(frame.image, letterbox, found.boxes) if _any_found(keypoints) else None,
         )
 
@@ -204,8 +219,11 @@ def load_models(settings: Settings) -> Models:
     if "PITCH_MODEL" in loaded:
         pitch = PitchModel(loaded["PITCH_MODEL"], settings.pitch_conf_threshold, settings.pitch_img_size)
     sizes = sorted({1, *batch_sizes(settings.first_batch_size, settings.batch_size)})
+    fine = None
+    if settings.fine_ball_detector:
+        fine = load_fine_ball_detector(settings.runtime, device, slots, threads)
     return Models(
-        detector, pitch, device, sizes, pitch_executor, slots, ball_network, settings.conf_threshold
+        detector, pitch, device, sizes, pitch_executor, slots, ball_network, settings.conf_threshold, fine
     )
 
 

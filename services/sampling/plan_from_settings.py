@@ -31,4 +31,8 @@ def plan_from_settings(
     box = Letterbox.fit(clip.width, clip.height, settings.img_size_for(kind))
     # a predictor that was plugged in has nothing to search for the ball with
     bundled = uses_ball and settings.predictor_for(kind) == BUNDLED
-    return replace(plan, second_ball_pass=bundled and settings.second_ball_pass), box
+    return replace(
+        plan,
+        second_ball_pass=bundled and settings.second_ball_pass,
+        full_luma=bundled and settings.fine_ball_detector,
+    ), box

@@ -73,6 +73,15 @@ class Settings(
         return self.ball_search == "on" or (self.ball_search == "auto" and own)
 
     @property
+    def fine_ball_detector(self) -> bool:
+        """Whether the fine ball detector runs: BALL_SEARCH is on, or auto and the detector the default one.
+
+        Beside the small detector that knows rendered pictures only it would take twice as long as that.
+        """
+        default = self.detector_model == type(self).model_fields["detector_model"].default
+        return self.second_ball_pass and (self.ball_search == "on" or default)
+
+    @property
     def listed_gpus(self) -> tuple[int, ...]:
         """The numbers in GPUS; none for `all` and when it is unset."""
         return () if self.gpus in (None, "all") else tuple(int(part) for part in self.gpus.split(","))

@@ -93,12 +93,15 @@ class ContainerClip:
             self.stats.decoded += 1
             if plan.is_sampled(number):
                 begun = time.perf_counter()
-                image, luma_pictures = (
+                frame = Frame(
+                    number,
                     letterboxed(last, letterbox, self._turns),
+                    plan.needs_keypoints(number),
                     looking.of_sampled_frame(number, last),
+                    looking.at_full_size(number, last),
                 )
                 self.stats.add(busy_s=time.perf_counter() - begun)
-                yield Frame(number, image, plan.needs_keypoints(number), luma_pictures)
+                yield frame
             elif (picture := looking.of_other_frame(number, last)) is not None:
                 yield picture
         self.stats.count = self.stats.decoded
@@ -108,6 +111,7 @@ class ContainerClip:
                 number,
                 letterboxed(last, letterbox, self._turns),
                 luma_pictures=looking.of_sampled_frame(number, last),
+                full_luma=looking.at_full_size(number, last),
             )
 
     def _open(self, source: ByteSource) -> av.container.InputContainer:

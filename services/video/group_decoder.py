@@ -201,4 +201,5 @@ class GroupDecoder:
             return self._luma.of_other_frame(number, picture)
         image = letterboxed(picture, self._letterbox, turns)
         luma = self._luma.of_sampled_frame(number, picture)
-        return Frame(number, image, self._plan.needs_keypoints(number), luma)
+        full = self._luma.at_full_size(number, picture)
+        return Frame(number, image, self._plan.needs_keypoints(number), luma, full)

@@ -98,12 +98,14 @@ class Frame:
         keypoints: Whether the pitch is searched in it, too.
         luma_pictures: Input of the second ball pass: decoded frames since the previous sampled frame, then
             this one; rising.
+        full_luma: Input of the fine ball detector: the frame's luma at full size, or None.
     """
 
     index: int
     image: Image
     keypoints: bool = True
     luma_pictures: tuple[LumaPicture, ...] = ()
+    full_luma: LumaPicture | None = None
 
 
 def letterboxed(picture: av.VideoFrame, letterbox: Letterbox, turns: int = 0) -> Image:

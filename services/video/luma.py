@@ -20,6 +20,7 @@ __all__ = [
     "LumaSelector",
     "attach_luma_pictures",
     "frames_with_luma",
+    "full_scale",
     "luma_bytes",
     "luma_picture",
 ]
@@ -34,8 +35,13 @@ DENSE_STRIDE: Final = 3
 MAX_PER_STRIDE: Final = 5
 """Roughly the maximum number of luma pictures between two sampled frames."""
 
+MAX_FULL_WIDTH: Final = 1920
+"""Maximum longer side of luma at full size, pixels: a ball is ten pixels wide there."""
+
 TYPICAL_BYTES: Final = WIDTH * WIDTH * 9 // 16
 """Size of a 16:9 luma picture, bytes."""
+TYPICAL_FULL_BYTES: Final = MAX_FULL_WIDTH * MAX_FULL_WIDTH * 9 // 16
+"""Maximum size of a 16:9 frame's luma at full size, bytes."""
 
 _LUMA_FORMATS: Final = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p")
 
@@ -67,6 +73,12 @@ class LumaSelector:
         luma = luma_picture(number, picture, self._size, self._turns) if self._plan.second_ball_pass else None
         return () if luma is None else (luma,)
 
+    def at_full_size(self, number: int, picture: av.VideoFrame) -> LumaPicture | None:
+        """The luma of a sampled frame at full size; None without a fine ball detector."""
+        if not self._plan.full_luma:
+            return None
+        return luma_picture(number, picture, self._size, self._turns, full_scale(self._size))
+
     def of_other_frame(self, number: int, picture: av.VideoFrame) -> LumaPicture | None:
         """The luma picture of a frame that is not sampled, if that frame gets one."""
         plan = self._plan
@@ -80,7 +92,13 @@ class LumaSelector:
 
 def luma_bytes(plan: FramePlan) -> int:
     """Maximum bytes of the luma pictures that come with one sampled frame of a plan."""
-    return TYPICAL_BYTES * (1 + (plan.stride - 1) // _distance(plan.stride)) if plan.second_ball_pass else 0
+    pictures = 1 + (plan.stride - 1) // _distance(plan.stride) if plan.second_ball_pass else 0
+    return TYPICAL_BYTES * pictures + (TYPICAL_FULL_BYTES if plan.full_luma else 0)
+
+
+def full_scale(size: tuple[int, int]) -> float:
+    """Source pixels per pixel of luma at full size: 1, unless the clip (width, height) is larger."""
+    return max(1.0, max(size) / MAX_FULL_WIDTH)
 
 
 def _distance(stride: int) -> int:
@@ -88,7 +106,11 @@ def _distance(stride: int) -> int:
 
 
 def luma_picture(
-    number: int, picture: av.VideoFrame, size: tuple[int, int], turns: int = 0
+    number: int,
+    picture: av.VideoFrame,
+    size: tuple[int, int],
+    turns: int = 0,
+    scale: float | None = None,
 ) -> LumaPicture | None:
     """Shrink the brightness of a picture; None for a pixel format whose first plane is something else.
 
@@ -97,10 +119,11 @@ def luma_picture(
         picture: The picture as it is stored.
         size: Width and height of the clip as it is shown.
         turns: Clockwise quarter turns from stored to shown.
+        scale: Source pixels per pixel; None makes the longer side WIDTH pixels.
     """
     if picture.format.name not in _LUMA_FORMATS:
         return None
-    scale = max(size) / WIDTH
+    scale = max(size) / WIDTH if scale is None else scale
     width, height = (max(1, round(side / scale)) for side in size)
     plane = picture.planes[0]
     pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)

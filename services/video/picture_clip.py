@@ -11,8 +11,10 @@ import numpy as np
 
 from services.errors import CorruptVideo, TooLarge, UnsupportedVideo
 from services.frame_plan import FramePlan
+from services.results import LumaPicture
 from services.video.clip import DecodeStats
 from services.video.letterbox import Frame, Image, Letterbox
+from services.video.luma import full_scale
 from services.video.mp4_index import Mp4Index
 
 READER: Final = "pictures"
@@ -82,13 +84,20 @@ class PictureClip:
                     f"pictures of {self.width}x{self.height} and of {size[0]}x{size[1]} in one challenge"
                 )
             begun = time.perf_counter()
-            image = _letterboxed(data, letterbox)
-            self.stats.add(packets=1, busy_s=time.perf_counter() - begun)
-            if image is None:
+            picture = decode_picture(data)
+            if picture is None or picture.shape[:2] != (self.height, self.width):
+                self.stats.add(packets=1, busy_s=time.perf_counter() - begun)
                 self.stats.damaged += 1
                 continue
+            frame = Frame(
+                position,
+                _letterboxed(picture, letterbox),
+                plan.needs_keypoints(position),
+                full_luma=_full_luma(position, picture) if plan.full_luma else None,
+            )
+            self.stats.add(packets=1, busy_s=time.perf_counter() - begun)
             self.stats.decoded += 1
-            yield Frame(position, image, plan.needs_keypoints(position))
+            yield frame
         if not self.stats.decoded:
             raise CorruptVideo("no picture could be decoded")
 
@@ -163,10 +172,17 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     raise UnsupportedVideo(_NOT_A_PICTURE)
 
 
-def _letterboxed(data: bytes, letterbox: Letterbox) -> Image | None:
-    picture = decode_picture(data)
-    if picture is None or picture.shape[:2] != (letterbox.source_height, letterbox.source_width):
-        return None
+def _full_luma(position: int, picture: Image) -> LumaPicture:
+    height, width = picture.shape[:2]
+    scale = full_scale((width, height))
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+    if scale > 1:
+        size = round(width / scale), round(height / scale)
+        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return LumaPicture(position, grey, scale)
+
+
+def _letterboxed(picture: Image, letterbox: Letterbox) -> Image:
     how = cv2.INTER_AREA if letterbox.width <= letterbox.source_width else cv2.INTER_LINEAR
     small = cv2.cvtColor(
         cv2.resize(picture, (letterbox.width, letterbox.height), interpolation=how), cv2.COLOR_BGR2RGB

@@ -32,6 +32,7 @@ from services.sampling.plan_from_settings import plan_from_settings
 from services.sampling.profiles import needed_packets
 from services.settings import Settings, load_settings
 from services.tracking.ball.second_pass import second_ball_pass
+from services.tracking.camera.homography import PictureSize
 from services.video.decode import Clip, DecodeLimits, open_clip
 from services.video.letterbox import Frame, Letterbox
 from services.video.source import MemorySource
@@ -103,7 +104,7 @@ def answer(
 ) -> str:
     """Run the second ball pass, interpolate and encode; returns time and accuracy as a line of text."""
     tracks = gsr.tracks(clip, plan, settings)
-    for result in map(second_ball_pass(models, clip.width), results):
+    for result in map(second_ball_pass(models, PictureSize(clip.width, clip.height)), results):
         tracks.add(result)
     started = time.process_time()
     filled = tracks.fill(clip.stats.count)

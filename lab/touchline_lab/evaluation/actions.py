@@ -67,7 +67,7 @@ def infer_match(
     results: dict[str, list[FrameResult]] = {"truth": []}
     finder = getattr(predictor, "ball", None)
     # frames between the sampled ones are not rendered, so the ball is searched in sampled frames only
-    second_pass = None if finder is None else SecondBallPass(finder, SIZE[0])
+    second_pass = None if finder is None else SecondBallPass(finder, PictureSize(*SIZE))
     for index in filter(plan.is_sampled, range(frames)):
         scene.advance(index)
         rendered = scene.render()

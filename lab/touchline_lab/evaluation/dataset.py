@@ -152,14 +152,14 @@ def infer_with_second_pass(
     how = cv2.INTER_AREA if scale >= 1 else cv2.INTER_LINEAR
     luma = cv2.resize(cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY), size, interpolation=how)
     lit = replace(frame, luma_pictures=(LumaPicture(0, np.asarray(luma, np.uint8), scale),))
-    return second_ball_pass(predictor, width)(predictor.predict([lit], letterbox)[0])
+    return second_ball_pass(predictor, PictureSize(width, height))(predictor.predict([lit], letterbox)[0])
 
 
 def _frame(picture: LabelledPicture, img_size: int) -> tuple[Frame, Letterbox]:
     data = cv2.imencode(".png", picture.image)[1].tobytes()
     clip = PictureClip(1, lambda _: data, 1 << 26)
     letterbox = Letterbox.fit(clip.width, clip.height, img_size)
-    (frame,) = clip.frames(FramePlan(1, 1), letterbox)
+    (frame,) = clip.frames(FramePlan(1, 1, full_luma=True), letterbox)
     return frame, letterbox
 
 

@@ -28,7 +28,7 @@ class GroundTruthPredictor:
     """Returns the ground truth of one clip.
 
     Attributes:
-        ball: Finds true balls for the second ball pass.
+        ball_network: Finds true balls for the second ball pass.
 
     Args:
         truth: The ground truth of the clip.
@@ -36,7 +36,7 @@ class GroundTruthPredictor:
 
     def __init__(self, truth: GroundTruth) -> None:
         self._truth = truth
-        self.ball = _TrueBall(truth)
+        self.ball_network = _TrueBall(truth)
 
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[FrameResult]:
         """Return the ground truth of each frame, with the thumbnail of its picture, which tells cuts."""

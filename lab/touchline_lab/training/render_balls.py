@@ -83,6 +83,17 @@ def _coded(pictures: list[Rendered], size: tuple[int, int], bits: float) -> list
         return list(container.decode(video=0))
 
 
+def coded_clip(seed: int) -> tuple[list[av.VideoFrame], list[Rendered], tuple[int, int]]:
+    """Render consecutive pictures of a scene, encode and decode them.
+
+    Returns:
+        The decoded frames, the rendered pictures with their boxes, and their width and height.
+    """
+    random = np.random.default_rng([seed, 8])
+    pictures, size = _rendered(seed, random)
+    return _coded(pictures, size, BITS_PER_PIXEL * random.uniform(0.7, 1.6)), pictures, size
+
+
 def render_clip(seed: int) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArray[np.float32]]]:
     """Render the luma pictures of one scene and the balls in each.
 
@@ -90,12 +101,9 @@ def render_clip(seed: int) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArra
         Luma pictures, and for each an array of shape (6, 3): centre and width of its balls in its pixels;
         width 0 for none.
     """
-    random = np.random.default_rng([seed, 8])
-    pictures, size = _rendered(seed, random)
+    frames, pictures, size = coded_clip(seed)
     luma_pictures, balls = [], []
-    for number, (frame, rendered) in enumerate(
-        zip(_coded(pictures, size, BITS_PER_PIXEL * random.uniform(0.7, 1.6)), pictures, strict=True)
-    ):
+    for number, (frame, rendered) in enumerate(zip(frames, pictures, strict=True)):
         small = luma_picture(number, frame, size)
         assert small is not None
         rows = np.zeros((MAX_BALLS, 3), np.float32)

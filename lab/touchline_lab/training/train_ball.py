@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from services.inference.ball_modules import BallModule
 from services.inference.ball_network import HIGH, STEP, WIDE
-from services.inference.ball_network_torch import BallModule
+from touchline_lab.training.peaks import peak_loss, peak_targets
 
 BATCH = 128
 """Crops in a batch."""
@@ -53,7 +54,6 @@ class Crops:
         self._balls: Balls = np.concatenate([shard["balls"] for shard in shards])
         self._balls_present = np.argwhere(self._balls[..., 2] > 0)
         self._random = np.random.default_rng(seed)
-        self._cells = np.mgrid[: HIGH // STEP, : WIDE // STEP][::-1].transpose(1, 2, 0) + 0.5
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -103,45 +103,10 @@ class Crops:
             if random.random() < 0.5:
                 luma += random.standard_normal(luma.shape, np.float32) * random.uniform(0, 5)
             luma = np.clip(luma, 0, 255)
-        return (luma.astype(np.float32), *self._targets(balls / STEP))
-
-    def _targets(self, balls: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float32], ...]:
-        """The peaks and positions of balls whose centre and width are given in cells."""
-        cells = self._cells
-        peaks = np.zeros(cells.shape[:2], np.float32)
-        positions = np.zeros((4, *cells.shape[:2]), np.float32)
-        for x, y, size in balls:
-            if not (0 <= x < cells.shape[1] and 0 <= y < cells.shape[0]):
-                continue
-            apart = np.array([x, y]) - cells
-            peak = np.exp(-(apart**2).sum(2) / (2 * PEAK_WIDTH**2))
-            peak[int(y), int(x)] = 1.0
-            near = peak > np.maximum(peaks, 0.2)
-            peaks = np.maximum(peaks, peak).astype(np.float32)
-            for channel, value in enumerate(
-                (apart[..., 0], apart[..., 1], np.full(peak.shape, math.log(size)))
-            ):
-                positions[channel][near] = value[near]
-            positions[3][near] = peak[near]
-        return peaks, positions
-
-
-def loss(found: torch.Tensor, peaks: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-    """Focal loss of the peaks (Zhou et al., Objects as Points, 2019) and absolute errors of the positions.
-
-    Args:
-        found: Output of the network, shape (N, 4, h, w).
-        peaks: See `Crops.batch`.
-        positions: See `Crops.batch`.
-    """
-    logit = found[:, 0]
-    log_yes, log_no = torch.nn.functional.logsigmoid(logit), torch.nn.functional.logsigmoid(-logit)
-    chance = logit.sigmoid()
-    top = (peaks >= 1).float()
-    focal = -(top * (1 - chance) ** 2 * log_yes + (1 - top) * (1 - peaks) ** 4 * chance**2 * log_no)
-    weight = positions[:, 3:]
-    off = (found[:, 1:] - positions[:, :3]).abs() * weight
-    return focal.sum() / top.sum().clamp(min=1) + 2 * off.sum() / weight.sum().clamp(min=1)
+        return (
+            luma.astype(np.float32),
+            *peak_targets(balls / STEP, (HIGH // STEP, WIDE // STEP), PEAK_WIDTH),
+        )
 
 
 def validate(network: BallModule, crops: Crops) -> str:
@@ -231,7 +196,7 @@ def main() -> None:
             group["lr"] = (
                 options.rate * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
             )
-        value = loss(network(luma), peaks, positions)
+        value = peak_loss(network(luma), peaks, positions)
         optimiser.zero_grad()
         torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

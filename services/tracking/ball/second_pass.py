@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from services.pitch import BALL
 from services.results import Detections, FrameResult, LumaPicture
+from services.tracking.ball.pitch_prior import Boxes, PitchPrior
 from services.tracking.ball.selection import ball_boxes
+from services.tracking.camera.homography import PictureSize
 from services.video.thumbnail import thumbnail
 
 __all__ = ["BallFinder", "SecondBallPass", "second_ball_pass"]
 
-Boxes = npt.NDArray[np.float32]
-"""(n, 5): x1, y1, x2, y2 in source pixels, score; by falling score."""
 Point = npt.NDArray[np.float64]
 
 MAX_CANDIDATES: Final = 3
@@ -60,26 +60,36 @@ class SecondBallPass:
 
     Args:
         finder: Searches parts of luma pictures.
-        width: Of the source picture, pixels.
+        size: The source picture.
     """
 
-    def __init__(self, finder: BallFinder, width: int) -> None:
+    def __init__(self, finder: BallFinder, size: PictureSize) -> None:
         self._finder = finder
-        self._reach = REACH * width / 6
+        self._size = size
+        self._reach = REACH * size.width / 6
         self._last: list[_Sighting] = []  # of the latest frame in which it was seen, best first
         self._speed: Point = np.zeros(2)  # source pixels per frame
 
     def add(self, result: FrameResult) -> FrameResult:
         """The same result with the second pass's balls, also in frames since the previous sampled frame."""
         luma_pictures = result.luma_pictures
-        bare = replace(result, luma_pictures=(), ball_candidates=None)
+        prior = PitchPrior(result.keypoints, self._size)
+        detected = prior.weigh(ball_boxes(result.detections))
+        bare = replace(
+            result,
+            detections=_with_balls(result.detections, detected),
+            luma_pictures=(),
+            ball_candidates=None,
+        )
         if not luma_pictures:
             return bare
         if self._last and result.index - self._last[0].index > MAX_GAP:
             self._last = []
         own = luma_pictures[-1] if luma_pictures[-1].index == result.index else None
         between = luma_pictures if own is None else luma_pictures[:-1]
-        here = ball_boxes(result.detections) if own is None else self._search_sampled_frame(own, result)
+        here = detected
+        if own is not None and result.ball_candidates is not None:
+            here = self._search_sampled_frame(own, detected, result.ball_candidates, prior)
         pair = self._pair(result.index, here)
         found: Sequence[Boxes]
         if pair is not None:
@@ -88,11 +98,12 @@ class SecondBallPass:
             found, seen, speed = self._follow(between, self._last[0], self._speed)
             if own is not None:
                 (more,) = self._finder.find([(own, _predicted(seen, speed, own.index))])
-                here = _merged([here, more], own.scale)
+                here = _merged([here, prior.weigh(more)], own.scale)
         else:
             first = _best(result.index, here)
             nothing = [np.zeros((0, 5), np.float32)] * len(between)
             found = self._follow(between[::-1], first[0], np.zeros(2))[0][::-1] if first else nothing
+        found = [prior.weigh(boxes) for boxes in found]
         self._remember(result.index, between, found, here)
         seen_between = zip(between, found, strict=True)
         return replace(
@@ -109,21 +120,18 @@ class SecondBallPass:
             ),
         )
 
-    def _search_sampled_frame(self, picture: LumaPicture, result: FrameResult) -> Boxes:
-        """The balls at the ball candidates of the detector, and where the ball is predicted."""
-        hinted = (
-            [result.detections]
-            if result.ball_candidates is None
-            else [result.detections, result.ball_candidates]
-        )
-        boxes = np.concatenate([ball_boxes(one) for one in hinted])[:MAX_CANDIDATES].astype(np.float64)
+    def _search_sampled_frame(
+        self, picture: LumaPicture, detected: Boxes, candidates: Detections, prior: PitchPrior
+    ) -> Boxes:
+        """The balls at those of the detector, at its candidates, and where the ball is predicted."""
+        boxes = np.concatenate([detected, ball_boxes(candidates)])[:MAX_CANDIDATES].astype(np.float64)
         places = list((boxes[:, :2] + boxes[:, 2:4]) / 2)
         places += [_predicted(seen, self._speed, picture.index) for seen in self._last[:1]]
         chosen: list[Point] = []
         for place in places:
             if all(np.hypot(*(place - other)) > CROP_DISTANCE * picture.scale for other in chosen):
                 chosen.append(place)
-        return _merged(self._finder.find([(picture, place) for place in chosen]), picture.scale)
+        return prior.weigh(_merged(self._finder.find([(picture, place) for place in chosen]), picture.scale))
 
     def _pair(self, index: int, here: Boxes) -> tuple[_Sighting, _Sighting] | None:
         """Where the ball was and where it is, if that is likely to be one ball."""
@@ -173,18 +181,18 @@ class SecondBallPass:
             self._last = best
 
 
-def second_ball_pass(predictor: object, width: int) -> Callable[[FrameResult], FrameResult]:
+def second_ball_pass(predictor: object, size: PictureSize) -> Callable[[FrameResult], FrameResult]:
     """The second ball pass with the ball network of a predictor.
 
     Args:
         predictor: Its attribute `ball_network` is a `BallFinder`; without one, results stay as they are.
-        width: Of the source picture, pixels.
+        size: The source picture.
 
     Returns:
         What the results of sampled frames go through, by rising frame number.
     """
     finder: BallFinder | None = getattr(predictor, "ball_network", None)
-    return _unchanged if finder is None else SecondBallPass(finder, width).add
+    return _unchanged if finder is None else SecondBallPass(finder, size).add
 
 
 def _unchanged(result: FrameResult) -> FrameResult:

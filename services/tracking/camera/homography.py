@@ -6,7 +6,7 @@ and Zisserman, Multiple View Geometry, 2nd edition, chapter 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -210,13 +210,19 @@ def homography_path(
     return path
 
 
-def visible_keypoints(path: Matrix, size: PictureSize, pitch: PitchGeometry = TEMPLATE) -> Matrix:
+def visible_keypoints(
+    path: Matrix,
+    size: PictureSize,
+    pitch: PitchGeometry = TEMPLATE,
+    distort: Callable[[Matrix], Matrix] | None = None,
+) -> Matrix:
     """The 32 pitch keypoints in source pixels; those out of the picture are 0, 0.
 
     Args:
         path: (n, 3, 3) homographies.
         size: The source picture.
         pitch: Where the keypoints lie.
+        distort: Moves points as the lens does; None for a lens without distortion.
 
     Returns:
         (n, 32, 2)
@@ -227,6 +233,7 @@ def visible_keypoints(path: Matrix, size: PictureSize, pitch: PitchGeometry = TE
     sign = np.sign(np.einsum("ni,ni->n", path[:, 2], centre / centre[:, 2:]))
     depth = mapped[..., 2] * np.where(sign == 0, 1.0, sign)[:, None]
     points = mapped[..., :2] / np.where(np.abs(mapped[..., 2:]) > 1e-9, mapped[..., 2:], 1.0)
+    points = points if distort is None else distort(points)
     limit = np.array([size.width, size.height])
     inside = (depth > 1e-9) & (points >= 0).all(2) & (points < limit).all(2)
     result: Matrix = np.where(inside[..., None], points, 0.0)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from services.pitch import KEYPOINT_COUNT, TEMPLATE, PitchGeometry
 from services.tracking.camera.homography import Matrix, PictureSize, visible_keypoints
+from services.tracking.camera.lens import estimate_lens, undistorted
 from services.tracking.camera.path import camera_path
 from services.tracking.interpolation.boxes import BoxCurves, clip_to_picture, shown
 from services.tracking.interpolation.spans import spans
@@ -63,10 +64,16 @@ def fill_shot(
     Returns:
         Its frames; `frame` counts from the clip's first one.
     """
-    path = camera_path(shot.results, shot.fits, shot.first, end, size, shot.decompositions, pitch)
+    lens = estimate_lens(shot.results, shot.fits, size, pitch)
+    if lens is None:
+        path = camera_path(shot.results, shot.fits, shot.first, end, size, shot.decompositions, pitch)
+    else:
+        straight, fits = undistorted(shot.results, shot.fits, lens, pitch)
+        path = camera_path(straight, fits, shot.first, end, size, None, pitch)
     # without a camera in the whole shot there is no pitch: keypoints that no camera explains are noise
-    absent = np.zeros((end - shot.first, KEYPOINT_COUNT, 2))
-    keypoints = absent if path is None else visible_keypoints(path, size, pitch)
+    keypoints = np.zeros((end - shot.first, KEYPOINT_COUNT, 2))
+    if path is not None:
+        keypoints = visible_keypoints(path, size, pitch, None if lens is None else lens.distort)
     fitted = sum(fit is not None for fit in shot.fits)
     if not tracks:
         none = np.zeros(0, np.int64)

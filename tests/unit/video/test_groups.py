@@ -54,6 +54,7 @@ class Picked:
 
     numbers: frozenset[int]
     second_ball_pass: bool = False
+    full_luma: bool = False
     stride: int = 6
 
     def is_sampled(self, index: int) -> bool:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from services.inference.ball_modules import BallModule
 from services.inference.ball_network import HIGH, STEP, WIDE, load_ball_network
-from services.inference.ball_network_torch import BallModule
 from services.results import LumaPicture
-from touchline_lab.training.train_ball import Crops, loss, write
+from touchline_lab.training.peaks import peak_loss
+from touchline_lab.training.train_ball import Crops, write
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def test_the_loss_is_smallest_for_an_output_that_equals_the_targets(crops: Crops
     _, peaks, positions = crops.batch(16, varied=False)
     right = torch.cat([torch.where(peaks >= 1, 9.0, -9.0)[:, None], positions[:, :3]], 1)
     shifted = right.roll(3, dims=3)
-    assert loss(right, peaks, positions) < 0.05
-    assert loss(shifted, peaks, positions) > 10 * loss(right, peaks, positions)
+    assert peak_loss(right, peaks, positions) < 0.05
+    assert peak_loss(shifted, peaks, positions) > 10 * peak_loss(right, peaks, positions)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")  # OpenVINO's converter traces
