@@ -2,8 +2,8 @@
 
     python -m touchline_lab.benchmarks.lens_distortion PITCH --aspect 16:9
 
-The labelled pictures of a match count as the sampled frames of one shot: they have one camera and one lens. The
-match is told by the first letters of the file names.
+The labelled pictures of a match count as the sampled frames of one shot: they have one camera and one lens.
+The match is told by the first letters of the file names.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def main() -> None:
         if picture.keypoints is not None and fit is not None:
             shots[match_of(picture.name), size].append(View(result, fit, picture.keypoints))
     print(f"{'match':8} {'pictures':>8} {'coefficient':>11} {'without, px':>11} {'with, px':>9}")
-    before, after = [], []
+    before: list[float] = []
+    after: list[float] = []
     for (match, size), views in sorted(shots.items(), key=lambda item: item[0][0]):
         results, fits = [view.result for view in views], [view.fit for view in views]
         lens = estimate_lens(results, fits, size, STANDARD)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import typer
 
 from services.cli.console import stdout, waiting
-
-if TYPE_CHECKING:
-    from touchline_lab.evaluation.painted_lines import Segments
 
 MEANINGS = {
     "fit": "K: one homography of the template explains the keypoints",
@@ -35,6 +30,7 @@ def evaluate_clip_command(clip: Path, answer: Path | None, as_json: bool) -> Non
         typer.BadParameter: The answer cannot be read, or has no frames.
     """
     from touchline_lab.evaluation.keypoint_score import keypoint_score
+    from touchline_lab.evaluation.painted_lines import painted_lines_of_clip
 
     body = _answered(clip) if answer is None else answer.read_bytes()
     try:
@@ -43,7 +39,7 @@ def evaluate_clip_command(clip: Path, answer: Path | None, as_json: bool) -> Non
         raise typer.BadParameter(f"{answer} is no answer of the kind gsr: {error}") from error
     if not frames:
         raise typer.BadParameter(f"{answer} has no frames")
-    size, lines = _lines(clip, [frame["frame_number"] for frame in frames])
+    size, lines = painted_lines_of_clip(clip.read_bytes(), [frame["frame_number"] for frame in frames])
     with waiting("finding painted lines and scoring"):
         found = keypoint_score(frames, lines, size).to_dict()
     if as_json:
@@ -67,26 +63,3 @@ def _answered(clip: Path) -> bytes:
         models = load_models(settings)
         models.warm(settings)
         return answer_by_pipeline(clip.read_bytes(), models, settings)
-
-
-def _lines(clip: Path, numbers: list[int]) -> tuple[tuple[int, int], Iterator[Segments]]:
-    """The picture's size, and the painted lines of the frames with these rising numbers."""
-    import av
-
-    from touchline_lab.evaluation.painted_lines import painted_lines
-
-    with av.open(str(clip)) as container:
-        stream = container.streams.video[0]
-        size = stream.width, stream.height
-
-    def found() -> Iterator[Segments]:
-        wanted = iter(numbers)
-        number = next(wanted, None)
-        with av.open(str(clip)) as container:
-            for index, picture in enumerate(container.decode(video=0)):
-                if index == number:
-                    image: Any = picture.to_ndarray(format="bgr24")
-                    yield painted_lines(image)
-                    number = next(wanted, None)
-
-    return size, found()

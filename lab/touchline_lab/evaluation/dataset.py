@@ -221,7 +221,7 @@ def _class_measures(
         expected.append(truth)
         sure = boxes[scores >= confidence]
         answers += len(sure)
-        hits += _matched(sure, truth)
+        hits += matched_boxes(sure, truth)
     total = sum(len(truth) for truth in expected)
     return {
         "ap50": class_ap50(given, expected),
@@ -231,7 +231,7 @@ def _class_measures(
     }
 
 
-def _matched(boxes: Floats, truth: Floats) -> int:
+def matched_boxes(boxes: Floats, truth: Floats) -> int:
     """How many true boxes have a box of their own with an IoU of one half."""
     if not len(boxes) or not len(truth):
         return 0

@@ -5,13 +5,16 @@ Source: score-technologies/score-vision: top-hat, grass, Canny, Hough.
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["painted_lines"]
+__all__ = ["painted_lines", "painted_lines_of_clip"]
 
 GRASS_HSV: Final = ((35, 40, 40), (85, 255, 255))
 """Lower and upper limits of grass in OpenCV's HSV."""
@@ -64,3 +67,26 @@ def _away_from_the_edge(segments: npt.NDArray[np.int32], shape: tuple[int, ...])
     middles = (segments[:, :2] + segments[:, 2:]) // 2
     high = np.array([shape[1], shape[0]]) - BORDER_PX
     return np.asarray(((middles >= BORDER_PX) & (middles < high)).all(axis=1), np.bool_)
+
+
+def painted_lines_of_clip(data: bytes, numbers: Sequence[int]) -> tuple[tuple[int, int], Iterator[Segments]]:
+    """The picture's width and height, and the painted lines of the frames with these rising numbers.
+
+    Args:
+        data: A video file.
+        numbers: Frame numbers, from 0.
+    """
+    with av.open(io.BytesIO(data), "r") as container:
+        stream = container.streams.video[0]
+        size = stream.width, stream.height
+
+    def found() -> Iterator[Segments]:
+        wanted = iter(numbers)
+        number = next(wanted, None)
+        with av.open(io.BytesIO(data), "r") as container:
+            for index, picture in enumerate(container.decode(video=0)):
+                if index == number:
+                    yield painted_lines(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8))
+                    number = next(wanted, None)
+
+    return size, found()

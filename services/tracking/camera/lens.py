@@ -4,8 +4,8 @@ A real lens moves what lies far from the picture's middle a little towards it or
 homography does. The distortion is one number for a shot: the one with which homographies fit the keypoints of
 some sampled frames best.
 
-Model: radial, of one coefficient, from the distorted to the undistorted radius. Source: Hartley and Zisserman,
-Multiple View Geometry, 2nd edition, section 7.4.
+Model: radial, of one coefficient, from the distorted to the undistorted radius. Source: Hartley and
+Zisserman, Multiple View Geometry, 2nd edition, section 7.4.
 """
 
 from __future__ import annotations
