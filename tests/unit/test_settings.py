@@ -121,14 +121,20 @@ def test_a_predictor_for_each_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("wanted", "second_pass", "fine"),
     [
-        ({}, True),
-        ({"detector_model": "own.pt"}, False),
-        ({"ball_model": "own.pt"}, False),
-        ({"detector_model": "own.pt", "ball_search": "on"}, True),
-        ({"ball_search": "off"}, False),
+        ({}, True, True),
+        ({"detector_model": "touchline-detect-rendered"}, True, False),
+        ({"detector_model": "own.pt"}, False, False),
+        ({"ball_model": "own.pt"}, False, False),
+        ({"detector_model": "own.pt", "ball_search": "on"}, True, True),
+        ({"detector_model": "touchline-detect-rendered", "ball_search": "on"}, True, True),
+        ({"ball_search": "off"}, False, False),
     ],
 )
-def test_the_closer_look_comes_with_the_bundled_detector(wanted: dict[str, str], expected: bool) -> None:
-    assert load_settings(**wanted).second_ball_pass is expected
+def test_the_ball_is_searched_with_the_bundled_detectors(
+    wanted: dict[str, str], second_pass: bool, fine: bool
+) -> None:
+    settings = load_settings(**wanted)
+    assert settings.second_ball_pass is second_pass
+    assert settings.fine_ball_detector is fine

@@ -3,9 +3,9 @@
     python -m touchline_lab.benchmarks.television_views PLAYERS
 
 A window moves over each picture and zooms, as a main camera does, and is encoded as a clip of 1280 x 720.
-Boxes move with it, so that every frame has labels, and each person an identity. The clips are answered with the
-settings as they are. What such clips do not show: people and balls that move, cuts, graphics, and the sharper
-pictures of a camera that really is that near.
+Boxes move with it, so that every frame has labels, and each person an identity. The clips are answered with
+the settings as they are. What such clips do not show: people and balls that move, cuts, graphics, and the
+sharper pictures of a camera that really is that near.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ writes touchline-ball.npz (for torch) and touchline-ball.xml with its .bin (for 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import torch
 
 from services.inference.ball_modules import BallModule
 from services.inference.ball_network import HIGH, STEP, WIDE
+from touchline_lab.training.ball_files import write
 from touchline_lab.training.peaks import peak_loss, peak_targets
 
 BATCH = 128
@@ -136,19 +136,6 @@ def validate(network: BallModule, crops: Crops) -> str:
         f"recall {hits / max(1, hits + missed):.3f} precision {hits / max(1, hits + wrong):.3f} "
         f"error {np.median(errors):.2f}, {np.percentile(errors, 90):.2f} px of the luma picture"
     )
-
-
-def write(network: BallModule, name: Path) -> None:
-    """Write the weights for torch and the network for OpenVINO, both in half precision."""
-    import openvino
-
-    network.eval()
-    network.save(name.with_suffix(".npz"))
-    example = torch.zeros(1, 1, HIGH, WIDE)
-    model = openvino.convert_model(network, example_input=example, input=[-1, 1, -1, -1])
-    model.set_rt_info(json.dumps({"names": {0: "ball"}, "task": "ball"}), ["touchline", "facts"])
-    openvino.save_model(model, name.with_suffix(".xml"))
-    network.train()
 
 
 def batches(crops: Crops) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:

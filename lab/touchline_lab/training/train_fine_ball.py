@@ -28,6 +28,7 @@ from services.inference.luma_networks import Floats, Pictures
 from services.results import LumaPicture
 from touchline_lab.evaluation.scoring import overlaps
 from touchline_lab.renderer.seeds import TRAINING_SEEDS
+from touchline_lab.training.ball_files import write
 from touchline_lab.training.fine_ball_samples import FineBallSamples
 from touchline_lab.training.labelled_luma import LabelledLuma, real_luma, rendered_luma
 from touchline_lab.training.peaks import peak_loss
@@ -112,18 +113,6 @@ def _draw(
         while hard.poll():
             samples.hard = hard.recv()
         queue.put(samples.batch(BATCH))
-
-
-def write(network: FineBallModule, name: Path) -> None:
-    """Write the weights for torch and the network for OpenVINO, both in half precision."""
-    import openvino
-
-    network.eval()
-    network.save(name.with_suffix(".npz"))
-    example = torch.zeros(1, 1, 64, 96)
-    model = openvino.convert_model(network, example_input=example, input=[-1, 1, -1, -1])
-    openvino.save_model(model, name.with_suffix(".xml"))
-    network.train()
 
 
 def main() -> None:

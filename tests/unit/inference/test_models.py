@@ -16,6 +16,7 @@ from services.errors import DeviceLost, InferenceError, ModelNotReady, OutOfDevi
 from services.inference.backend import RawOutput
 from services.inference.detector import Detector
 from services.inference.devices import choose_device
+from services.inference.fine_ball_detector import SHARE, STEP, FineBallDetector
 from services.inference.model_files import resolve_model
 from services.inference.models import Models
 from services.inference.pitch_model import PitchModel
@@ -248,21 +249,45 @@ BALLS = [
 NAMES = {0: "ball", 1: "player"}
 
 
-def looked_at(index: int, luma_pictures: int) -> Frame:
-    look = LumaPicture(index, np.zeros((360, 640), np.uint8), 2.0)
-    return Frame(index, blank(1)[0], False, (look,) * luma_pictures)
+def frame_with_luma(index: int, luma_pictures: int, full_luma: LumaPicture | None = None) -> Frame:
+    picture = LumaPicture(index, np.zeros((360, 640), np.uint8), 2.0)
+    return Frame(index, blank(1)[0], False, (picture,) * luma_pictures, full_luma)
 
 
 def test_uncertain_balls_are_candidates_where_there_are_luma_pictures_and_nothing_elsewhere() -> None:
     backend = FakeBackend(raw_output(2, BALLS).repeat(2, axis=0), NAMES)
     detector = Detector(backend, 0.35, 100, ball_confidence=0.05)
-    with_look, without = Models(detector, None, "cpu", ball_confidence=0.35).predict(
-        [looked_at(0, 1), looked_at(6, 0)], LETTERBOX
+    with_luma, without = Models(detector, None, "cpu", ball_confidence=0.35).predict(
+        [frame_with_luma(0, 1), frame_with_luma(6, 0)], LETTERBOX
     )
-    for result in (with_look, without):
+    for result in (with_luma, without):
         assert result.detections.scores.tolist() == pytest.approx([0.6])
-    assert with_look.ball_candidates is not None
-    assert with_look.ball_candidates.scores.tolist() == pytest.approx([0.2])
-    assert with_look.ball_candidates.classes.tolist() == [0]
-    assert [look.index for look in with_look.luma_pictures] == [0]
+    assert with_luma.ball_candidates is not None
+    assert with_luma.ball_candidates.scores.tolist() == pytest.approx([0.2])
+    assert with_luma.ball_candidates.classes.tolist() == [0]
+    assert [one.index for one in with_luma.luma_pictures] == [0]
     assert without.ball_candidates is None
+
+
+def test_balls_of_both_detectors_are_combined_where_there_is_luma_at_full_size() -> None:
+    def run(luma: Any) -> Any:
+        raw = np.zeros((1, 5, luma.shape[2] // STEP, luma.shape[3] // STEP), np.float32)
+        raw[:, 0] = -9.0
+        raw[0, :, 25, 41] = 2.0, 0.5, -0.5, np.log(2.0), np.log(2.0)  # where the detector has its surest ball
+        return raw
+
+    backend = FakeBackend(raw_output(2, BALLS).repeat(2, axis=0), NAMES)
+    detector = Detector(backend, 0.35, 100, ball_confidence=0.05)
+    models = Models(detector, None, "cpu", ball_confidence=0.35, fine_ball_detector=FineBallDetector(run))
+    full = LumaPicture(0, np.zeros((720, 1280), np.uint8), 1.0)
+
+    combined, alone = models.predict([frame_with_luma(0, 1, full), frame_with_luma(6, 1)], LETTERBOX)
+
+    fine_score = 1 / (1 + np.exp(-2.0))
+    expected = SHARE * fine_score + (1 - SHARE) * 0.6
+    assert combined.detections.scores.tolist() == pytest.approx([expected], abs=1e-6)
+    np.testing.assert_allclose(combined.detections.boxes, [[328, 192, 344, 208]], atol=1e-3)
+    assert combined.ball_candidates is None, "the whole frame has been searched"
+    assert alone.detections.scores.tolist() == pytest.approx([0.6])
+    assert alone.ball_candidates is not None
+    assert {run.model for run in models.take_model_runs()} == {"detector", "ball"}

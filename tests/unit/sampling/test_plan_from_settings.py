@@ -35,5 +35,7 @@ def test_a_plugged_in_predictor_takes_img_size(clip: Clip) -> None:
 
 def test_the_ball_is_searched_again_where_the_kind_uses_it(clip: Clip) -> None:
     settings = load_settings(ball_search="on")
-    assert plan_from_settings(clip, settings, "gsr")[0].second_ball_pass
-    assert not plan_from_settings(clip, settings, "cricket_delivery", uses_ball=False)[0].second_ball_pass
+    with_ball = plan_from_settings(clip, settings, "gsr")[0]
+    without = plan_from_settings(clip, settings, "cricket_delivery", uses_ball=False)[0]
+    assert (with_ball.second_ball_pass, with_ball.full_luma) == (True, True)
+    assert (without.second_ball_pass, without.full_luma) == (False, False)

@@ -1,4 +1,4 @@
-"""Looks: which frames have one, what it shows, and that neither threads nor containers change it."""
+"""Luma pictures: which frames have one, what it shows, and that neither threads nor containers change it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.results import LumaPicture
 from services.video.clip import DecodeLimits
 from services.video.decode import open_clip
 from services.video.letterbox import Frame, Letterbox
-from services.video.luma import WIDTH, attach_luma_pictures, frames_with_luma, luma_picture
+from services.video.luma import WIDTH, LumaSelector, attach_luma_pictures, frames_with_luma, luma_picture
 from services.video.source import MemorySource
 from tests.support.videos import make_video, read_number
 
@@ -36,7 +36,7 @@ def numbers(frames: list[Frame]) -> list[list[int]]:
 
 
 def shown(one: LumaPicture) -> int:
-    """The number that a look shows."""
+    """The number that a luma picture shows."""
     return read_number(np.repeat(one.luma[..., None], 3, axis=2))
 
 
@@ -158,3 +158,34 @@ def test_luma_pictures_behind_the_last_sampled_frame_are_kept_for_the_next_group
     assert [sample.index for sample in samples] == [0, 3]
     assert isinstance(last, LumaPicture)
     assert last.index == 4
+
+
+def test_sampled_frames_come_with_their_luma_at_full_size(pyramid: bytes) -> None:
+    with av.open(io.BytesIO(pyramid)) as container:
+        lumas = [picture.to_ndarray()[: SIZE[1]] for picture in container.decode(video=0)]
+    frames = decode(pyramid, FramePlan(6, COUNT, full_luma=True))
+    assert [frame.index for frame in frames] == [*range(0, COUNT, 6), COUNT - 1]
+    for frame in frames:
+        assert frame.full_luma is not None
+        assert frame.full_luma.scale == 1.0
+        assert np.array_equal(frame.full_luma.luma, lumas[frame.index])
+        assert frame.luma_pictures == ()
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_luma_at_full_size_is_made_only_where_the_plan_says_so(container: str) -> None:
+    data = make_video(frames=13, size=SIZE, container=container)
+    without = decode(data, FramePlan(6, None, second_ball_pass=True))
+    with_it = decode(data, FramePlan(6, None, second_ball_pass=True, full_luma=True))
+    assert [frame.full_luma for frame in without] == [None] * 3
+    assert [frame.full_luma is not None for frame in with_it] == [True] * 3
+
+
+def test_clips_larger_than_full_hd_are_reduced_to_it() -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (2160 * 3 // 2, 3840), np.uint8)
+    picture = av.VideoFrame.from_ndarray(grey, format="yuv420p")
+    selector = LumaSelector(FramePlan(6, 7, full_luma=True), (3840, 2160))
+    full = selector.at_full_size(0, picture)
+    assert full is not None
+    assert full.luma.shape == (1080, 1920)
+    assert full.scale == 2.0

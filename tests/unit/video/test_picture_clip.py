@@ -41,6 +41,17 @@ def test_colours_are_rgb() -> None:
     assert frame.image[32, 32].tolist() == [255, 0, 0]
 
 
+def test_pictures_come_with_their_luma_at_full_size_where_the_plan_says_so() -> None:
+    picture = numbered_picture(7, 320, 192)
+    box = Letterbox.fit(320, 192, 160)
+    (without,) = clip_of([encoded(picture)]).frames(FramePlan(1, 1), box)
+    (frame,) = clip_of([encoded(picture)]).frames(FramePlan(1, 1, full_luma=True), box)
+    assert without.full_luma is None
+    assert frame.full_luma is not None
+    assert frame.full_luma.scale == 1.0
+    assert np.array_equal(frame.full_luma.luma, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_the_size_is_read_without_decoding(suffix: str) -> None:
     assert picture_size(encoded(np.zeros((48, 80, 3), np.uint8), suffix)[:700]) == (80, 48)

@@ -11,8 +11,9 @@ import torch
 from services.inference.ball_modules import BallModule
 from services.inference.ball_network import HIGH, STEP, WIDE, load_ball_network
 from services.results import LumaPicture
+from touchline_lab.training.ball_files import write
 from touchline_lab.training.peaks import peak_loss
-from touchline_lab.training.train_ball import Crops, write
+from touchline_lab.training.train_ball import Crops
 
 
 @pytest.fixture
