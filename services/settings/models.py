@@ -33,10 +33,10 @@ class ModelSettings(BaseSettings, defer_build=True):
     )
     ball_search: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Second ball pass, for the kinds gsr, tv_predict and, by rule, soccer_action: search "
-        "the ball again with a small network, in sampled frames and in frames that are "
-        "decoded anyway. auto: only with a bundled detector, because the network was "
-        "trained for its ball candidates.",
+        description="Search the ball again, for the kinds gsr, tv_predict and, by rule, soccer_action: "
+        "with the fine ball detector in the luma of sampled frames at full size, and in the second ball "
+        "pass with a small network in frames that are decoded anyway. auto: only with a bundled detector, "
+        "with touchline-detect-rendered the second ball pass alone. on: both, with any detector.",
     )
     class_map: CsvList = Field(
         (),
