@@ -2,9 +2,8 @@
 
 The states, who moves between them, and what happens on each fault are drawn in docs/concepts/download.md.
 The pool's connection, mostly HTTP/2, brings what the range connections do not. Out-of-order reads are fetched
-by
-the same thread, between two reads of the body: the HTTP/2 state of httpcore is not made for two threads, and
-what arrives of the body meanwhile waits in its queue.
+by the same thread, between two reads of the body: the HTTP/2 state of httpcore is not made for two threads,
+and what arrives of the body meanwhile waits in its queue.
 """
 
 from __future__ import annotations

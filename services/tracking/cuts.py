@@ -68,9 +68,8 @@ def first_after(before: FrameResult, after: FrameResult, key_frames: Sequence[in
     """The first frame after a cut between two sampled frames.
 
     Frames with a luma picture belong to the sampled frame that their brightness resembles more. Of the
-    remaining
-    frames a key frame is taken for the first one, since encoders put one there; without one, frames belong to
-    the nearer side.
+    remaining frames a key frame is taken for the first one, since encoders put one there; without one, frames
+    belong to the nearer side.
 
     Args:
         before: The sampled frame before the cut.

@@ -32,10 +32,12 @@ from touchline_lab.evaluation.painted_lines import painted_lines_of_clip
 from touchline_lab.evaluation.scoring import overlaps
 from touchline_lab.renderer.encoding import ClipEncoder, planes_of
 from touchline_lab.training.picture_sets import match_of
-from touchline_lab.training.train_mixed import TEST_MATCHES
+from touchline_lab.training.train_mixed import TEST_MATCHES, VALIDATION_MATCHES
 
 Floats = npt.NDArray[np.float64]
 
+MATCHES: Final = {"test": TEST_MATCHES, "choices": VALIDATION_MATCHES}
+"""Matches on which nothing was trained: those that are only measured on, and those for choices."""
 SIZE: Final = (1280, 720)
 """Width and height of the clips."""
 FPS: Final = 25
@@ -151,11 +153,12 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--clips", type=int, default=24, help="pictures of the test matches that are used")
+    parser.add_argument("--clips", type=int, default=24, help="pictures that are used")
+    parser.add_argument("--matches", choices=sorted(MATCHES), default="test")
     options = parser.parse_args()
     settings = get_settings()
     models = load_models(settings)
-    pictures = [one for one in read_dataset(options.folder) if match_of(one.name) in TEST_MATCHES]
+    pictures = [one for one in read_dataset(options.folder) if match_of(one.name) in MATCHES[options.matches]]
     random = np.random.default_rng(0)
     totals = Totals(np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64))
     scores: list[KeypointScore] = []

@@ -54,9 +54,8 @@ class SecondBallPass:
     """Takes results of sampled frames in order and returns them with the balls of the second pass.
 
     What it finds depends on the sampled frames and their luma pictures only, never on their batches. Between
-    two
-    sampled frames that both have a ball, the ball is searched on the line between them; where one of the two
-    has none, it is followed from the other one as long as it is found.
+    two sampled frames that both have a ball, the ball is searched on the line between them; where one of the
+    two has none, it is followed from the other one as long as it is found.
 
     Args:
         finder: Searches parts of luma pictures.

@@ -1,13 +1,11 @@
 """The trajectory of a ball: segments of constant acceleration, and kicks between them.
 
 Between kicks a ball rolls, slows down or flies: over a few frames a parabola describes it. A kick or a bounce
-may
-happen at any time between two observations; when it did follows from the parabolas on both sides, which meet
-there.
-The segments are found over the whole shot by dynamic programming: misfits, unlikely accelerations, segments
-that do
-not meet, and the segments themselves have a cost. Detections, and with them a segment, may be wrong, so the
-answer is the median of three positions: on this trajectory, on a smooth curve, and on straight lines.
+may happen at any time between two observations; when it did follows from the parabolas on both sides, which
+meet there. The segments are found over the whole shot by dynamic programming: misfits, unlikely
+accelerations, segments that do not meet, and the segments themselves have a cost. Detections, and with them a
+segment, may be wrong, so the answer is the median of three positions: on this trajectory, on a smooth curve,
+and on straight lines.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """A fixed camera that turns and zooms: one position for a whole shot, three numbers per frame.
 
 A homography has eight degrees of freedom, and the noise of the keypoints affects all of them. A broadcast
-camera
-has three: pan, tilt and focal length. Position and roll are estimated for several sampled frames together, by
-bundle adjustment (Triggs et al., Bundle Adjustment - A Modern Synthesis, 2000) with robust weights; the
-pose of every sampled frame then follows from its own keypoints. The first estimate comes from decomposing a
-homography (Zhang, A Flexible New Technique for Camera Calibration, 2000).
+camera has three: pan, tilt and focal length. Position and roll are estimated for several sampled frames
+together, by bundle adjustment (Triggs et al., Bundle Adjustment - A Modern Synthesis, 2000) with robust
+weights; the pose of every sampled frame then follows from its own keypoints. The first estimate comes from
+decomposing a homography (Zhang, A Flexible New Technique for Camera Calibration, 2000).
 
 World: metres, x along the touchline, y towards the camera, z up; the picture's centre is the principal point.
 """

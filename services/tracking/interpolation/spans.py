@@ -33,9 +33,8 @@ def spans(
     """Which frames each track is in.
 
     A person who is not yet, or no longer, found in a sampled frame is present half of the time to it, and all
-    of the
-    time if they enter or leave through the edge of the picture. A person who was missed between two sampled
-    frames is present unless somebody nearer hides them.
+    of the time if they enter or leave through the edge of the picture. A person who was missed between two
+    sampled frames is present unless somebody nearer hides them.
 
     Args:
         tracks: Those of one shot.
