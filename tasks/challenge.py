@@ -31,9 +31,9 @@ from services.wire.challenge import Challenge, check_kind, content_digest, parse
 from services.wire.reply import pack_answer, pack_error
 from tasks import reply
 from tasks.celery_app import app
-from tasks.envelope import TASK_NAME
 from tasks.outcomes import tell
 from tasks.progress import progress_told
+from tasks.queue_message import TASK_NAME
 from tasks.redis_clock import by_own_clock, described
 from tasks.reply import Claimed, Lease
 

@@ -15,8 +15,8 @@ from services.monitoring.logs import log_challenge
 from services.timeline import Timeline
 from services.wire.reply import pack_error
 from tasks import reply
-from tasks.envelope import TASK_NAME
 from tasks.outcomes import tell
+from tasks.queue_message import TASK_NAME
 
 
 @task_failure.connect
@@ -54,6 +54,6 @@ def _end(args: Any, error: ChallengeError) -> None:
 
 
 def _names(args: Any) -> tuple[str, str]:
-    """Challenge id and token of a message; it was checked when it came (tasks/envelope.py)."""
+    """Challenge id and token of a message; it was checked when it came (tasks/queue_message.py)."""
     message, token = args
     return message["challenge_id"], token

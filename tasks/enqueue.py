@@ -14,13 +14,13 @@ from typing import Any
 from services.errors import QueueFull, QueueUnavailable
 from services.settings import Settings
 from services.wire.challenge import Challenge
-from services.wire.reply import cancelled_key, joined_key, pack_error, refusal_key
-from tasks.envelope import encode_message
+from services.wire.reply import cancelled_key, joined_key, no_room_key, pack_error
 from tasks.pending_challenge import PendingChallenge
+from tasks.queue_message import encode_message
 from tasks.redis_clock import by_own_clock, difference_of
 
-REFUSAL_S = 60
-"""Seconds after the deadline for which the refusal of a challenge is kept."""
+NO_ROOM_S = 60
+"""Seconds after the deadline for which the no-room reply of a challenge is kept."""
 CANCELLED_S = 60
 """Seconds after its deadline for which it is known that a challenge was cancelled."""
 
@@ -65,14 +65,14 @@ def make_pending(
 def put(pipe: Any, pending: PendingChallenge, settings: Settings) -> None:
     """Enqueue a challenge.
 
-    The refusal beside it is what a worker moves to the reply's place when Redis is too full for another one.
-    As long as it is there, Redis has not lost its data.
+    The no-room reply beside it is what a worker moves to the reply's place when Redis is too full for another
+    one. As long as it is there, Redis has not lost its data.
     """
     challenge, token, queue = pending.challenge, pending.token, settings.queue_name
-    refusal = QueueUnavailable("Redis has no room for the answer (maxmemory)", stage="publish")
-    key = refusal_key(token)
-    pipe.rpush(key, pack_error(challenge.challenge_id, refusal))
-    pipe.expireat(key, int(challenge.deadline + REFUSAL_S))
+    no_room = QueueUnavailable("Redis has no room for the answer (maxmemory)", stage="publish")
+    key = no_room_key(token)
+    pipe.rpush(key, pack_error(challenge.challenge_id, no_room))
+    pipe.expireat(key, int(challenge.deadline + NO_ROOM_S))
     pipe.lpush(queue, encode_message(challenge, token, queue, pending.traceparent))
 
 

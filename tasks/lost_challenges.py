@@ -141,25 +141,25 @@ class LostChallenges:
             if held is None:
                 return
             message, _, _ = json.loads(held)
-            refusal = _refusal(delivery, message, self._redis_now)
-            outcome.append(refusal)
-            if refusal is None:
+            error = _error_of_lost(delivery, message, self._redis_now)
+            outcome.append(error)
+            if error is None:
                 message["headers"]["retries"] = message["headers"].get("retries", 0) + 1
                 pipe.rpush(self._queue, json.dumps(message))
 
         self._client.transaction(transaction, UNACKED_KEY, claim_key(delivery.challenge_id))
-        for refusal in outcome:
+        for error in outcome:
             with log_challenge(delivery.challenge_id):
-                if refusal is None:
+                if error is None:
                     log.warning("its worker (%s) is lost; back on the queue", delivery.worker)
                     count_queue_event("put_back")
                     continue
-                data = pack_error(delivery.challenge_id, refusal)
+                data = pack_error(delivery.challenge_id, error)
                 reply.publish(delivery.challenge_id, delivery.token, data, keep=False)
-                tell(None, delivery.challenge_id, Timeline(), "error", refusal)
+                tell(None, delivery.challenge_id, Timeline(), "error", error)
 
 
-def _refusal(delivery: Delivery, message: dict[str, Any], now: float) -> ChallengeError | None:
+def _error_of_lost(delivery: Delivery, message: dict[str, Any], now: float) -> ChallengeError | None:
     """Why a challenge is not tried again; `now` is by Redis's clock, as deadlines are."""
     if now >= delivery.deadline:
         return DeadlineExceeded("the deadline passed when its worker was lost", stage="worker")

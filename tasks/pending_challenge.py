@@ -10,7 +10,7 @@ import msgspec
 from services.errors import ChallengeError, DeadlineExceeded, QueueUnavailable
 from services.timeline import with_result_wait
 from services.wire.challenge import Challenge
-from services.wire.reply import Answer, refusal_key, reply_key, unpack_reply
+from services.wire.reply import Answer, no_room_key, reply_key, unpack_reply
 from tasks.redis_clock import described
 
 GRACE_S = 0.25
@@ -44,8 +44,8 @@ class PendingChallenge:
 
     @property
     def keys(self) -> tuple[str, str]:
-        """Of the reply, and of the refusal that is there as long as Redis has its data."""
-        return reply_key(self.token), refusal_key(self.token)
+        """Of the reply, and of the no-room reply, which is there as long as Redis has its data."""
+        return reply_key(self.token), no_room_key(self.token)
 
     def left_s(self) -> float:
         """Seconds until nothing is waited for any more; never 0, which would mean for ever."""

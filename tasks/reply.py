@@ -24,7 +24,7 @@ from services.wire.reply import (
     claim_key,
     content_key,
     joined_key,
-    refusal_key,
+    no_room_key,
     reply_key,
 )
 from tasks.identity import is_dead, process_name
@@ -130,7 +130,7 @@ def claim(challenge_id: str, token: str, content: str = "", seconds: float = 0.0
         seconds: Until its deadline.
     """
     keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key)]
-    keys += [reply_key(token), refusal_key(token), cancelled_key(token), content_key(challenge_id)]
+    keys += [reply_key(token), no_room_key(token), cancelled_key(token), content_key(challenge_id)]
     kept_s = get_settings().reply_ttl_s
     lost = ""
     while True:
@@ -202,7 +202,7 @@ class Lease:
 def publish(challenge_id: str, token: str, data: bytes, *, keep: bool, until: Deadline | None = None) -> None:
     """Hand a reply to all who wait for a challenge, and give its claim up.
 
-    Where Redis has no room for the reply, the caller gets the refusal that it left there when it submitted.
+    Where Redis has no room for it, the caller gets the no-room reply that it left there when it submitted.
 
     Args:
         challenge_id: The challenge.
@@ -217,7 +217,7 @@ def publish(challenge_id: str, token: str, data: bytes, *, keep: bool, until: De
         except redis.exceptions.OutOfMemoryError as error:
             log.error("challenge %s: Redis has no room for the reply: %s", challenge_id, error)
             count_queue_event("undelivered")
-            _refuse(challenge_id, token)
+            _send_no_room(challenge_id, token)
             return
         except (redis.exceptions.RedisError, OSError) as error:
             if until is None or until.remaining() < 0:
@@ -244,24 +244,24 @@ def try_to_publish(token: str, data: bytes, own: redis.Redis | None = None) -> N
             pipe.publish(REPLIED_CHANNEL, token)
             pipe.execute()
     except (redis.exceptions.RedisError, OSError) as error:
-        log.error("a refusal could not be delivered: %s", error)
+        log.error("the reply to a message that was set aside could not be delivered: %s", error)
         count_queue_event("undelivered")
 
 
 def _publish(challenge_id: str, token: str, data: bytes, keep: bool) -> None:
     keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key)]
-    args: list[Any] = [token, data, get_settings().reply_ttl_s, reply_key(""), refusal_key(""), int(keep)]
+    args: list[Any] = [token, data, get_settings().reply_ttl_s, reply_key(""), no_room_key(""), int(keep)]
     args.append(REPLIED_CHANNEL)
     connection().eval(_PUBLISH, len(keys), *keys, *args)
 
 
-def _refuse(challenge_id: str, token: str) -> None:
-    """Move the refusals that the callers left to where they wait; a full server still allows that."""
+def _send_no_room(challenge_id: str, token: str) -> None:
+    """Move the no-room replies that the callers left to where they wait; a full server still allows that."""
     try:
         joined: Any = connection().smembers(joined_key(challenge_id))
         for waiting in {token, *(item.decode() for item in joined)}:
-            if connection().exists(refusal_key(waiting)):
-                connection().rename(refusal_key(waiting), reply_key(waiting))
+            if connection().exists(no_room_key(waiting)):
+                connection().rename(no_room_key(waiting), reply_key(waiting))
                 connection().publish(REPLIED_CHANNEL, waiting)
         connection().delete(claim_key(challenge_id), joined_key(challenge_id))
     except redis.exceptions.RedisError as error:

@@ -175,14 +175,14 @@ class Client:
 
     async def _take(self, pending: PendingChallenge) -> bytes | None:
         """The reply, if it is there; a challenge that Redis has lost is enqueued again."""
-        reply, refusal = pending.keys
+        reply, no_room = pending.keys
         async with self._pipeline() as pipe:
             pipe.lindex(reply, 0)
-            pipe.exists(refusal)
+            pipe.exists(no_room)
             found: tuple[bytes | None, int] = await pipe.execute()
             data, there = found
             if data is not None:
-                pipe.delete(reply, refusal)
+                pipe.delete(reply, no_room)
                 await pipe.execute()
             elif not there:
                 enqueue.put_again(pipe, pending, self._settings)

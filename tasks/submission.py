@@ -66,20 +66,20 @@ class Submission:
         import redis
 
         lost: Exception | None = None
-        reply, refusal = self._pending.keys
+        reply, no_room = self._pending.keys
         while True:
             # the time-out belongs to the command, not to the socket: redis-py would retry on the latter
             connection = connect(
                 self._redis_url, socket_timeout=None, socket_connect_timeout=CONNECT_S, retry=None
             )
             try:
-                if lost is not None and not connection.exists(reply, refusal):
+                if lost is not None and not connection.exists(reply, no_room):
                     with connection.pipeline(transaction=False) as pipe:
                         enqueue.put_again(pipe, self._pending, self._settings)
                         pipe.execute()
                 data: Any = connection.blmove(reply, reply, self._pending.left_s())  # type: ignore[arg-type]
                 if data is not None:
-                    connection.delete(reply, refusal)
+                    connection.delete(reply, no_room)
                 return self._pending.open(data)
             except (redis.exceptions.RedisError, OSError) as error:
                 lost = error

@@ -26,8 +26,8 @@ from tasks import ready, reply
 from tasks.dead_letters import set_aside
 from tasks.deliveries import DELIVERIES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, UNACKED_MUTEX_KEY, Delivery
 from tasks.deliveries import encode as encode_delivery
-from tasks.envelope import Accepted, BadMessage, check_message
 from tasks.identity import worker_name
+from tasks.queue_message import Accepted, BadMessage, check_message
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Channel(kombu_redis.Channel):
     def _brpop_read(self, **options: Any) -> bool:
         """Read the message that BRPOP brought.
 
-        Follows the method that it replaces, but for the check and for what a refusal leads to.
+        Follows the method that it replaces, but for the check and for what a message that fails it leads to.
         """
         connection = self.client.connection
         try:
@@ -148,8 +148,8 @@ class Channel(kombu_redis.Channel):
         with self.conn_or_acquire() as client:
             _put_aside(client, queue, data, error.reason)
         if error.token is not None:
-            refusal = InvalidChallenge(f"the message was refused by the worker: {error.reason}")
-            reply.try_to_publish(error.token, pack_error("", refusal))
+            invalid = InvalidChallenge(f"the message was refused by the worker: {error.reason}")
+            reply.try_to_publish(error.token, pack_error("", invalid))
 
 
 class Transport(kombu_redis.Transport):

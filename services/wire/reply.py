@@ -16,7 +16,7 @@ REPLY_PREFIX = "touchline:reply:"
 CLAIM_PREFIX = "touchline:claim:"
 ANSWER_PREFIX = "touchline:answer:"
 JOINED_PREFIX = "touchline:joined:"
-REFUSAL_PREFIX = "touchline:refusal:"
+NO_ROOM_PREFIX = "touchline:no-room:"
 CANCELLED_PREFIX = "touchline:cancelled:"
 CONTENT_PREFIX = "touchline:content:"
 REPLIED_CHANNEL = "touchline:replied"
@@ -66,9 +66,9 @@ def joined_key(challenge_id: str) -> str:
     return JOINED_PREFIX + challenge_id
 
 
-def refusal_key(token: str) -> str:
-    """The Redis list that a caller leaves with its challenge: its reply when Redis has no room for more."""
-    return REFUSAL_PREFIX + token
+def no_room_key(token: str) -> str:
+    """The Redis list with the no-room reply: a caller leaves it with its challenge, for a full Redis."""
+    return NO_ROOM_PREFIX + token
 
 
 def cancelled_key(token: str) -> str:

@@ -150,7 +150,7 @@ def test_messages_that_are_no_challenge_are_answered_with_an_error(
     from services.settings import load_settings
     from services.wire.reply import reply_key, unpack_reply
     from tasks.celery_app import make_app
-    from tasks.envelope import TASK_NAME
+    from tasks.queue_message import TASK_NAME
 
     settings = load_settings(redis_url=worker.redis_url)
     with redis.Redis.from_url(worker.redis_url) as connection, make_app(settings) as app:

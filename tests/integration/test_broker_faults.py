@@ -18,7 +18,7 @@ from tasks.worker_process import WorkerProcess
 from tests.support.processes import wait_for
 from tests.support.servers import MakeWorker, warm_worker, worker_env
 from tests.support.tls_front import TlsFront
-from tests.unit.tasks.test_envelope import EMBEDDED, GARBAGE, encoded, message
+from tests.unit.tasks.test_queue_message import EMBEDDED, GARBAGE, encoded, message
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.reliability.caller import submit_in_thread
 

@@ -17,7 +17,7 @@ from services.deadline import Deadline
 from services.errors import Cancelled
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import get_settings
-from services.wire.reply import answer_key, cancelled_key, claim_key, refusal_key, reply_key
+from services.wire.reply import answer_key, cancelled_key, claim_key, no_room_key, reply_key
 from tasks import reply
 from tasks.client import submit
 from tasks.reply import Claimed, Lease
@@ -132,11 +132,13 @@ def test_every_key_expires(connection: redis.Redis) -> None:
     assert all(connection.ttl(key) > 0 for key in connection.scan_iter())
 
 
-def test_a_full_server_sends_every_waiting_caller_the_refusal_that_it_left(connection: redis.Redis) -> None:
+def test_a_full_server_sends_every_waiting_caller_its_no_room_reply(
+    connection: redis.Redis,
+) -> None:
     reply.claim("c", "first")
     connection.sadd("touchline:joined:c", "second")
     for token in ("first", "second"):
-        connection.rpush(refusal_key(token), "no room")
+        connection.rpush(no_room_key(token), "no room")
     connection.config_set("maxmemory", "1mb")
     try:
         reply.publish("c", "first", b"answer", keep=True)

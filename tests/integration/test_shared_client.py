@@ -13,7 +13,7 @@ from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.wire.reply import Answer, pack_answer, reply_key
 from tasks import reply
 from tasks.client import Client, Progress
-from tasks.envelope import check_message
+from tasks.queue_message import check_message
 from tasks.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.integration

@@ -25,7 +25,7 @@ from services.video.source import MemorySource
 from services.video.table_limits import check_tables
 from services.wire.challenge import parse_challenge
 from services.wire.reply import Answer, pack_answer, pack_error, unpack_reply
-from tasks.envelope import BadMessage, check_message
+from tasks.queue_message import BadMessage, check_message
 
 SIZE = 64, 64
 """Width and height of the valid videos and pictures, pixels."""
@@ -168,7 +168,7 @@ def _message() -> bytes:
     }
     embedded = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     body = base64.b64encode(json.dumps([[challenge, "token"], {}, embedded]).encode()).decode()
-    envelope: dict[str, Any] = {
+    message: dict[str, Any] = {
         "body": body,
         "content-type": "application/json",
         "content-encoding": "utf-8",
@@ -179,7 +179,7 @@ def _message() -> bytes:
             "body_encoding": "base64",
         },
     }
-    return json.dumps(envelope).encode()
+    return json.dumps(message).encode()
 
 
 def _replies() -> tuple[bytes, ...]:

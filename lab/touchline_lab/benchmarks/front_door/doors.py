@@ -24,7 +24,7 @@ from services.settings import load_settings
 from services.timeline import Timeline
 from services.wire.reply import Answer, pack_answer
 from tasks import reply
-from tasks.envelope import check_message
+from tasks.queue_message import check_message
 
 ANSWER_BYTES: Final = 1_000_000
 """Of an answer to 750 frames, about."""

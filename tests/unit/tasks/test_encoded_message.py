@@ -11,7 +11,7 @@ from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import load_settings
 from services.wire.challenge import Challenge
 from tasks.celery_app import make_app
-from tasks.envelope import TASK_NAME, check_message, encode_message
+from tasks.queue_message import TASK_NAME, check_message, encode_message
 
 URL = "https://host/a.mp4?sig=secret"
 CHALLENGE = Challenge(challenge_id="c-1", deadline=20.0, submitted_at=1.0, video_url=URL)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.envelope import TASK_NAME, BadMessage, check_message
+from tasks.queue_message import TASK_NAME, BadMessage, check_message
 
 CHALLENGE = {"challenge_id": "7", "deadline": 2e9, "submitted_at": 1e9, "video_url": "https://host/clip.mp4"}
 EMBEDDED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
@@ -95,7 +95,7 @@ def test_everything_else_is_refused(found: Any) -> None:
         json.dumps(message(body=base64.b64encode(b"[" * 100_000 + b"]" * 100_000).decode())).encode(),
         json.dumps(message(headers={"id": "\ud800"})).encode(),
     ],
-    ids=["nothing", "no JSON", "no UTF-8", "a deep envelope", "a deep body", "half a surrogate pair"],
+    ids=["nothing", "no JSON", "no UTF-8", "a deep message", "a deep body", "half a surrogate pair"],
 )
 def test_bytes_that_no_parser_likes_are_refused(data: bytes) -> None:
     with pytest.raises(BadMessage):
