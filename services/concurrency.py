@@ -41,7 +41,6 @@ class Prefetcher(Generic[T]):
         self._waiting: deque[T] = deque()
         self._ended = False
         self._error: BaseException | None = None
-        self.blocked_s = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         scope.on_cancel(self._wake)
         self._thread.start()
@@ -121,7 +120,7 @@ class OrderedExecutor(Generic[Batch, Result]):
         self._work = work
         self._then = then
         self._free = threading.Semaphore(count)
-        self._threads = ThreadPoolExecutor(count, "touchline-lane")
+        self._threads = ThreadPoolExecutor(count, "touchline-inference")
         self._taking = ThreadPoolExecutor(1, "touchline-take")
         self._failed = False
         self._taken: deque[Future[None]] = deque()

@@ -30,6 +30,19 @@ class Detections:
         """Those for which (n,) is true."""
         return Detections(self.boxes[which], self.scores[which], self.classes[which])
 
+    def joined(self, other: Detections) -> Detections:
+        """These and then the others."""
+        return Detections(
+            np.concatenate([self.boxes, other.boxes]),
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.classes, other.classes]),
+        )
+
+    def by_score(self) -> Detections:
+        """The same by descending score; equal ones stay in their order."""
+        order = np.argsort(-self.scores, kind="stable")
+        return Detections(self.boxes[order], self.scores[order], self.classes[order])
+
     @classmethod
     def empty(cls) -> Detections:
         """No boxes."""

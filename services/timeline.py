@@ -30,6 +30,7 @@ STAGES = (
     "inference",
     "inference_detector",
     "inference_pitch",
+    "inference_fine_ball",
     "track",
     "fill",
     "encode",

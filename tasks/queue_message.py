@@ -94,7 +94,7 @@ class _Properties(msgspec.Struct):
     priority: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
 
 
-class _Envelope(
+class _Message(
     msgspec.Struct, rename={"content_type": "content-type", "content_encoding": "content-encoding"}
 ):
     body: str
@@ -115,7 +115,7 @@ _Arguments = tuple[msgspec.Raw, Name]
 _KeywordArguments = Annotated[dict[str, Any], msgspec.Meta(max_length=0)]
 _Body = tuple[_Arguments, _KeywordArguments, _Embedded]
 
-_envelope = msgspec.json.Decoder(_Envelope)
+_message = msgspec.json.Decoder(_Message)
 _body = msgspec.json.Decoder(_Body)
 
 
@@ -130,8 +130,8 @@ def check_message(data: bytes) -> Accepted:
     """
     token = None
     try:
-        envelope = _envelope.decode(data)
-        arguments, _, _ = _body.decode(base64.b64decode(envelope.body, validate=True))
+        message = _message.decode(data)
+        arguments, _, _ = _body.decode(base64.b64decode(message.body, validate=True))
         challenge, token = arguments
         checked = parse_challenge(bytes(challenge))
         return Accepted(checked.challenge_id, token, checked.deadline)
@@ -171,7 +171,7 @@ def encode_message(challenge: Challenge, token: str, queue: str, traceparent: st
     tag = uuid.uuid4().hex
     properties = _Properties(tag, _DeliveryInfo(queue), "base64", correlation_id=token)
     text = base64.b64encode(body).decode()
-    return msgspec.json.encode(_Envelope(text, headers, properties, "application/json", "utf-8"))
+    return msgspec.json.encode(_Message(text, headers, properties, "application/json", "utf-8"))
 
 
 @lru_cache(maxsize=1)

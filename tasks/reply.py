@@ -244,7 +244,7 @@ def try_to_publish(token: str, data: bytes, own: redis.Redis | None = None) -> N
             pipe.publish(REPLIED_CHANNEL, token)
             pipe.execute()
     except (redis.exceptions.RedisError, OSError) as error:
-        log.error("the reply to a message that was set aside could not be delivered: %s", error)
+        log.error("an error reply could not be delivered: %s", error)
         count_queue_event("undelivered")
 
 

@@ -29,8 +29,8 @@ def kinds(as_json: Annotated[bool, typer.Option("--json", help="JSON on standard
             {"name": name, "source": plugin.source, "served": name in served, "predictor": served.get(name)}
             for name, plugin in found.items()
         ]
-        looks = [{"name": name, "source": plugin.source} for name, plugin in predictors.items()]
-        print(json.dumps({"kinds": rows, "predictors": looks, "missing": missing}, indent=2))
+        rows_of_predictors = [{"name": name, "source": plugin.source} for name, plugin in predictors.items()]
+        print(json.dumps({"kinds": rows, "predictors": rows_of_predictors, "missing": missing}, indent=2))
         return
     table = Table("kind", "source", "served", "predictor")
     for name, plugin in found.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -36,9 +35,6 @@ class ByteStream:
         scope: Its cancel ends every wait.
         out_of_order: Whether parts can be fetched out of order.
         max_bytes: Length of the longest resource that is accepted (MAX_VIDEO_MB); None: any.
-
-    Attributes:
-        waited_s: Seconds that readers have waited for bytes.
     """
 
     def __init__(
@@ -67,7 +63,6 @@ class ByteStream:
         self._size: int | None = None
         self._ended = False
         self._error: ChallengeError | None = None
-        self.waited_s = 0.0
         scope.on_cancel(self._wake)
 
     # -- feeding ------------------------------------------------------------------------------------
@@ -299,9 +294,7 @@ class ByteStream:
         ):
             self._requested = ByteSpan(offset, self._segments.next_start(offset))
             self._called.set()
-        started = time.perf_counter()
         self._changed.wait(self._deadline.bound(1.0))
-        self.waited_s += time.perf_counter() - started
 
     def _is_under_way(self, offset: int) -> bool:
         """Whether something under way brings that byte soon, as far as is known."""

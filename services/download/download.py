@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 
 from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
@@ -70,42 +70,6 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
 """The states that may follow each state. The download's own thread makes all transitions but the first."""
 
 
-class ParallelFetch(Protocol):
-    """Range connections, as the state machine sees them."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more comes of them."""
-
-    @property
-    def silent_s(self) -> float:
-        """Seconds for which nothing has arrived of what was asked for."""
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether all connections have been silent for longer than working ones are."""
-
-    @property
-    def error(self) -> ChallengeError | None:
-        """Why the whole download has failed, if it has."""
-
-    @property
-    def awaits_restriction(self) -> bool:
-        """Whether only head and end of the resource are fetched until `restrict_to` is called."""
-
-    def start(self) -> bool:
-        """Send the first requests; whether there are connections for them."""
-
-    def restrict_to(self, spans: Sequence[ByteSpan] | None) -> None:
-        """Fetch these spans only, rising and apart from each other; None: everything."""
-
-    def stop(self) -> None:
-        """Fetch nothing more."""
-
-    def join(self, timeout: float) -> bool:
-        """Wait for the thread to end; whether it did."""
-
-
 class Download:
     """Downloads one resource: start it, read `stream` while it arrives, cancel through the scope.
 
@@ -159,7 +123,7 @@ class Download:
             out_of_order=self._may_use_ranges,
             max_bytes=int(settings.max_video_mb * 1_000_000),
         )
-        self._ranges: ParallelFetch = RangeFetch(
+        self._ranges = RangeFetch(
             pool.range_connections,
             pool.check_url(url),
             self.stream,

@@ -1,6 +1,6 @@
 """The warmed connection pool: one per process, made after the fork, one client for all origins.
 
-`get_pool()` and `warmup(url)` are the public face.
+`get_pool()` gives it.
 """
 
 from __future__ import annotations
@@ -274,8 +274,3 @@ def close_pool() -> None:
         pool = _pools.pop(os.getpid(), None)
     if pool is not None:
         pool.close()
-
-
-def warmup(url: str) -> float:
-    """Open, or touch, the connection to a URL's origin in the pool of this process; seconds it took."""
-    return get_pool().warmup(url)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-
 from services.inference.backend import Backend
 from services.inference.class_map import BALL, map_ball
 from services.inference.detector import Detector
@@ -52,13 +50,7 @@ class SeparateBallDetector:
             InferenceError: The device or a model failed.
         """
         found, balls = self._detector.predict(images, letterbox), self._ball.predict(images, letterbox)
-        return [_joined(one, other) for one, other in zip(found, balls, strict=True)]
-
-
-def _joined(found: Detections, balls: Detections) -> Detections:
-    people = found.classes != BALL
-    boxes = np.concatenate([found.boxes[people], balls.boxes])
-    scores = np.concatenate([found.scores[people], balls.scores])
-    classes = np.concatenate([found.classes[people], balls.classes])
-    order = np.argsort(-scores, kind="stable")
-    return Detections(boxes[order], scores[order], classes[order])
+        return [
+            one.select(one.classes != BALL).joined(other).by_score()
+            for one, other in zip(found, balls, strict=True)
+        ]

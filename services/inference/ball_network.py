@@ -44,10 +44,10 @@ class BallNetwork:
         self._run = run
 
     def find(self, asks: Sequence[tuple[LumaPicture, npt.NDArray[np.float64]]]) -> list[Floats]:
-        """Balls near a place of each look.
+        """Balls near a place in each luma picture.
 
         Args:
-            asks: Looks, and places (2,) in source pixels.
+            asks: Luma pictures, and places (2,) in source pixels.
 
         Returns:
             For each (n, 5): x1, y1, x2, y2 in source pixels, score; by falling score.

@@ -99,7 +99,7 @@ def combined(found: Detections, fine: Detections) -> Detections:
         fine: What the fine ball detector found in the same frame.
 
     Returns:
-        Boxes by falling score.
+        Boxes by descending score.
     """
     people = found.select(found.classes != BALL)
     balls = found.select(found.classes == BALL)
@@ -111,13 +111,9 @@ def combined(found: Detections, fine: Detections) -> Detections:
         if same.any():
             scores[number] += (1 - SHARE) * balls.scores[same].max()
     rest = balls.select(alone)
-    joined = Detections(
-        np.concatenate([people.boxes, fine.boxes, rest.boxes]),
-        np.concatenate([people.scores, scores, (1 - SHARE) * rest.scores]).astype(np.float32),
-        np.concatenate([people.classes, fine.classes, rest.classes]),
-    )
-    order = np.argsort(-joined.scores, kind="stable")
-    return Detections(joined.boxes[order], joined.scores[order], joined.classes[order])
+    weighted = Detections(rest.boxes, (1 - SHARE) * rest.scores, rest.classes)
+    placed = Detections(fine.boxes, scores.astype(np.float32), fine.classes)
+    return people.joined(placed).joined(weighted).by_score()
 
 
 def _same_ball(box: Floats, others: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

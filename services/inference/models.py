@@ -88,7 +88,7 @@ class Models:
         self._times = ModelTimes()
 
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[FrameResult]:
-        """Run both models on one batch of frames.
+        """Run the models on one batch of frames.
 
         Raises:
             InferenceError: The device or a model failed.
@@ -107,7 +107,7 @@ class Models:
         ]
 
     def take_model_runs(self) -> list[ModelRun]:
-        """The calls of `detector` and `pitch` since this was last asked."""
+        """The calls of `detector`, `pitch` and `fine_ball` since this was last asked."""
         return self._times.take()
 
     def warm(self, settings: Settings) -> float:
@@ -162,7 +162,7 @@ class Models:
         """The frame's boxes with the balls that both detectors say."""
         if self._fine_ball_detector is None or frame.full_luma is None:
             return found
-        with self._times.of("ball"):
+        with self._times.of("fine_ball"):
             return combined(found, self._fine_ball_detector.find(frame.full_luma))
 
     def _find_keypoints(

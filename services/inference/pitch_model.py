@@ -20,7 +20,7 @@ Points = npt.NDArray[np.float32]
 
 MIN_INSTANCE_SCORE: Final = 0.1
 """A pose model's instance below this is no pitch."""
-CLASS_NAMES: Final = [f"kp{number:02d}" for number in range(1, KEYPOINT_COUNT + 1)]
+KEYPOINT_NAMES: Final = [f"kp{number:02d}" for number in range(1, KEYPOINT_COUNT + 1)]
 """Classes of a detector that finds keypoints."""
 
 
@@ -54,12 +54,14 @@ class PitchModel:
                     f"{KEYPOINT_COUNT} of 2 or 3 are needed"
                 )
             self._values += count * values
-        elif backend.task in (None, "detect") and sorted(backend.names.values()) == CLASS_NAMES:
-            self._order = np.argsort([backend.names[own] for own in range(len(CLASS_NAMES))], kind="stable")
+        elif backend.task in (None, "detect") and sorted(backend.names.values()) == KEYPOINT_NAMES:
+            self._order = np.argsort(
+                [backend.names[own] for own in range(len(KEYPOINT_NAMES))], kind="stable"
+            )
         else:
             raise ModelNotReady(
                 f"the pitch model is neither a pose model with {KEYPOINT_COUNT} keypoints "
-                f"nor a detector with the classes {CLASS_NAMES[0]} to {CLASS_NAMES[-1]}: it is one for "
+                f"nor a detector with the classes {KEYPOINT_NAMES[0]} to {KEYPOINT_NAMES[-1]}: it is one for "
                 f"{backend.task or 'an unknown task'} with the classes {listed(backend.names)}"
             )
 

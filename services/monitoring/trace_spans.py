@@ -15,6 +15,7 @@ WITHIN: Final = {
     "tls": "connect",
     "inference_detector": "inference",
     "inference_pitch": "inference",
+    "inference_fine_ball": "inference",
 }
 """Stages that are parts of another one."""
 PREFIX: Final = "touchline."

@@ -26,15 +26,15 @@ class BatchSchedule:
     def __init__(self, first: int, full: int, sampled_count: int | None, slots: int) -> None:
         self._sizes = batch_sizes(first, full)
         self._sampled_count = sampled_count
-        self._lanes = slots
+        self._slots = slots
         self._number = 0
         self._taken = 0
 
     def next(self) -> int:
         """Frames of the next batch."""
         size = self._sizes[min(self._number, len(self._sizes) - 1)]
-        if self._lanes > 1 and self._sampled_count is not None:
-            share = max(TAIL_BATCH, (self._sampled_count - self._taken) // (2 * self._lanes))
+        if self._slots > 1 and self._sampled_count is not None:
+            share = max(TAIL_BATCH, (self._sampled_count - self._taken) // (2 * self._slots))
             # one of the sizes that runtimes were warmed with
             size = min(size, max((s for s in self._sizes if s <= share), default=size))
         self._number += 1

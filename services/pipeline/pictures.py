@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import time
 from collections.abc import Sequence
 
 from services.byte_span import ByteSpan
@@ -29,9 +28,6 @@ class Pictures:
         deadline: Bounds every wait.
         scope: Its cancel ends a read.
         timeline: Gets `download` and the bytes.
-
-    Attributes:
-        waited_s: Seconds spent waiting for bytes.
     """
 
     def __init__(
@@ -50,7 +46,6 @@ class Pictures:
         self._scope = scope
         self._timeline = timeline
         self._left = int(settings.max_video_mb * 1_000_000)
-        self.waited_s = 0.0
 
     def open(self, max_frames: int, max_pixels: int) -> PictureClip:
         """The pictures as a clip; the first of them is there then.
@@ -76,9 +71,8 @@ class Pictures:
         if frame.data:
             data = _from_base64(frame.frame_id, frame.data)
         else:
-            started, begun = time.perf_counter(), self._timeline.now()
+            begun = self._timeline.now()
             data = download_picture(self._pool, frame.url or "", self._deadline, self._scope, self._left)
-            self.waited_s += time.perf_counter() - started
             self._timeline.add("download", begun, self._timeline.now())
         self._timeline.count("bytes", len(data))
         self._left -= len(data)

@@ -33,13 +33,13 @@ from services.wire.challenge import Challenge
 from services.wire.reply import Answer
 
 RESERVE_S = 0.5
-"""Kept free before the deadline for filling, encoding and the way back."""
+"""Seconds before the deadline that are kept free for filling, encoding and publishing."""
+PUBLISH_S = 0.3
+"""Seconds of the reserve that threads which end late leave for publishing."""
+LAST_BATCH_S = 0.1
+"""Seconds of the reserve that a batch which was not full when the time was over may take."""
 MAX_BEGINNINGS = 3
 """How often a challenge is begun whose video becomes another file while it is fetched."""
-WAY_BACK_S = 0.3
-"""Of these, what threads that end late leave for the way back."""
-LAST_BATCH_S = 0.1
-"""Of these, what a batch that was not full when the time was over may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _answer(
     finally:
         scope.cancel()
         # one that still opens a connection ends with its time-out, and no answer waits for that
-        source.join(min(1.0, max(0.0, deadline.remaining() - WAY_BACK_S)))
+        source.join(min(1.0, max(0.0, deadline.remaining() - PUBLISH_S)))
 
 
 class _Work:

@@ -84,7 +84,7 @@ class ContainerClip:
         return frames_with_luma(self._wanted(plan, letterbox))
 
     def _wanted(self, plan: FramePlan, letterbox: Letterbox) -> Iterator[Frame | LumaPicture]:
-        looking = LumaSelector(plan, (letterbox.source_width, letterbox.source_height), self._turns)
+        luma = LumaSelector(plan, (letterbox.source_width, letterbox.source_height), self._turns)
         number, last = 0, None
         for number, last in enumerate(self._pictures):  # noqa: B007 - the last one is looked at behind the loop
             if number >= self._limits.max_frames:
@@ -97,12 +97,12 @@ class ContainerClip:
                     number,
                     letterboxed(last, letterbox, self._turns),
                     plan.needs_keypoints(number),
-                    looking.of_sampled_frame(number, last),
-                    looking.at_full_size(number, last),
+                    luma.of_sampled_frame(number, last),
+                    luma.at_full_size(number, last),
                 )
                 self.stats.add(busy_s=time.perf_counter() - begun)
                 yield frame
-            elif (picture := looking.of_other_frame(number, last)) is not None:
+            elif (picture := luma.of_other_frame(number, last)) is not None:
                 yield picture
         self.stats.count = self.stats.decoded
         if last is not None and not plan.is_sampled(number):
@@ -110,8 +110,8 @@ class ContainerClip:
             yield Frame(
                 number,
                 letterboxed(last, letterbox, self._turns),
-                luma_pictures=looking.of_sampled_frame(number, last),
-                full_luma=looking.at_full_size(number, last),
+                luma_pictures=luma.of_sampled_frame(number, last),
+                full_luma=luma.at_full_size(number, last),
             )
 
     def _open(self, source: ByteSource) -> av.container.InputContainer:

@@ -1,7 +1,6 @@
 """Decoding one group of pictures: packets are selected, decoded, and converted to what was requested.
 
-packets ──▶ select: only what sampled frames depend on ──▶ decode ──▶ convert: letterboxed frames, luma
-pictures
+packets ──▶ select: what sampled frames depend on ──▶ decode ──▶ convert: letterboxed frames, luma pictures
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ class Groups:
 
     A group begins with an IDR picture: the decoder forgets everything there, and what is shown after it was
     decoded after it. A mark in the file's table of key frames is not enough, since it may mark an open group:
-    the header of the picture has to say so. The parameter sets that a key frame needs are in the sampled
-    frame entry or in the packet itself (ISO/IEC 14496-15), so a new decoder has them.
+    the header of the picture has to say so. The parameter sets that a key frame needs are in the sample entry
+    or in the packet itself (ISO/IEC 14496-15), so a new decoder has them.
 
     Args:
         source: The clip's bytes.

@@ -42,13 +42,11 @@ class Mp4Index:
         extradata: The decoder's configuration record (avcC or hvcC).
         width: Coded picture width, pixels.
         height: Coded picture height, pixels.
-        timescale: Units of `pts` per second.
         offsets: Byte offset in the file.
         sizes: Bytes.
-        pts: Composition time, in units of the time scale.
+        pts: Composition time, in the track's own units.
         display: Frame number in order of display, from 0.
         sync: Rising positions of the samples that the file marks as sync samples (stss); without marks all.
-        moov_last: Whether the index stood behind the frames.
         turns: Clockwise quarter turns from the stored picture to the one that is shown.
     """
 
@@ -56,13 +54,11 @@ class Mp4Index:
     extradata: bytes
     width: int
     height: int
-    timescale: int
     offsets: Int64s
     sizes: Int64s
     pts: Int64s
     display: Int64s
     sync: Int64s
-    moov_last: bool
     turns: int = 0
 
     @property
@@ -100,19 +96,19 @@ def read_index(source: ByteSource) -> Mp4Index | None:
         TooLarge: An index of more than 64 MB or a million frames.
     """
     moov = find_moov(source)
-    return None if moov is None else parse_moov(moov.content, moov_last=moov.last)
+    return None if moov is None else parse_moov(moov.content)
 
 
-def parse_moov(moov: bytes, *, moov_last: bool = False) -> Mp4Index | None:
+def parse_moov(moov: bytes) -> Mp4Index | None:
     """Read the content of a `moov` box; see `read_index`."""
     try:
-        return _parse_moov(moov, moov_last)
+        return _parse_moov(moov)
     except (struct.error, IndexError, KeyError, ValueError):
         # FFmpeg, and so whoever checks the answer, repairs much; it decides what the file is worth
         return None
 
 
-def _parse_moov(moov: bytes, moov_last: bool) -> Mp4Index | None:
+def _parse_moov(moov: bytes) -> Mp4Index | None:
     inside = list(boxes(moov))
     if any(kind == b"mvex" for kind, _ in inside):
         return None
@@ -121,7 +117,7 @@ def _parse_moov(moov: bytes, moov_last: bool) -> Mp4Index | None:
     if not videos:
         return None
     chosen = videos[main_track([_facts(trak) for trak in videos])]
-    return _parse_video(chosen, children(chosen[b"mdia"]), dict(inside)[b"mvhd"], moov_last)
+    return _parse_video(chosen, children(chosen[b"mdia"]), dict(inside)[b"mvhd"])
 
 
 def _facts(trak: dict[bytes, bytes]) -> TrackFacts:
@@ -132,9 +128,7 @@ def _facts(trak: dict[bytes, bytes]) -> TrackFacts:
     return TrackFacts(bool(trak[b"tkhd"][3] & _ENABLED), frames, width * height)
 
 
-def _parse_video(
-    trak: dict[bytes, bytes], mdia: dict[bytes, bytes], mvhd: bytes, moov_last: bool
-) -> Mp4Index | None:
+def _parse_video(trak: dict[bytes, bytes], mdia: dict[bytes, bytes], mvhd: bytes) -> Mp4Index | None:
     movie_timescale = struct.unpack_from(">I", mvhd, 20 if mvhd[0] == 1 else 12)[0]
     movie_matrix = _matrix(mvhd, 48 if mvhd[0] == 1 else 36)
     tkhd = trak[b"tkhd"]
@@ -171,9 +165,7 @@ def _parse_video(
     if pictures.reordered and longest > _NO_ROOM and bool(np.all(np.diff(display) > 0)):
         # it seems that the times of its B-frames were not written: only the decoder knows their order
         return None
-    return Mp4Index(
-        codec, extradata, width, height, timescale, offsets, sizes, pts, display, sync, moov_last, turns
-    )
+    return Mp4Index(codec, extradata, width, height, offsets, sizes, pts, display, sync, turns)
 
 
 def _matrix(box: bytes, offset: int) -> Matrix:

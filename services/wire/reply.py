@@ -1,4 +1,4 @@
-"""The envelope in which a worker's reply travels through Redis.
+"""A worker's reply as it travels through Redis.
 
 One list element per challenge: four bytes of header length (big endian), a JSON header, and the body
 bytes exactly as the worker encoded them, so that nobody on the way has to parse megabytes.
@@ -87,17 +87,17 @@ def _pack(header: _Header, body: bytes) -> bytes:
 
 
 def pack_answer(answer: Answer) -> bytes:
-    """Envelope an answer."""
+    """The reply that brings an answer."""
     return _pack(_Header(answer.challenge_id, answer.partial, answer.timeline), answer.body)
 
 
 def pack_error(challenge_id: str, error: ChallengeError, timeline: dict[str, Any] | None = None) -> bytes:
-    """Envelope a failure."""
+    """The reply that brings an error."""
     return _pack(_Header(challenge_id, timeline=timeline or {}, error=error_to_wire(error)), b"")
 
 
 def unpack_reply(data: bytes) -> Answer:
-    """Open an envelope.
+    """Read a reply.
 
     Raises:
         ChallengeError: The worker's error, with its own type; its `timeline` attribute holds the stages. A
@@ -107,7 +107,7 @@ def unpack_reply(data: bytes) -> Answer:
     try:
         header = msgspec.json.decode(data[4 : 4 + length], type=_Header)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ChallengeError(f"what came as the reply is none: {error}", stage="reply") from error
+        raise ChallengeError(f"the reply cannot be read: {error}", stage="reply") from error
     if header.error is not None:
         failure = error_from_wire(header.error)
         failure.timeline = header.timeline

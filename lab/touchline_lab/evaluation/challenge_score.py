@@ -10,9 +10,8 @@ The weights, the speed term and the filters come from the description. It does n
   balls, and boxes that begin in the top 150 rows are dropped from answer and truth. It is 0 if fewer than 70
   % of the frames have boxes.
 - `keypoints` is the mean, over the keypoints that are in the picture, of 1 minus their error divided by 2 %
-of
-  the picture's width, but at least 0. Absent keypoints, and keypoints that are not in the picture in truth,
-  count as 0. It is 0 if fewer than 40 % of the frames have the four keypoints that a camera needs.
+  of the picture's width, but at least 0. Absent keypoints, and keypoints that are not in the picture in
+  truth, count as 0. It is 0 if fewer than 40 % of the frames have the four keypoints that a camera needs.
 
 An answer whose frames are not numbered consecutively scores 0.
 """

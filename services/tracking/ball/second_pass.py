@@ -230,9 +230,4 @@ def _balls(boxes: Boxes) -> Detections:
 
 
 def _with_balls(found: Detections, boxes: Boxes) -> Detections:
-    people, balls = found.classes != BALL, _balls(boxes)
-    return Detections(
-        np.concatenate([found.boxes[people], balls.boxes]),
-        np.concatenate([found.scores[people], balls.scores]),
-        np.concatenate([found.classes[people], balls.classes]),
-    )
+    return found.select(found.classes != BALL).joined(_balls(boxes))

@@ -290,4 +290,4 @@ def test_balls_of_both_detectors_are_combined_where_there_is_luma_at_full_size()
     assert combined.ball_candidates is None, "the whole frame has been searched"
     assert alone.detections.scores.tolist() == pytest.approx([0.6])
     assert alone.ball_candidates is not None
-    assert {run.model for run in models.take_model_runs()} == {"detector", "ball"}
+    assert {run.model for run in models.take_model_runs()} == {"detector", "fine_ball"}

@@ -18,13 +18,11 @@ def index(groups: int = 4, frames: int = 10, size: int = SIZE) -> Mp4Index:
         extradata=b"",
         width=1280,
         height=720,
-        timescale=25,
         offsets=1000 + size * np.arange(count),
         sizes=np.full(count, size),
         pts=np.arange(count),
         display=np.arange(count),
         sync=np.arange(0, count, frames),
-        moov_last=False,
     )
 
 

@@ -22,7 +22,7 @@ def index_of(display: list[int], sync: list[int], size: int = 10) -> Mp4Index:
     numbers = np.array(display)
     offsets = 100 + size * np.arange(count)
     sizes = np.full(count, size)
-    return Mp4Index("h264", b"", 64, 64, 25, offsets, sizes, numbers, numbers, np.array(sync), False)
+    return Mp4Index("h264", b"", 64, 64, offsets, sizes, numbers, numbers, np.array(sync))
 
 
 def with_b_frames(groups: int, length: int, between: int) -> Mp4Index:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.errors import SettingsError
-from services.video.mp4_index import read_index
+from services.video.mp4_boxes import find_moov
 from services.video.source import MemorySource
 from tests.support.videos import make_video
 from touchline_lab.benchmarks.meter import cpu_seconds, peak_mb, resident_mb
@@ -62,9 +62,9 @@ def test_a_lengthened_clip_repeats_the_pictures_in_order(clip: Path, tmp_path: P
     once = pictures(clip)
     lengthened(clip, tmp_path / "long.mp4", 2.0)
     data = (tmp_path / "long.mp4").read_bytes()
-    index = read_index(MemorySource(data))
-    assert index is not None
-    assert not index.moov_last
+    moov = find_moov(MemorySource(data))
+    assert moov is not None
+    assert not moov.last
     found = pictures(tmp_path / "long.mp4")
     # key frames are the clip's 0, 9 and 18; 2 s are 50 frames, and the next key frame is 2 * 20 + 18
     assert len(found) == 58
