@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.inference.bundled_models import WEIGHTS
-from services.inference.luma_networks import Floats, LumaNetwork, load_luma_network
+from services.inference.luma_networks import Floats, LumaNetwork, load_luma_network, peaks
 from services.results import LumaPicture
 
 __all__ = ["HIGH", "STEP", "WIDE", "BallNetwork", "load_ball_network"]
@@ -24,7 +24,6 @@ STEP: Final = 4
 """Pixels of the crop from one cell of the output to the next."""
 MIN_SCORE: Final = 0.3
 """Minimum score of a ball that is given."""
-MIN_LOGIT: Final = math.log(MIN_SCORE / (1 - MIN_SCORE))
 MAX_BALLS: Final = 2
 """Balls given for one crop at most."""
 SIZES: Final = (1, 2, 4)
@@ -93,17 +92,11 @@ def _crop(
 def _boxes(raw: Floats, corner: tuple[int, int], picture: LumaPicture) -> Floats:
     """The highest cells, each the best one of those around it."""
     rows = []
-    logits = raw[0].copy()
-    for _ in range(MAX_BALLS):
-        row, column = divmod(int(logits.argmax()), logits.shape[1])
-        logit, right, down, size = raw[:, row, column].tolist()
-        if logits[row, column] < MIN_LOGIT:
-            break
-        x, y = corner[0] + STEP * (column + 0.5 + right), corner[1] + STEP * (row + 0.5 + down)
+    for right, down, score, (size,) in peaks(raw, STEP, MIN_SCORE, MAX_BALLS):
+        x, y = corner[0] + right, corner[1] + down
         half = STEP * math.exp(max(-3.0, min(size, 3.0))) / 2
         box = (x - half, y - half, x + half, y + half)
-        rows.append([*(picture.scale * side for side in box), 1 / (1 + math.exp(-logit))])
-        logits[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = -np.inf
+        rows.append([*(picture.scale * side for side in box), score])
     return np.array(rows, np.float32).reshape(-1, 5)
 
 

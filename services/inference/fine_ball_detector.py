@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from services.inference.bundled_models import WEIGHTS
-from services.inference.luma_networks import Floats, LumaNetwork, load_luma_network
+from services.inference.luma_networks import Floats, LumaNetwork, load_luma_network, peaks
 from services.pitch import BALL
 from services.results import Detections, LumaPicture
 
@@ -23,11 +23,12 @@ STEP: Final = 8
 """Pixels of the picture from one cell of the output to the next."""
 MIN_SCORE: Final = 0.1
 """Minimum score of a ball that is given."""
-MIN_LOGIT: Final = math.log(MIN_SCORE / (1 - MIN_SCORE))
 MAX_BALLS: Final = 3
 """Balls given for one picture at most."""
 MAX_SIZE: Final = 3.0
-"""Maximum logarithm of a ball's width and height in cells: 160 pixels."""
+"""Maximum of the logarithm of a ball's width and height in cells, and its minimum below 0: 160 pixels."""
+MIN_SIDE: Final = 1.0
+"""Minimum width and height of a ball in the picture, source pixels."""
 SHARE: Final = 0.65
 """Weight of the fine ball detector in a combined score; the rest is the detector's."""
 SAME_BALL: Final = 1.0
@@ -55,37 +56,26 @@ class FineBallDetector:
         """
         height, width = picture.luma.shape
         luma = np.pad(picture.luma, ((0, -height % STEP), (0, -width % STEP)), mode="edge")
-        raw = self._run(luma[None, None])[0]
-        rows = _peaks(raw)
+        rows = []
+        for x, y, score, sizes in peaks(self._run(luma[None, None])[0], STEP, MIN_SCORE, MAX_BALLS):
+            right, down = (STEP * math.exp(max(-MAX_SIZE, min(size, MAX_SIZE))) / 2 for size in sizes)
+            rows.append((x - right, y - down, x + right, y + down, score))
         boxes = np.array([row[:4] for row in rows], np.float32).reshape(-1, 4) * np.float32(picture.scale)
         limit = np.array([width, height, width, height], np.float32) * np.float32(picture.scale)
-        return Detections(
+        found = Detections(
             np.clip(boxes, 0, limit).astype(np.float32),
             np.array([row[4] for row in rows], np.float32),
             np.full(len(rows), BALL, np.int64),
+        )
+        # what lies in the padding has no area in the picture
+        return found.select(
+            np.asarray((found.boxes[:, 2:] - found.boxes[:, :2] > MIN_SIDE).all(axis=1), bool)
         )
 
     def warm(self) -> None:
         """Run the usual sizes of pictures once."""
         for height, width in WARM_SIZES:
             self._run(np.zeros((1, 1, height, width), np.uint8))
-
-
-def _peaks(raw: Floats) -> list[tuple[float, float, float, float, float]]:
-    """The highest cells, each the best one of those around it: x1, y1, x2, y2 in pixels, score."""
-    rows = []
-    logits = raw[0].copy()
-    for _ in range(MAX_BALLS):
-        row, column = divmod(int(logits.argmax()), logits.shape[1])
-        logit, right, down, wide, high = raw[:, row, column].tolist()
-        if logits[row, column] < MIN_LOGIT:
-            break
-        x, y = STEP * (column + 0.5 + right), STEP * (row + 0.5 + down)
-        half_width, half_height = (STEP * math.exp(min(size, MAX_SIZE)) / 2 for size in (wide, high))
-        box = (x - half_width, y - half_height, x + half_width, y + half_height)
-        rows.append((*box, 1 / (1 + math.exp(-logit))))
-        logits[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = -np.inf
-    return rows
 
 
 def combined(found: Detections, fine: Detections) -> Detections:

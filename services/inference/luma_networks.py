@@ -1,25 +1,29 @@
-"""Running the two networks that take luma: in OpenVINO on the CPU, or in torch."""
+"""Running the two networks that take luma: in OpenVINO on the CPU, or in torch. Not run on a GPU yet."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.errors import InferenceError, ModelNotReady
+from services.errors import ModelNotReady
+from services.inference.openvino_requests import OpenVinoRequests
 from services.inference.runtimes import has_openvino
+from services.inference.torch_backend import mapped_errors
 
 if TYPE_CHECKING:
+    from openvino.preprocess import PrePostProcessor
+
     from services.inference.ball_modules import SmallModule
 
-__all__ = ["Floats", "LumaNetwork", "Pictures", "load_luma_network"]
+__all__ = ["Floats", "LumaNetwork", "Pictures", "load_luma_network", "peaks"]
 
 log = logging.getLogger(__name__)
 
@@ -49,58 +53,26 @@ def load_luma_network(
     own = path.with_suffix(".xml")
     by_openvino = device == "cpu" and runtime != "torch" and has_openvino() and own.is_file()
     log.info("%s: %s runs it, on %s", path.name, "openvino" if by_openvino else "torch", device)
-    return _OpenVino(own, slots, threads) if by_openvino else _torch(path, module, device, threads)
+    return _openvino(own, slots, threads) if by_openvino else _torch(path, module, device, threads)
 
 
-class _OpenVino:
-    """A network that is compiled once for every shape of its input."""
+def _openvino(path: Path, slots: int, threads: int) -> LumaNetwork:
+    import openvino
 
-    def __init__(self, path: Path, slots: int, threads: int) -> None:
-        import openvino
+    core = openvino.Core()
+    try:
+        model = core.read_model(path)
+    except RuntimeError as error:
+        raise ModelNotReady(f"{path}: not an OpenVINO model: {error}") from error
+    requests = OpenVinoRequests(core, model, _prepare, slots, threads)
+    return lambda pictures: requests.infer(pictures, pictures.shape)
 
-        self._core = openvino.Core()
-        try:
-            self._model = self._core.read_model(path)
-        except RuntimeError as error:
-            raise ModelNotReady(f"{path}: not an OpenVINO model: {error}") from error
-        self._slots, self._threads = slots, threads
-        self._compiling = threading.Lock()
-        self._free_requests: dict[tuple[int, ...], SimpleQueue[Any]] = {}
 
-    def __call__(self, pictures: Pictures) -> Floats:
-        try:
-            free = self._free_requests.get(pictures.shape) or self._compile(pictures.shape)
-            request = free.get()
-            try:
-                return np.array(request.infer({0: pictures}, share_inputs=True)[0], np.float32)
-            finally:
-                free.put(request)
-        except RuntimeError as error:
-            raise InferenceError(f"the ball network failed: {error}") from error
+def _prepare(steps: PrePostProcessor) -> None:
+    from openvino import Type
 
-    def _compile(self, shape: tuple[int, ...]) -> SimpleQueue[Any]:
-        from openvino import Type
-        from openvino.preprocess import PrePostProcessor
-
-        with self._compiling:
-            if shape in self._free_requests:
-                return self._free_requests[shape]
-            model = self._model.clone()
-            model.reshape(list(shape))
-            steps = PrePostProcessor(model)
-            steps.input().tensor().set_element_type(Type.u8)
-            steps.input().preprocess().convert_element_type(Type.f32)
-            wanted = {
-                "INFERENCE_NUM_THREADS": self._slots * self._threads,
-                "NUM_STREAMS": self._slots,
-                "ENABLE_CPU_PINNING": False,
-            }
-            compiled = self._core.compile_model(steps.build(), "CPU", wanted)
-            free: SimpleQueue[Any] = SimpleQueue()
-            for _ in range(self._slots):
-                free.put(compiled.create_infer_request())
-            self._free_requests[shape] = free
-            return free
+    steps.input().tensor().set_element_type(Type.u8)
+    steps.input().preprocess().convert_element_type(Type.f32)
 
 
 def _torch(path: Path, module: str, device: str, threads: int) -> LumaNetwork:
@@ -118,14 +90,35 @@ def _torch(path: Path, module: str, device: str, threads: int) -> LumaNetwork:
     own = ThreadPoolExecutor(1, "touchline-ball", torch.set_num_threads, (threads,))
 
     def infer(pictures: Pictures) -> Floats:
-        with torch.inference_mode():
+        with mapped_errors(), torch.inference_mode():
             found = network(torch.from_numpy(pictures).to(device).float())
             return np.asarray(found.cpu().numpy(), np.float32)
 
-    def run(pictures: Pictures) -> Floats:
-        try:
-            return own.submit(infer, pictures).result()
-        except RuntimeError as error:
-            raise InferenceError(f"the ball network failed: {error}") from error
+    return lambda pictures: own.submit(infer, pictures).result()
 
-    return run
+
+def peaks(
+    raw: Floats, step: int, minimum: float, count: int
+) -> Iterator[tuple[float, float, float, list[float]]]:
+    """The highest cells of a network's output that are higher than all cells around them.
+
+    Args:
+        raw: (3 + k, rows, columns): a logit, the offset of the ball's middle from the cell's, right and down,
+            in cells, and k logarithms of its sizes in cells.
+        step: Pixels from one cell to the next.
+        minimum: Minimum score.
+        count: Maximum number of cells.
+
+    Yields:
+        The middle in pixels, x and y; the score; the k logarithms. By descending score.
+    """
+    logits = np.nan_to_num(raw[0], nan=-np.inf)
+    is_peak = (logits >= cv2.dilate(logits, np.ones((3, 3), np.uint8))) & (logits > -np.inf)
+    rows, columns = np.nonzero(is_peak)
+    for number in np.argsort(-logits[is_peak], kind="stable")[:count]:
+        row, column = rows[number], columns[number]
+        logit, right, down, *sizes = raw[:, row, column].tolist()
+        score = 1 / (1 + math.exp(-logit))
+        if score < minimum:
+            return
+        yield float(step * (column + 0.5 + right)), float(step * (row + 0.5 + down)), score, sizes

@@ -99,11 +99,11 @@ class Models:
             found, keypoints = self._run(
                 self._padded(images), self._padded([images[i] for i in with_pitch]), letterbox
             )
-            found = [self._with_fine_balls(*pair) for pair in zip(frames, found, strict=False)]
+            found = self._with_fine_balls(frames, found)
         by_frame = dict(zip(with_pitch, keypoints, strict=False))
         return [
             self._result(frame, letterbox, detections, by_frame.get(i))
-            for i, (frame, detections) in enumerate(zip(frames, found, strict=False))
+            for i, (frame, detections) in enumerate(zip(frames, found, strict=True))
         ]
 
     def take_model_runs(self) -> list[ModelRun]:
@@ -158,12 +158,17 @@ class Models:
         with self._times.of("detector"):
             return self.detector.predict(images, letterbox)
 
-    def _with_fine_balls(self, frame: Frame, found: Detections) -> Detections:
-        """The frame's boxes with the balls that both detectors say."""
-        if self._fine_ball_detector is None or frame.full_luma is None:
-            return found
+    def _with_fine_balls(self, frames: Sequence[Frame], found: Sequence[Detections]) -> list[Detections]:
+        """The boxes of each frame with the balls that both detectors say, where there is luma for it."""
+        searched = list(found[: len(frames)])
+        if self._fine_ball_detector is None or all(frame.full_luma is None for frame in frames):
+            return searched
         with self._times.of("fine_ball"):
-            return combined(found, self._fine_ball_detector.find(frame.full_luma))
+            for number, frame in enumerate(frames):
+                if frame.full_luma is not None:
+                    fine = self._fine_ball_detector.find(frame.full_luma)
+                    searched[number] = combined(searched[number], fine)
+        return searched
 
     def _find_keypoints(
         self, pitch: FindsKeypoints, images: list[Image], letterbox: Letterbox

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from services.errors import InferenceError, ModelNotReady
+from services.errors import ModelNotReady
 from services.inference.backend import RawOutput
+from services.inference.openvino_requests import OpenVinoRequests
 from services.video.letterbox import Image
 
 if TYPE_CHECKING:
     import openvino
+    from openvino.preprocess import PrePostProcessor
 
-BatchShape = tuple[int, int, int]
-"""Pictures of a batch, their height and width in pixels."""
 METADATA: Final = ["touchline", "facts"]
 """Where our exports keep class names and the checksum of the model that they were made from, as JSON."""
 
@@ -40,61 +38,27 @@ class OpenVinoBackend:
     def __init__(self, path: Path, slots: int, threads: int) -> None:
         import openvino
 
-        self._core = openvino.Core()
-        self._slots = slots
-        self._threads = threads
-        self._model, metadata = _read(self._core, path)
+        core = openvino.Core()
+        model, metadata = _read(core, path)
+        self._requests = OpenVinoRequests(core, model, _prepare, slots, threads)
         self.names: dict[int, str] = {int(k): str(v) for k, v in metadata["names"].items()}
         self.task: str | None = metadata.get("task")
         shape = metadata.get("kpt_shape")
         self.keypoint_shape: tuple[int, int] | None = (int(shape[0]), int(shape[1])) if shape else None
         self.end2end = bool(metadata.get("end2end", False))
-        self._compiling = threading.Lock()
-        self._free_requests: dict[BatchShape, SimpleQueue[Any]] = {}
 
     def forward(self, images: list[Image]) -> RawOutput:
         """Run one batch, from as many threads at the same time as there are slots; see `Backend.forward`."""
-        shape = (len(images), *images[0].shape[:2])
-        try:
-            free = self._free_requests.get(shape) or self._compile(shape)
-            request = free.get()
-            try:
-                result = request.infer({0: np.stack(images)}, share_inputs=True)
-                return np.array(result[0], np.float32)
-            finally:
-                free.put(request)
-        except RuntimeError as error:
-            raise InferenceError(f"the model failed: {error}") from error
+        height, width = images[0].shape[:2]
+        return self._requests.infer(np.stack(images), (len(images), 3, height, width))
 
-    def _compile(self, shape: BatchShape) -> SimpleQueue[Any]:
-        from openvino import Layout, Type
-        from openvino.preprocess import PrePostProcessor
 
-        with self._compiling:
-            if shape in self._free_requests:
-                return self._free_requests[shape]
-            pictures, height, width = shape
-            model = self._model.clone()
-            model.reshape([pictures, 3, height, width])
-            steps = PrePostProcessor(model)
-            steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
-            steps.input().model().set_layout(Layout("NCHW"))
-            steps.input().preprocess().convert_element_type(Type.f32).scale(255.0)
-            compiled = self._core.compile_model(
-                steps.build(),
-                "CPU",
-                {
-                    "INFERENCE_NUM_THREADS": self._slots * self._threads,
-                    "NUM_STREAMS": self._slots,
-                    # pinned threads would wait for a core that a decoder uses while another one is free
-                    "ENABLE_CPU_PINNING": False,
-                },
-            )
-            free: SimpleQueue[Any] = SimpleQueue()
-            for _ in range(self._slots):
-                free.put(compiled.create_infer_request())
-            self._free_requests[shape] = free
-            return free
+def _prepare(steps: PrePostProcessor) -> None:
+    from openvino import Layout, Type
+
+    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
+    steps.input().model().set_layout(Layout("NCHW"))
+    steps.input().preprocess().convert_element_type(Type.f32).scale(255.0)
 
 
 def source_checksum(path: Path) -> str | None:

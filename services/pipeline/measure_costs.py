@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from services.challenges.kinds import ServedKind, ServedKinds
@@ -27,12 +28,12 @@ def measure_costs(kinds: ServedKinds, settings: Settings) -> dict[str, Costs]:
     Raises:
         ChallengeError: A predictor failed.
     """
-    told = settings.inference_cost_ms / 1000, settings.decode_cost_ms / 1000
-    data = b"" if all(told) else noise_clip()
+    configured = settings.inference_cost_ms / 1000, settings.decode_cost_ms / 1000
+    data = b"" if all(configured) else noise_clip()
     costs: dict[str, Costs] = {}
     for name, served in kinds.kinds.items():
-        inference, decode = told if all(told) else _measured(served, data, settings)
-        costs[name] = Costs(told[0] or rounded(inference), told[1] or rounded(decode))
+        inference, decode = configured if all(configured) else _measured(served, data, settings)
+        costs[name] = Costs(configured[0] or rounded(inference), configured[1] or rounded(decode))
     return costs
 
 
@@ -41,9 +42,10 @@ def _measured(served: ServedKind, data: bytes, settings: Settings) -> tuple[floa
     inference = decode = math.inf
     for _ in range(ROUNDS):
         clip = open_clip(MemorySource(data), DecodeLimits(FRAMES, PIXELS, settings.decode_threads))
-        _, box = served.kind.plan(clip, settings)
+        plan, box = served.kind.plan(clip, settings)
+        every = replace(FramePlan(1, clip.count), full_luma=plan.full_luma)
         started = time.perf_counter()
-        frames = list(clip.frames(FramePlan(1, clip.count), box))
+        frames = list(clip.frames(every, box))
         decode = min(decode, (time.perf_counter() - started) / len(frames))
         batch = frames[: settings.batch_size]
 

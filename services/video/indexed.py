@@ -103,7 +103,8 @@ class IndexedClip:
         if not self._groups.many:
             yield from self._decoder(request, threads).decode(0, to_end=True)
         else:
-            frame_bytes = letterbox.input_width * letterbox.input_height * 3 + luma_bytes(plan)
+            size = letterbox.source_width, letterbox.source_height
+            frame_bytes = letterbox.input_width * letterbox.input_height * 3 + luma_bytes(plan, size)
             jobs = (attach_luma_pictures(job) for job in self._group_jobs(request))
             room = max(1, MAX_WAITING_BYTES // frame_bytes)
             for picture in run_in_order(jobs, threads, room, "touchline-group"):

@@ -9,6 +9,7 @@ from typing import Final
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from services.frame_plan import FramePlan
 from services.results import LumaPicture
@@ -23,6 +24,7 @@ __all__ = [
     "full_scale",
     "luma_bytes",
     "luma_picture",
+    "resized",
 ]
 
 WIDTH: Final = 640
@@ -40,8 +42,6 @@ MAX_FULL_WIDTH: Final = 1920
 
 TYPICAL_BYTES: Final = WIDTH * WIDTH * 9 // 16
 """Size of a 16:9 luma picture, bytes."""
-TYPICAL_FULL_BYTES: Final = MAX_FULL_WIDTH * MAX_FULL_WIDTH * 9 // 16
-"""Maximum size of a 16:9 frame's luma at full size, bytes."""
 
 _LUMA_FORMATS: Final = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p")
 
@@ -90,10 +90,11 @@ class LumaSelector:
         return luma_picture(number, picture, self._size, self._turns)
 
 
-def luma_bytes(plan: FramePlan) -> int:
-    """Maximum bytes of the luma pictures that come with one sampled frame of a plan."""
+def luma_bytes(plan: FramePlan, size: tuple[int, int]) -> int:
+    """Maximum bytes of the luma that comes with one sampled frame of a clip (width, height), about."""
     pictures = 1 + (plan.stride - 1) // _distance(plan.stride) if plan.second_ball_pass else 0
-    return TYPICAL_BYTES * pictures + (TYPICAL_FULL_BYTES if plan.full_luma else 0)
+    full = round(size[0] * size[1] / full_scale(size) ** 2) if plan.full_luma else 0
+    return TYPICAL_BYTES * pictures + full
 
 
 def full_scale(size: tuple[int, int]) -> float:
@@ -124,13 +125,23 @@ def luma_picture(
     if picture.format.name not in _LUMA_FORMATS:
         return None
     scale = max(size) / WIDTH if scale is None else scale
-    width, height = (max(1, round(side / scale)) for side in size)
     plane = picture.planes[0]
     pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-    how = cv2.INTER_AREA if scale >= 1 else cv2.INTER_LINEAR
-    stored = shown_size(width, height, turns)
-    small = np.asarray(cv2.resize(pixels[:, : plane.width], stored, interpolation=how), np.uint8)
+    small = resized(pixels[:, : plane.width], shown_size(*size, turns), scale)
     return LumaPicture(number, np.ascontiguousarray(np.rot90(small, -turns)) if turns else small, scale)
+
+
+def resized(luma: npt.NDArray[np.uint8], size: tuple[int, int], scale: float) -> npt.NDArray[np.uint8]:
+    """Luma (height, width) at the size of a clip, which it may not have itself, divided by a scale.
+
+    Args:
+        luma: The luma.
+        size: Width and height of the clip, pixels.
+        scale: Source pixels per pixel.
+    """
+    wanted = (max(1, round(size[0] / scale)), max(1, round(size[1] / scale)))
+    how = cv2.INTER_AREA if scale >= 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(luma, wanted, interpolation=how), np.uint8)
 
 
 def attach_luma_pictures(pictures: Iterator[Frame | LumaPicture]) -> Iterator[Frame | LumaPicture]:

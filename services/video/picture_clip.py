@@ -14,7 +14,7 @@ from services.frame_plan import FramePlan
 from services.results import LumaPicture
 from services.video.clip import DecodeStats
 from services.video.letterbox import Frame, Image, Letterbox
-from services.video.luma import full_scale
+from services.video.luma import full_scale, resized
 from services.video.mp4_index import Mp4Index
 
 READER: Final = "pictures"
@@ -176,10 +176,7 @@ def _full_luma(position: int, picture: Image) -> LumaPicture:
     height, width = picture.shape[:2]
     scale = full_scale((width, height))
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-    if scale > 1:
-        size = round(width / scale), round(height / scale)
-        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return LumaPicture(position, grey, scale)
+    return LumaPicture(position, resized(grey, (width, height), scale), scale)
 
 
 def _letterboxed(picture: Image, letterbox: Letterbox) -> Image:

@@ -15,10 +15,10 @@ from services.challenges.soccer_rules import actions
 from services.frame_plan import FramePlan
 from services.inference.predictors import LoadedPredictor
 from services.results import Detections, FrameResult, Keypoints
-from services.tracking.ball.second_pass import SecondBallPass
+from services.tracking.ball.second_pass import second_ball_pass
 from services.tracking.camera.homography import PictureSize
 from services.video.letterbox import Frame, Letterbox, letterboxed
-from services.video.luma import luma_picture
+from services.video.luma import full_scale, luma_picture
 from services.wire.private_track import FPS, Action
 from touchline_lab.evaluation.action_score import ActionScore, action_score
 from touchline_lab.renderer.passing import PassingScene
@@ -65,9 +65,8 @@ def infer_match(
     scene = PassingScene(seed, SIZE, FPS)
     plan, box = FramePlan(stride, frames), Letterbox.fit(*SIZE, img_size)
     results: dict[str, list[FrameResult]] = {"truth": []}
-    finder = getattr(predictor, "ball", None)
     # frames between the sampled ones are not rendered, so the ball is searched in sampled frames only
-    second_pass = None if finder is None else SecondBallPass(finder, PictureSize(*SIZE))
+    second_pass = second_ball_pass(predictor, PictureSize(*SIZE))
     for index in filter(plan.is_sampled, range(frames)):
         scene.advance(index)
         rendered = scene.render()
@@ -76,7 +75,7 @@ def infer_match(
         if predictor is not None:
             (result,) = predictor.predict([frame], box)
             result = _dressed(result, frame, box)
-            results.setdefault("models", []).append(second_pass.add(result) if second_pass else result)
+            results.setdefault("models", []).append(second_pass(result))
     scene.advance(frames - 1)
     return InferredMatch(scene.match.events, results, frames, stride)
 
@@ -103,7 +102,9 @@ def _frame(index: int, rendered: Rendered, letterbox: Letterbox) -> Frame:
     planes = np.asarray(cv2.cvtColor(rendered.image, cv2.COLOR_BGR2YUV_I420), np.uint8)
     picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
     luma = luma_picture(index, picture, SIZE)
-    return Frame(index, letterboxed(picture, letterbox), luma_pictures=() if luma is None else (luma,))
+    full = luma_picture(index, picture, SIZE, scale=full_scale(SIZE))
+    pictures = () if luma is None else (luma,)
+    return Frame(index, letterboxed(picture, letterbox), luma_pictures=pictures, full_luma=full)
 
 
 def _dressed(result: FrameResult, frame: Frame, box: Letterbox) -> FrameResult:

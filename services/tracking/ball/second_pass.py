@@ -64,7 +64,7 @@ class SecondBallPass:
 
     def __init__(self, finder: BallFinder, size: PictureSize) -> None:
         self._finder = finder
-        self._size = size
+        self._prior = PitchPrior(size)
         self._reach = REACH * size.width / 6
         self._last: list[_Sighting] = []  # of the latest frame in which it was seen, best first
         self._speed: Point = np.zeros(2)  # source pixels per frame
@@ -72,8 +72,8 @@ class SecondBallPass:
     def add(self, result: FrameResult) -> FrameResult:
         """The same result with the second pass's balls, also in frames since the previous sampled frame."""
         luma_pictures = result.luma_pictures
-        prior = PitchPrior(result.keypoints, self._size)
-        detected = prior.weigh(ball_boxes(result.detections))
+        self._prior.begin_frame(result)
+        detected = self._prior.weigh(ball_boxes(result.detections))
         bare = replace(
             result,
             detections=_with_balls(result.detections, detected),
@@ -88,7 +88,8 @@ class SecondBallPass:
         between = luma_pictures if own is None else luma_pictures[:-1]
         here = detected
         if own is not None and result.ball_candidates is not None:
-            here = self._search_sampled_frame(own, detected, result.ball_candidates, prior)
+            found_here = self._search_sampled_frame(own, detected, result.ball_candidates)
+            here = self._prior.weigh(found_here)
         pair = self._pair(result.index, here)
         found: Sequence[Boxes]
         if pair is not None:
@@ -97,12 +98,11 @@ class SecondBallPass:
             found, seen, speed = self._follow(between, self._last[0], self._speed)
             if own is not None:
                 (more,) = self._finder.find([(own, _predicted(seen, speed, own.index))])
-                here = _merged([here, prior.weigh(more)], own.scale)
+                here = _merged([here, self._prior.weigh(more)], own.scale)
         else:
             first = _best(result.index, here)
             nothing = [np.zeros((0, 5), np.float32)] * len(between)
             found = self._follow(between[::-1], first[0], np.zeros(2))[0][::-1] if first else nothing
-        found = [prior.weigh(boxes) for boxes in found]
         self._remember(result.index, between, found, here)
         seen_between = zip(between, found, strict=True)
         return replace(
@@ -119,9 +119,7 @@ class SecondBallPass:
             ),
         )
 
-    def _search_sampled_frame(
-        self, picture: LumaPicture, detected: Boxes, candidates: Detections, prior: PitchPrior
-    ) -> Boxes:
+    def _search_sampled_frame(self, picture: LumaPicture, detected: Boxes, candidates: Detections) -> Boxes:
         """The balls at those of the detector, at its candidates, and where the ball is predicted."""
         boxes = np.concatenate([detected, ball_boxes(candidates)])[:MAX_CANDIDATES].astype(np.float64)
         places = list((boxes[:, :2] + boxes[:, 2:4]) / 2)
@@ -130,7 +128,7 @@ class SecondBallPass:
         for place in places:
             if all(np.hypot(*(place - other)) > CROP_DISTANCE * picture.scale for other in chosen):
                 chosen.append(place)
-        return prior.weigh(_merged(self._finder.find([(picture, place) for place in chosen]), picture.scale))
+        return _merged(self._finder.find([(picture, place) for place in chosen]), picture.scale)
 
     def _pair(self, index: int, here: Boxes) -> tuple[_Sighting, _Sighting] | None:
         """Where the ball was and where it is, if that is likely to be one ball."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from services.pitch import PitchGeometry
 from services.results import FrameResult, Keypoints
-from services.tracking.camera.homography import RANSAC_PX, Matrix, PictureSize, project
+from services.tracking.camera.homography import MIN_POINTS, RANSAC_PX, Matrix, PictureSize, is_view, project
 
 __all__ = ["Lens", "estimate_lens", "undistorted"]
 
@@ -30,11 +30,15 @@ MIN_FRAMES: Final = 5
 MAX_FRAMES: Final = 12
 """Sampled frames, spread over the shot, that are asked."""
 TRIED: Final = (-0.04, -0.02, 0.0, 0.02, 0.04, 0.06, 0.08)
-"""Coefficients that are tried: those of eleven real matches lie between 0 and 0.05."""
+"""Coefficients that are tried: those of thirteen real matches lie between 0 and 0.05."""
 MIN_GAIN: Final = 0.08
 """Share of the distances that a coefficient has to take away; else the lens counts as free of distortion."""
-ROUNDS: Final = 6
-"""Iterations of the inverse; it changes by less than a hundredth of a pixel after four."""
+ROUNDS: Final = 10
+"""Iterations of the inverse: a hundredth of a pixel is left at the corner for the largest coefficient."""
+MAX_DISTANCE: Final = 2.0
+"""Distance from the middle from which on points, which lie outside the picture, are stretched no more."""
+EXACT_PX: Final = 0.05
+"""Frames whose keypoints lie nearer to their homography than that were moved onto it: they tell no lens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class Lens:
     """A lens.
 
     Attributes:
-        coefficient: Of the square of the distance from the middle, in half widths of the picture: a point at
-            distance r lies at r (1 + coefficient r²) in a picture without distortion.
+        coefficient: Of the square of the distance from the middle, in halves of the picture's longer side: a
+            point at distance r lies at r (1 + coefficient r²) in a picture without distortion. Points
+            beyond r = 2 are stretched alike.
         size: The source picture.
     """
 
@@ -64,8 +69,9 @@ class Lens:
         return self.size.centre + apart
 
     def _stretch(self, apart: Matrix) -> Matrix:
-        square = (apart**2).sum(-1, keepdims=True) / (self.size.width / 2) ** 2
-        return np.asarray(1 + self.coefficient * np.minimum(square, 4.0), np.float64)
+        half = max(self.size.width, self.size.height) / 2
+        square = (apart**2).sum(-1, keepdims=True) / half**2
+        return np.asarray(1 + self.coefficient * np.minimum(square, MAX_DISTANCE**2), np.float64)
 
 
 def estimate_lens(
@@ -82,7 +88,9 @@ def estimate_lens(
     views = [
         view
         for result, fit in zip(results, fits, strict=True)
-        if fit is not None and (view := _agreeing(result.keypoints, fit, size, pitch)) is not None
+        if fit is not None
+        and (view := _agreeing(result.keypoints, fit, size, pitch)) is not None
+        and np.linalg.norm(project(fit, view[0]) - view[1], axis=1).mean() > EXACT_PX
     ]
     if len(views) < MIN_FRAMES:
         return None
@@ -91,7 +99,7 @@ def estimate_lens(
     distances = np.array([_distance(Lens(coefficient, size), asked) for coefficient in TRIED])
     best = int(distances.argmin())
     without = float(distances[TRIED.index(0.0)])
-    if distances[best] > (1 - MIN_GAIN) * without:
+    if not np.isfinite(distances).all() or distances[best] >= (1 - MIN_GAIN) * without:
         return None
     return Lens(_lowest(best, distances), size)
 
@@ -112,9 +120,12 @@ def undistorted(
                 keypoints.scores[:, None] > 0, lens.undistort(keypoints.points.astype(np.float64)), 0.0
             )
             result = replace(result, keypoints=Keypoints(points.astype(np.float32), keypoints.scores))
-        view = None if fit is None else _agreeing(keypoints, fit, lens.size, pitch, minimum=4)
+        view = None if fit is None else _agreeing(keypoints, fit, lens.size, pitch, minimum=MIN_POINTS)
+        refitted = None if view is None else _fitted(lens, *view)
+        if view is None or refitted is None or not is_view(refitted, view[0], lens.size):
+            refitted = None
         straight.append(result)
-        fitted.append(fit if view is None else _fitted(lens, *view))
+        fitted.append(refitted)
     return straight, fitted
 
 
@@ -160,4 +171,5 @@ def _lowest(best: int, distances: Matrix) -> float:
         return TRIED[best]
     before, here, after = distances[best - 1 : best + 2]
     step = TRIED[1] - TRIED[0]
-    return float(TRIED[best] + step * (before - after) / (2 * (before - 2 * here + after)))
+    curvature = before - 2 * here + after
+    return float(TRIED[best] + step * (before - after) / (2 * curvature)) if curvature > 0 else TRIED[best]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from services.pitch import BALL
 from services.tracking.ball.trajectory import Trajectory
 from services.tracking.camera.homography import Matrix, PictureSize
+from services.tracking.camera.lens import Lens
 from services.tracking.interpolation.cubic_curves import CubicCurves
 from services.tracking.track import Track
 
@@ -65,16 +66,24 @@ class BoxCurves:
         path: (frames, 3, 3) cameras, frame 0 first, or None.
         first: Number of frame 0 of the path.
         size: The source picture.
+        lens: Its distortion; None for none.
     """
 
-    def __init__(self, tracks: Sequence[Track], path: Matrix | None, first: int, size: PictureSize) -> None:
+    def __init__(
+        self,
+        tracks: Sequence[Track],
+        path: Matrix | None,
+        first: int,
+        size: PictureSize,
+        lens: Lens | None = None,
+    ) -> None:
         counts = [len(track.frames) for track in tracks]
         curve = np.repeat(np.arange(len(tracks)), counts)
         frames = np.concatenate([np.array(track.frames) for track in tracks])
         boxes = np.concatenate([np.array(track.boxes, np.float64) for track in tracks])
         boxes = complete_boxes(boxes, curve, size)
         ball = np.array([track.labels[0] == BALL for track in tracks])[curve]
-        self._first, self._path, self._size = first, path, size
+        self._first, self._path, self._lens = first, path, lens
         self._knots = CubicCurves(frames.astype(np.float64), curve)
         # people stand on the lower edge; the ball is where its middle is
         self._anchor = np.where(ball, 0.5, 1.0)
@@ -86,7 +95,8 @@ class BoxCurves:
         self._plain_slopes = self._slopes(self._plain)
         self._over_ground: npt.NDArray[np.bool_] = np.zeros(len(tracks), bool)
         if path is not None:
-            ground, scale = to_ground(path[frames - first], point)
+            self._straight = point if lens is None else lens.undistort(point)
+            ground, scale = to_ground(path[frames - first], self._straight)
             lost = ~(_on_ground(ground) & (scale > 0.5))
             self._over_ground = ~np.isin(np.arange(len(tracks)), curve[lost])
             self._ground = np.concatenate([ground, extent / np.where(lost, 1.0, scale)[:, None]], 1)
@@ -104,9 +114,9 @@ class BoxCurves:
             return Trajectory(times, self._plain[own, :2], noise, BALL_SPEED * usual, BALL_PULL * usual)
         ground = self._ground[own, :2]
         cameras = self._path[times.astype(np.int64) - self._first]
-        _, scale = to_ground(cameras, self._plain[own, :2])
+        _, scale = to_ground(cameras, self._straight[own])
         nearer, _ = to_picture(cameras, ground + [0.0, 0.5])
-        down = np.maximum(np.abs(nearer[:, 1] - self._plain[own, 1]) * 2, 0.02 * scale)
+        down = np.maximum(np.abs(nearer[:, 1] - self._straight[own, 1]) * 2, 0.02 * scale)
         flat = float(np.median(scale / down))
         noise /= np.stack([scale, down], 1)
         return Trajectory(
@@ -132,7 +142,8 @@ class BoxCurves:
                 own = curve[chosen] == number
                 moved[own, :2] = flight.at(when[chosen][own])
             point, scale = to_picture(self._path[frames[chosen] - self._first], moved[:, :2])
-            values[chosen] = np.concatenate([point, moved[:, 2:] * scale[:, None]], 1)
+            shown_at = point if self._lens is None else self._lens.distort(point)
+            values[chosen] = np.concatenate([shown_at, moved[:, 2:] * scale[:, None]], 1)
         left = self._knots.find(curve, when)
         return self._boxes(values, self._anchor[left])
 

@@ -78,7 +78,7 @@ def fill_shot(
     if not tracks:
         none = np.zeros(0, np.int64)
         return FilledClip(keypoints, none, np.zeros((0, 4)), none, none, fitted, 0, pitch)
-    curves = BoxCurves(tracks, path, shot.first, size)
+    curves = BoxCurves(tracks, path, shot.first, size, lens)
     sampled_frames = np.array([result.index for result in shot.results])
     curve, frame = spans(tracks, curves, sampled_frames, shot.first, end, size, stride)
     whole = curves.at(curve, frame)

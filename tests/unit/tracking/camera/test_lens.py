@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,12 @@ def shown(lens: Lens | None, count: int) -> Matrix:
     return visible_keypoints(cameras(count), SIZE, STANDARD, None if lens is None else lens.distort)
 
 
+def project_all(path: Matrix, ground: Matrix, lens: Lens) -> Matrix:
+    """Where each camera shows a point on the ground: (n, 2)."""
+    mapped = path[:, :, :2] @ ground + path[:, :, 2]
+    return lens.distort(mapped[:, :2] / mapped[:, 2:])
+
+
 def results(lens: Lens | None, noise_px: float = 0.5) -> list[FrameResult]:
     """Sampled frames of the pan, with the keypoints that the lens shows."""
     random = np.random.default_rng(0)
@@ -47,10 +54,12 @@ def fits(frames: Sequence[FrameResult]) -> list[Matrix | None]:
     return [fit_homography(one.keypoints, SIZE, STANDARD) for one in frames if one.keypoints is not None]
 
 
-@pytest.mark.parametrize("coefficient", [-0.04, 0.0, 0.03, 0.06])
-def test_distorting_is_the_inverse_of_undistorting(coefficient: float) -> None:
-    lens = Lens(coefficient, SIZE)
-    grid = np.stack(np.meshgrid(np.linspace(0, 1280, 9), np.linspace(0, 720, 7)), 2).reshape(-1, 2)
+@pytest.mark.parametrize("size", [SIZE, PictureSize(1080, 1920)], ids=["wide", "vertical"])
+@pytest.mark.parametrize("coefficient", [-0.04, 0.0, 0.03, 0.08])
+def test_distorting_is_the_inverse_of_undistorting(coefficient: float, size: PictureSize) -> None:
+    lens = Lens(coefficient, size)
+    across, down = np.linspace(0, size.width, 9), np.linspace(0, size.height, 7)
+    grid = np.stack(np.meshgrid(across, down), 2).reshape(-1, 2)
     np.testing.assert_allclose(lens.distort(lens.undistort(grid)), grid, atol=0.01)
 
 
@@ -71,6 +80,18 @@ def test_the_lens_of_a_shot_is_found_from_its_keypoints(coefficient: float) -> N
 def test_without_distortion_there_is_no_lens_to_correct() -> None:
     frames = results(None)
     assert estimate_lens(frames, fits(frames), SIZE, STANDARD) is None
+
+
+def test_keypoints_that_were_moved_onto_lines_do_not_tell_the_lens() -> None:
+    frames = results(None, noise_px=0.0)
+    assert estimate_lens(frames, fits(frames), SIZE, STANDARD) is None
+
+
+def test_keypoints_that_are_no_numbers_do_not_tell_the_lens() -> None:
+    frames = results(Lens(0.05, SIZE))
+    known = fits(frames)
+    broken = [None if fit is None else np.full((3, 3), np.nan) for fit in known]
+    assert estimate_lens(frames, broken, SIZE, STANDARD) is None
 
 
 def test_a_few_frames_do_not_tell_the_lens() -> None:
@@ -101,3 +122,20 @@ def test_an_answer_has_the_keypoints_where_the_lens_shows_them() -> None:
     assert both.sum() > 0.95 * (true != 0).any(axis=2).sum()
     assert np.median(np.linalg.norm(answered - true, axis=2)[both]) < 0.5
     assert np.linalg.norm(answered - true, axis=2)[both].max() < 3.0
+
+
+def test_a_person_who_stands_still_stays_where_the_lens_shows_them() -> None:
+    """Every second sampled frame misses the person; between them only the camera tells where they are."""
+    lens = Lens(0.08, SIZE)
+    count = (FRAMES - 1) * STRIDE + 1
+    feet = project_all(cameras(count), np.array([62.0, 40.0]), lens)
+    seen = []
+    for one in results(lens, noise_px=0.0):
+        x, y = feet[one.index]
+        box = np.array([[x - 12, y - 60, x + 12, y]], np.float32)
+        person = Detections(box, np.ones(1, np.float32), np.full(1, 2))
+        seen.append(replace(one, detections=person if one.index % 12 == 0 else Detections.empty()))
+    filled = fill_clip(seen, count, SIZE, stride=STRIDE)
+    middles = (filled.boxes[:, 0] + filled.boxes[:, 2]) / 2
+    assert len(middles) > 20
+    np.testing.assert_allclose(middles, feet[filled.frame, 0], atol=1.0)
