@@ -138,4 +138,4 @@ def test_a_person_who_stands_still_stays_where_the_lens_shows_them() -> None:
     filled = fill_clip(seen, count, SIZE, stride=STRIDE)
     middles = (filled.boxes[:, 0] + filled.boxes[:, 2]) / 2
     assert len(middles) > 20
-    np.testing.assert_allclose(middles, feet[filled.frame, 0], atol=1.0)
+    np.testing.assert_allclose(middles, feet[filled.frame, 0], atol=0.2)
