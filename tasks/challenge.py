@@ -34,7 +34,7 @@ from tasks.celery_app import app
 from tasks.outcomes import tell
 from tasks.progress import progress_told
 from tasks.queue_message import TASK_NAME
-from tasks.redis_clock import by_own_clock, described
+from tasks.redis_clock import by_own_clock, clock_difference, described
 from tasks.reply import Claimed, Lease
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
 def _claim(challenge: Challenge, token: str) -> tuple[Claimed, float]:
     """What came of the claim, and the difference between Redis's clock and ours."""
     try:
-        difference = reply.difference_of_clocks()
+        difference = clock_difference(reply.connection())
         left = challenge.deadline - difference - time.time()
         outcome = reply.claim(challenge.challenge_id, token, content_digest(challenge), left)
     except (redis.exceptions.RedisError, OSError) as error:

@@ -36,17 +36,3 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
 def worker_key(worker: str) -> str:
     """The key that exists as long as a worker says that it lives."""
     return _WORKER_PREFIX + worker
-
-
-def encode(delivery: Delivery) -> bytes:
-    """As it stands in Redis."""
-    return msgspec.json.encode(delivery)
-
-
-def decode(data: bytes) -> Delivery:
-    """From Redis.
-
-    Raises:
-        msgspec.MsgspecError: It is none.
-    """
-    return msgspec.json.decode(data, type=Delivery)

@@ -25,7 +25,7 @@ from services.settings import get_settings
 from services.timeline import Timeline
 from services.wire.reply import claim_key, pack_error
 from tasks import reply
-from tasks.deliveries import DELIVERIES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, Delivery, decode, worker_key
+from tasks.deliveries import DELIVERIES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, Delivery, worker_key
 from tasks.identity import is_dead, worker_name
 from tasks.outcomes import tell
 
@@ -93,7 +93,7 @@ class LostChallenges:
 
     def _look_at(self, tag: bytes, data: bytes, now: float) -> None:
         try:
-            delivery = decode(data)
+            delivery = msgspec.json.decode(data, type=Delivery)
         except msgspec.MsgspecError as error:
             log.error("a record of a delivery was removed: %s", error)
             self._client.hdel(DELIVERIES_KEY, tag)

@@ -62,10 +62,6 @@ class WorkerCollector:
         self._settings = settings
         self._redis = connect(settings.broker_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S)
 
-    def describe(self) -> list[Any]:
-        """Nothing: the names are not needed before the first collection."""
-        return []
-
     def collect(self) -> Iterator[Any]:
         """The metrics of this moment."""
         reports = read_reports()

@@ -44,12 +44,14 @@ class Accepted(msgspec.Struct, frozen=True):
     Attributes:
         challenge_id: The challenge.
         token: Names the reply that the caller waits for.
-        deadline: Wall-clock time, seconds since 1970.
+        deadline: Seconds since 1970 by Redis's clock.
+        submitted_at: The same, when it was submitted.
     """
 
     challenge_id: str
     token: str
     deadline: float
+    submitted_at: float
 
 
 class _Headers(msgspec.Struct):
@@ -134,7 +136,7 @@ def check_message(data: bytes) -> Accepted:
         arguments, _, _ = _body.decode(base64.b64decode(message.body, validate=True))
         challenge, token = arguments
         checked = parse_challenge(bytes(challenge))
-        return Accepted(checked.challenge_id, token, checked.deadline)
+        return Accepted(checked.challenge_id, token, checked.deadline, checked.submitted_at)
     except (
         msgspec.MsgspecError,
         InvalidChallenge,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import time
 from dataclasses import dataclass
 
-import msgspec
 import redis
+
+from tasks.queue_message import BadMessage, check_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +22,6 @@ class QueueState:
     oldest_s: float
 
 
-class _Message(msgspec.Struct):
-    body: str
-
-
-class _Submitted(msgspec.Struct):
-    submitted_at: float = 0.0
-
-
-_body = msgspec.json.Decoder(tuple[tuple[_Submitted, str], dict[str, object], dict[str, object]])
-
-
 def queue_state(connection: redis.Redis, queue_name: str) -> QueueState:
     """Look at the queue without taking anything from it.
 
@@ -44,15 +31,16 @@ def queue_state(connection: redis.Redis, queue_name: str) -> QueueState:
     with connection.pipeline(transaction=False) as pipe:
         pipe.llen(queue_name)
         pipe.lindex(queue_name, -1)
-        depth, oldest = pipe.execute()
-    return QueueState(int(depth), 0.0 if oldest is None else _age_s(bytes(oldest)))
+        pipe.time()
+        depth, oldest, (seconds, microseconds) = pipe.execute()
+    # times on the queue are by Redis's clock
+    now = seconds + microseconds / 1e6
+    return QueueState(int(depth), 0.0 if oldest is None else _age_s(bytes(oldest), now))
 
 
-def _age_s(message: bytes) -> float:
+def _age_s(message: bytes, now: float) -> float:
     """Seconds since a message was submitted; 0 for one that no front end of this project sent."""
     try:
-        body = base64.b64decode(msgspec.json.decode(message, type=_Message).body)
-        (challenge, _), _, _ = _body.decode(body)
-    except (msgspec.MsgspecError, binascii.Error, ValueError):
+        return max(0.0, now - check_message(message).submitted_at)
+    except BadMessage:
         return 0.0
-    return max(0.0, time.time() - challenge.submitted_at) if challenge.submitted_at else 0.0

@@ -28,7 +28,6 @@ from services.wire.reply import (
     reply_key,
 )
 from tasks.identity import is_dead, process_name
-from tasks.redis_clock import clock_difference
 
 log = logging.getLogger(__name__)
 
@@ -142,11 +141,6 @@ def claim(challenge_id: str, token: str, content: str = "", seconds: float = 0.0
         if not is_dead(found):
             return Claimed.JOINED
         lost = found
-
-
-def difference_of_clocks() -> float:
-    """See `clock_difference`."""
-    return clock_difference(connection())
 
 
 class Lease:

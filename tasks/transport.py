@@ -14,6 +14,7 @@ import time
 from queue import Empty
 from typing import Any
 
+import msgspec
 import redis
 from celery.worker import state
 from kombu.transport import redis as kombu_redis
@@ -25,7 +26,6 @@ from services.wire.reply import pack_error
 from tasks import ready, reply
 from tasks.dead_letters import set_aside
 from tasks.deliveries import DELIVERIES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, UNACKED_MUTEX_KEY, Delivery
-from tasks.deliveries import encode as encode_delivery
 from tasks.identity import worker_name
 from tasks.queue_message import Accepted, BadMessage, check_message
 
@@ -52,7 +52,7 @@ class QoS(kombu_redis.QoS):
         if accepted is not None:
             delivery = Delivery(worker_name(), accepted.challenge_id, accepted.token, accepted.deadline)
             with self.channel.conn_or_acquire() as connection:
-                connection.hset(DELIVERIES_KEY, delivery_tag, encode_delivery(delivery))
+                connection.hset(DELIVERIES_KEY, delivery_tag, msgspec.json.encode(delivery))
         super().append(message, delivery_tag)
 
     def _remove_from_indices(self, delivery_tag: Any, pipe: Any = None) -> Any:

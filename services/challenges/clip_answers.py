@@ -52,19 +52,22 @@ class NumberedPredictor:
 
     Args:
         inner: What makes the results.
+
+    Attributes:
+        inner: The same.
     """
 
     def __init__(self, inner: ClipPredictor) -> None:
-        self._inner = inner
+        self.inner = inner
 
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> list[tuple[int, Any]]:
         """See `Predictor`."""
-        results = self._inner.predict(frames, letterbox)
+        results = self.inner.predict(frames, letterbox)
         return [(frame.index, result) for frame, result in zip(frames, results, strict=True)]
 
     def conclude(self, seen: Sequence[tuple[int, Any]], clip: ClipFacts) -> Any:
         """What the predictor concludes."""
-        return self._inner.conclude(seen, clip)
+        return self.inner.conclude(seen, clip)
 
 
 def clip_predictor(kind: str, loaded: LoadedPredictor) -> NumberedPredictor:

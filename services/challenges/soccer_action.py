@@ -40,7 +40,7 @@ class SoccerActionKind:
         """The plugged-in predictor if it has `conclude`, otherwise the rules on top of it."""
         if callable(getattr(loaded, "conclude", None)):
             return clip_predictor(self.name, loaded)
-        return _NumberedRules(loaded)
+        return NumberedPredictor(RulePredictor(loaded))
 
     def assemble(
         self,
@@ -51,14 +51,14 @@ class SoccerActionKind:
         predictor: Predictor[tuple[int, Any]],
     ) -> ClipAssembly:
         """See `Kind`."""
-        frame_predictor = predictor.frame_predictor if isinstance(predictor, _NumberedRules) else None
+        inner = predictor.inner if isinstance(predictor, NumberedPredictor) else None
         return ClipAssembly(
             challenge,
             clip,
             plan,
             predictor,
             _accept,
-            second_ball_pass(frame_predictor, PictureSize(clip.width, clip.height)),
+            second_ball_pass(inner, PictureSize(clip.width, clip.height)),
         )
 
 
@@ -67,10 +67,14 @@ class RulePredictor:
 
     Args:
         inner: Returns a `FrameResult` for each frame.
+
+    Attributes:
+        ball_network: That of the inner predictor, for the second ball pass; None where it has none.
     """
 
     def __init__(self, inner: Predictor[FrameResult]) -> None:
         self._inner = inner
+        self.ball_network: object = getattr(inner, "ball_network", None)
 
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> Sequence[FrameResult]:
         """Boxes, keypoints and what players wear."""
@@ -84,14 +88,6 @@ class RulePredictor:
         """What `services.challenges.soccer_rules` makes of the whole clip."""
         play = pitch_positions(seen, PictureSize(clip.width, clip.height), clip.frames, clip.stride)
         return actions(play, clip.fps)
-
-
-class _NumberedRules(NumberedPredictor):
-    """The rules with the numbers of their frames, and the predictor that they use."""
-
-    def __init__(self, frame_predictor: Predictor[FrameResult]) -> None:
-        super().__init__(RulePredictor(frame_predictor))
-        self.frame_predictor = frame_predictor
 
 
 def _accept(concluded: Any) -> SoccerPrediction:

@@ -20,12 +20,10 @@ class Redirect:
     Attributes:
         url: The URL that redirected.
         status: Its status.
-        seconds: From the request to the next one, with what opening a connection took.
     """
 
     url: str
     status: int
-    seconds: float
 
 
 class Exchange:

@@ -98,7 +98,6 @@ class ConnectionPool:
         redirects: list[Redirect] = []
         misdirected = False
         for _ in range(self._settings.max_redirects + 1):
-            begun = time.perf_counter()
             exchange = self._send("GET", url, headers, deadline)
             if exchange.response.status_code == MISDIRECTED and not misdirected:
                 # this connection cannot give it; a fresh one may (RFC 9110, 15.5.20)
@@ -110,7 +109,7 @@ class ConnectionPool:
             if exchange.response.status_code not in (301, 302, 303, 307, 308) or not target:
                 break
             exchange.close()
-            redirects.append(Redirect(url, exchange.response.status_code, time.perf_counter() - begun))
+            redirects.append(Redirect(url, exchange.response.status_code))
             url = urljoin(url, target)
         else:
             raise SourceRejected(f"more than {self._settings.max_redirects} redirects (MAX_REDIRECTS)")

@@ -44,7 +44,7 @@ def resolve_model(name: str, variable: str, settings: Settings | None = None, *,
             )
         return path
     if name in BUNDLED_MODELS:
-        bundled = BUNDLED_MODELS[name].path
+        bundled = BUNDLED_MODELS[name]
         if not bundled.is_file():
             raise ModelNotReady(f"{variable}={name}: the bundled weights are missing: pip install {PACKAGE}")
         return bundled

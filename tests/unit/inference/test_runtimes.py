@@ -18,7 +18,7 @@ from services.inference.runtimes import choose_runtime, load_backend
 from services.inference.torch_backend import TorchBackend
 from services.settings import Settings, load_settings
 
-DETECTOR = BUNDLED_MODELS["touchline-detect"].path
+DETECTOR = BUNDLED_MODELS["touchline-detect"]
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def settings_for(runtime: str, folder: Path) -> Settings:
 
 
 def test_every_bundled_model_has_an_openvino_file_made_from_it(tmp_path: Path) -> None:
-    for model in BUNDLED_MODELS.values():
-        choice = choose_runtime(model.path, "cpu", settings_for("auto", tmp_path))
-        assert choice.file == model.path.with_suffix(".int8.xml"), (
+    for path in BUNDLED_MODELS.values():
+        choice = choose_runtime(path, "cpu", settings_for("auto", tmp_path))
+        assert choice.file == path.with_suffix(".int8.xml"), (
             "python -m touchline_lab.training.quantize makes it again"
         )
 
