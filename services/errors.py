@@ -66,7 +66,8 @@ class ChallengeError(TouchlineError):
 
     Args:
         message: What happened and what to do, in one sentence.
-        stage: The stage of the timeline in which it happened; the class has a default.
+        stage: The stage of the timeline in which it happened, or what else was being done: `accept`,
+            `warmup`, `worker`, `pipeline`, `deadline`, `cancel`, `reply`, `gateway`; the class has a default.
         retryable: Whether the same challenge may succeed when it is sent again; the class has a default.
 
     Attributes:

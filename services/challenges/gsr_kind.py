@@ -30,7 +30,7 @@ class GsrKind:
         return plan_from_settings(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
-        """Detector and keypoint model, or a plug-in that gives what they give."""
+        """Detector and pitch model, or a plug-in that gives what they give."""
         return loaded
 
     def assemble(

@@ -41,7 +41,7 @@ class TvPredictKind:
         return plan_from_settings(clip, settings, self.name)
 
     def predictor(self, loaded: LoadedPredictor) -> Predictor[FrameResult]:
-        """Detector and keypoint model, or a plug-in that gives what they give."""
+        """Detector and pitch model, or a plug-in that gives what they give."""
         return loaded
 
     def assemble(

@@ -1,4 +1,4 @@
-"""The CUDA devices of this machine, and which of them the setting GPUS names. Not run on a GPU yet."""
+"""The CUDA devices of this machine, and which of them GPUS names. Not run on several GPUs yet."""
 
 from __future__ import annotations
 

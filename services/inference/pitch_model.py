@@ -25,7 +25,7 @@ KEYPOINT_NAMES: Final = [f"kp{number:02d}" for number in range(1, KEYPOINT_COUNT
 
 
 class PitchModel:
-    """A keypoint model with its threshold.
+    """A pitch model with its threshold.
 
     Two kinds are understood: a pose model with 32 keypoints, whose best instance is taken, and a detector
     with the classes kp01 to kp32, whose best box of each class is taken and its centre used. The second kind

@@ -116,7 +116,8 @@ class OperatorSettings(BaseSettings, defer_build=True):
     use_nvdec: bool = Field(
         False,
         description="Decode on the GPU if the models run on CUDA and torchcodec is installed (extra nvdec); "
-        "otherwise on the CPU, and the worker's log says why. Not run on a GPU yet.",
+        "otherwise on the CPU, and the worker's log says why. The ball is then found by the detector alone "
+        "(BALL_SEARCH has no effect). Not run on a GPU yet.",
     )
     conf_threshold: float = Field(0.35, gt=0, lt=1, description="Minimum confidence of a detected box.")
     max_detections: int = Field(150, ge=1, le=1000, description="Maximum number of boxes per frame.")
@@ -126,5 +127,5 @@ class OperatorSettings(BaseSettings, defer_build=True):
         "the nearest one that is.",
     )
     skip_pitch: bool = Field(
-        False, description="Do not load or run the keypoint model; all keypoints are absent."
+        False, description="Do not load or run the pitch model; all keypoints are absent."
     )
