@@ -22,14 +22,8 @@ demo: install ## a clip answered twice, cold and warm; leaves answer, timeline a
 up: install ## Valkey, worker and Flower on this machine until Ctrl-C
 	$(BIN)/touchline up
 
-test: install ## the whole test suite, the unit tests beside the others; with PYTEST_ARGS what they say
-ifeq ($(PYTEST_ARGS),)
-	@mkdir -p build; $(BIN)/python -m pytest tests/unit >build/unit-tests.log 2>&1 & unit=$$!; \
-	$(BIN)/python -m pytest tests/integration tests/e2e; others=$$?; \
-	wait $$unit; units=$$?; cat build/unit-tests.log; exit $$((others + units))
-else
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
-endif
+test: install ## the whole test suite, two files at a time; with PYTEST_ARGS what they say
+	$(BIN)/python -m pytest $(or $(PYTEST_ARGS),-n 2 --dist loadfile tests)
 
 lint: install ## style, types, the directions of imports, the GitHub workflow
 	$(BIN)/ruff check .
