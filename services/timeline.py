@@ -90,7 +90,7 @@ class Timeline:
                 self._facts["clock_difference_s"] = round(seconds, 3)
 
     def add(self, stage: str, start: float, end: float, busy: float | None = None) -> None:
-        """Add a piece of a stage; `start` and `end` as of `now()`, `busy` if less than their distance."""
+        """Add a part of a stage; `start` and `end` as of `now()`, `busy` if less than their distance."""
         work = end - start if busy is None else busy
         self._tell(stage)
         with self._lock:
@@ -109,7 +109,7 @@ class Timeline:
 
     @contextmanager
     def span(self, stage: str) -> Iterator[None]:
-        """Time the body of a `with` as a piece of a stage."""
+        """Time the body of a `with` as a part of a stage."""
         start = self.now()
         self._tell(stage)
         try:

@@ -152,7 +152,7 @@ def _name_of(message: Any) -> str:
 
 def _work(challenge: Challenge, timeline: Timeline, scope: CancelScope) -> bytes:
     from services.pipeline.runner import run_challenge
-    from tasks.lifecycle import load_runtime, note_outcome, set_busy
+    from tasks.lifecycle import load_process_state, note_outcome, set_busy
 
     set_busy(True)
     answered = False
@@ -160,7 +160,7 @@ def _work(challenge: Challenge, timeline: Timeline, scope: CancelScope) -> bytes
     # its thread is none of Python's: it also ends a process that hangs with the interpreter's lock held
     faulthandler.dump_traceback_later(left + HUNG_S, exit=True, file=sys.stderr)
     try:
-        data = pack_answer(run_challenge(challenge, load_runtime(), timeline, scope))
+        data = pack_answer(run_challenge(challenge, load_process_state(), timeline, scope))
         answered = True
         return data
     except ChallengeError:

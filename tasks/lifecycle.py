@@ -26,7 +26,7 @@ from services.errors import TouchlineError
 from services.monitoring import tracing
 from services.monitoring.logs import set_up_logging
 from services.monitoring.metrics import begin, count_restart, use_folder
-from services.pipeline.runner import Runtime
+from services.pipeline.runner import ProcessState
 from services.processes.memory_limit import limit_memory
 from services.processes.parent_death import die_with_parent
 from services.settings import get_settings
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 class _Child:
     """What this process holds; empty in the worker's parent and in clients."""
 
-    runtime: Runtime | None = None
+    state: ProcessState | None = None
     slot: DeviceSlot | None = None
     keep_warm: KeepWarm | None = None
     busy = threading.Event()
@@ -49,11 +49,11 @@ class _Child:
     failed = 0
 
 
-def load_runtime() -> Runtime:
+def load_process_state() -> ProcessState:
     """Load the models and open the pool of this process, once; later calls return what the first one made."""
-    if _Child.runtime is None:
-        _Child.runtime = _make_runtime()
-    return _Child.runtime
+    if _Child.state is None:
+        _Child.state = _make_process_state()
+    return _Child.state
 
 
 def set_busy(busy: bool) -> None:
@@ -75,7 +75,7 @@ def note_outcome(*, answered: bool) -> None:
 
 def write_own_report() -> None:
     """Write what this process holds now to its report."""
-    made = _Child.runtime
+    made = _Child.state
     health = made.pool.health() if made is not None and made.settings.use_connection_pool else None
     with _not_vital():
         write_report(health, _Child.answered, _Child.failed)
@@ -99,10 +99,10 @@ def _device_name() -> str:
     """Where this child's models are, for health checks and `touchline doctor`."""
     if _Child.slot is not None:
         return _Child.slot.name
-    return ", ".join(_Child.runtime.kinds.devices) if _Child.runtime is not None else ""
+    return ", ".join(_Child.state.kinds.devices) if _Child.state is not None else ""
 
 
-def _make_runtime() -> Runtime:
+def _make_process_state() -> ProcessState:
     import torch
 
     from services.challenges.kinds import serve
@@ -137,7 +137,7 @@ def _make_runtime() -> Runtime:
         _Child.slot.name if _Child.slot else ", ".join(kinds.devices),
         seconds,
     )
-    return Runtime(get_pool(), kinds, settings, costs)
+    return ProcessState(get_pool(), kinds, settings, costs)
 
 
 @celeryd_init.connect
@@ -164,7 +164,7 @@ def _start(**_: Any) -> None:
     try:
         # its thread would not survive the fork, so that each child has its own
         tracing.begin(get_settings(), tracing.WORKER)
-        made = load_runtime()
+        made = load_process_state()
     except TouchlineError as error:
         log.error("cannot start: %s", error)
         ready.write_state(ready.FAILED, str(error))
@@ -200,7 +200,7 @@ def _tidy(**_: Any) -> None:
 
     The collector is set to come rarely, and a challenge's objects are old by the time it does.
     """
-    if _Child.runtime is not None:
+    if _Child.state is not None:
         gc.collect()
 
 

@@ -13,7 +13,7 @@ from services.deadline import Deadline
 from services.download.download import Download
 from services.download.pool import ConnectionPool
 from services.errors import ChallengeError
-from services.pipeline.runner import Runtime, run_challenge
+from services.pipeline.runner import ProcessState, run_challenge
 from services.settings import Settings
 from services.timeline import Timeline
 from services.wire.challenge import Challenge
@@ -63,7 +63,7 @@ def run_once(
                 submitted_at=now,
             )
             shared = settings.model_copy(update={"use_connection_pool": True})
-            run_challenge(challenge, Runtime(pool, kinds, shared), timeline)
+            run_challenge(challenge, ProcessState(pool, kinds, shared), timeline)
     except ChallengeError as error:
         return Run(timeline.to_dict(), error)
     return Run(timeline.to_dict())

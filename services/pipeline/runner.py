@@ -43,7 +43,7 @@ MAX_BEGINNINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
+class ProcessState:
     """What a process keeps between challenges.
 
     Attributes:
@@ -60,13 +60,13 @@ class Runtime:
 
 
 def run_challenge(
-    challenge: Challenge, runtime: Runtime, timeline: Timeline, scope: CancelScope | None = None
+    challenge: Challenge, state: ProcessState, timeline: Timeline, scope: CancelScope | None = None
 ) -> Answer:
     """Answer one challenge; download, decoding and inference run at the same time.
 
     Args:
         challenge: What to answer, and until when.
-        runtime: Pool, kinds and settings of this process.
+        state: Pool, kinds and settings of this process.
         timeline: Gets every stage.
         scope: Cancel it from another thread to give up; one is made when none is given.
 
@@ -80,13 +80,13 @@ def run_challenge(
         raise DeadlineExceeded(
             f"{deadline.remaining():.2f} s are left, too few for any answer", stage="queue"
         )
-    settings = runtime.settings
-    served = runtime.kinds.get(challenge.kind)
-    pool = runtime.pool if settings.use_connection_pool else ConnectionPool(settings)
+    settings = state.settings
+    served = state.kinds.get(challenge.kind)
+    pool = state.pool if settings.use_connection_pool else ConnectionPool(settings)
     try:
         for beginning in range(1, MAX_BEGINNINGS + 1):
             try:
-                return _answer(challenge, served, runtime, timeline, scope, deadline, pool, beginning)
+                return _answer(challenge, served, state, timeline, scope, deadline, pool, beginning)
             except SourceChanged:
                 if beginning == MAX_BEGINNINGS:
                     raise
@@ -94,14 +94,14 @@ def run_challenge(
         raise AssertionError("the last beginning returns or raises")
     finally:
         scope.cancel()
-        if pool is not runtime.pool:
+        if pool is not state.pool:
             pool.close()
 
 
 def _answer(
     challenge: Challenge,
     served: ServedKind,
-    runtime: Runtime,
+    state: ProcessState,
     timeline: Timeline,
     whole: CancelScope,
     deadline: Deadline,
@@ -109,7 +109,7 @@ def _answer(
     beginning: int,
 ) -> Answer:
     """Answer from the beginning; the first time with all connections, then with one."""
-    scope, settings = CancelScope(), runtime.settings
+    scope, settings = CancelScope(), state.settings
     whole.on_cancel(scope.cancel)
     source: Download | Pictures
     if challenge.video_url:
@@ -126,7 +126,7 @@ def _answer(
     else:
         source = Pictures(pool, challenge.pictures, settings, deadline, scope, timeline)
     try:
-        return _Work(challenge, served, runtime, timeline, scope, deadline, source).answer()
+        return _Work(challenge, served, state, timeline, scope, deadline, source).answer()
     finally:
         scope.cancel()
         # one that still opens a connection ends with its time-out, and no answer waits for that
@@ -140,7 +140,7 @@ class _Work:
         self,
         challenge: Challenge,
         served: ServedKind,
-        runtime: Runtime,
+        state: ProcessState,
         timeline: Timeline,
         scope: CancelScope,
         deadline: Deadline,
@@ -148,8 +148,8 @@ class _Work:
     ) -> None:
         self._challenge = challenge
         self._served = served
-        self._settings = runtime.settings
-        self._costs = runtime.costs.get(challenge.kind)
+        self._settings = state.settings
+        self._costs = state.costs.get(challenge.kind)
         self._timeline = timeline
         self._scope = scope
         self._deadline = deadline

@@ -69,7 +69,7 @@ class Shot:
             self._judge(position, fit)
             self._latest = position
         while len(self._waiting) > MAX_WAITING:
-            self._join(self._waiting.popleft(), None)
+            self._associate(self._waiting.popleft(), None)
 
     def add_ball(self, between: Sequence[FrameResult]) -> None:
         """Take the balls of frames before the next sampled frame."""
@@ -82,7 +82,7 @@ class Shot:
             self._settle(self._latest)
             self._latest = None
         while self._waiting:
-            self._join(self._waiting.popleft(), None)
+            self._associate(self._waiting.popleft(), None)
 
     def _judge(self, position: int, fit: Matrix) -> None:
         """The homography before this one now has both neighbours: keep it, or drop it as an outlier."""
@@ -109,8 +109,8 @@ class Shot:
                 start, end = self.results[self._kept].index, self.results[position].index
                 share = (self.results[here].index - start) / (end - start)
                 camera = between(first, last, np.array([share]), self._size)[0]
-            self._join(here, camera)
+            self._associate(here, camera)
         self._kept = position
 
-    def _join(self, position: int, camera: Matrix | None) -> None:
+    def _associate(self, position: int, camera: Matrix | None) -> None:
         self._people.add(self.results[position], camera)

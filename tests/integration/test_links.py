@@ -15,7 +15,7 @@ from services.challenges.kinds import ServedKinds, serve
 from services.download.pool import ConnectionPool
 from services.download.range_connection_pool import DEFAULT_COUNT
 from services.errors import ChallengeError, DeadlineExceeded, SourceRejected, StreamStalled
-from services.pipeline.runner import Runtime, run_challenge
+from services.pipeline.runner import ProcessState, run_challenge
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
 from services.wire.challenge import Challenge
@@ -68,7 +68,7 @@ def answer(
             challenge_id="links", video_url=url, deadline=now + deadline_s, submitted_at=now
         )
         timeline = Timeline()
-        found = run_challenge(challenge, Runtime(pool, kinds, settings), timeline)
+        found = run_challenge(challenge, ProcessState(pool, kinds, settings), timeline)
         return found, timeline.to_dict()["facts"]
     finally:
         pool.close()

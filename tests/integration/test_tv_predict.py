@@ -11,7 +11,7 @@ import pytest
 
 from services.challenges.kinds import ServedKinds, serve
 from services.download.pool import ConnectionPool
-from services.pipeline.runner import Runtime, run_challenge
+from services.pipeline.runner import ProcessState, run_challenge
 from services.pipeline.warm import warm
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
@@ -87,7 +87,7 @@ def test_pictures_are_answered(kinds: ServedKinds, settings: Settings, clip_4s: 
     )
     pool = ConnectionPool(settings)
     try:
-        answer = run_challenge(challenge, Runtime(pool, kinds, settings), Timeline())
+        answer = run_challenge(challenge, ProcessState(pool, kinds, settings), Timeline())
     finally:
         pool.close()
     given = frames_of(answer.body)

@@ -59,7 +59,7 @@ class Touchline:
 
     def answer(self, pool: Any, url: str) -> Row:
         """Answer one challenge over this pool, with the clock running."""
-        from services.pipeline.runner import Runtime, run_challenge
+        from services.pipeline.runner import ProcessState, run_challenge
         from services.timeline import Timeline
         from services.wire.challenge import Challenge
 
@@ -69,7 +69,7 @@ class Touchline:
         )
         timeline = Timeline()
         begin = time.perf_counter()
-        answer = run_challenge(challenge, Runtime(pool, self.kinds, self.settings), timeline)
+        answer = run_challenge(challenge, ProcessState(pool, self.kinds, self.settings), timeline)
         total = time.perf_counter() - begin
         return row_of(timeline.to_dict(), total, answer.body) | {"partial": float(answer.partial)}
 

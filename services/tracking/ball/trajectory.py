@@ -38,19 +38,21 @@ class Trajectory:
         points: (n, 2) observed positions, in pixels or metres.
         noise: (n, 2) their standard errors, in the same unit.
         speed: (2,) usual speeds, in units per frame.
-        pull: (2,) usual accelerations, in units per frame squared.
+        acceleration: (2,) usual accelerations, in units per frame squared.
     """
 
-    def __init__(self, times: Matrix, points: Matrix, noise: Matrix, speed: Matrix, pull: Matrix) -> None:
+    def __init__(
+        self, times: Matrix, points: Matrix, noise: Matrix, speed: Matrix, acceleration: Matrix
+    ) -> None:
         self._times, self._points, self._noise = times, points, noise
-        self._stiff = np.stack([np.zeros(2), speed**-2, pull**-2], 1)
+        self._stiff = np.stack([np.zeros(2), speed**-2, acceleration**-2], 1)
         self._knots = CubicCurves.single(times)
         self._slopes = self._knots.slopes(points)
-        pieces = self._pieces()
-        self._piece = np.repeat(np.arange(len(pieces)), [length for _, length, _ in pieces])
-        self._start = np.array([times[first] for first, _, _ in pieces])
-        self._parabolas = np.stack([parabola for _, _, parabola in pieces])
-        model = self._model(self._piece, times)
+        segments = self._segments()
+        self._segment = np.repeat(np.arange(len(segments)), [length for _, length, _ in segments])
+        self._start = np.array([times[first] for first, _, _ in segments])
+        self._parabolas = np.stack([parabola for _, _, parabola in segments])
+        model = self._model(self._segment, times)
         self._left_over = points - model
         self._kicks = self._kick_times()
 
@@ -59,45 +61,45 @@ class Trajectory:
         curve = np.zeros(len(when), np.int64)
         smooth = self._knots.evaluate(self._points, self._slopes, curve, when)
         straight = np.stack([np.interp(when, self._times, self._points[:, k]) for k in range(2)], 1)
-        return np.asarray(np.median([self.in_pieces(when), smooth, straight], axis=0), np.float64)
+        return np.asarray(np.median([self.in_segments(when), smooth, straight], axis=0), np.float64)
 
-    def in_pieces(self, when: Matrix) -> Matrix:
+    def in_segments(self, when: Matrix) -> Matrix:
         """Positions (m, 2) by the segments alone."""
         left = np.clip(np.searchsorted(self._times, when, side="right") - 1, 0, len(self._times) - 1)
         right = np.minimum(left + 1, len(self._times) - 1)
         inside = (right > left) & (when >= self._times[left])
-        late = inside & (self._piece[left] != self._piece[right]) & (when > self._kicks[left])
-        piece = self._piece[np.where(late, right, left)]
+        late = inside & (self._segment[left] != self._segment[right]) & (when > self._kicks[left])
+        segment = self._segment[np.where(late, right, left)]
         width = np.where(inside, self._times[right] - self._times[left], 1.0)
         share = np.where(inside, (when - self._times[left]) / width, 0.0)
         # add the residuals of the observations, so that the result passes through every one of them
-        same = self._piece[left] == self._piece[right]
+        same = self._segment[left] == self._segment[right]
         share = np.where(same, share, late.astype(np.float64))[:, None]
         over = (1 - share) * self._left_over[left] + share * self._left_over[right]
-        return self._model(piece, when) + over
+        return self._model(segment, when) + over
 
-    def _model(self, piece: Ints, when: Matrix) -> Matrix:
-        t = (when - self._start[piece])[:, None]
-        parabola = self._parabolas[piece]
+    def _model(self, segment: Ints, when: Matrix) -> Matrix:
+        t = (when - self._start[segment])[:, None]
+        parabola = self._parabolas[segment]
         return np.asarray(parabola[..., 0] + t * parabola[..., 1] + t**2 / 2 * parabola[..., 2], np.float64)
 
     def _kick_times(self) -> Matrix:
         """(n,) when the segment of each observation ends and that of the next one begins."""
         kicks = self._times.copy()
-        for i in np.flatnonzero(np.diff(self._piece)):
+        for i in np.flatnonzero(np.diff(self._segment)):
             moments = np.linspace(self._times[i], self._times[i + 1], KICK_MOMENTS)
-            before = self._model(np.full(KICK_MOMENTS, self._piece[i]), moments) + self._left_over[i]
-            after = self._model(np.full(KICK_MOMENTS, self._piece[i + 1]), moments) + self._left_over[i + 1]
+            before = self._model(np.full(KICK_MOMENTS, self._segment[i]), moments) + self._left_over[i]
+            after = self._model(np.full(KICK_MOMENTS, self._segment[i + 1]), moments) + self._left_over[i + 1]
             apart = (((before - after) / self._noise[i]) ** 2).sum(1)
             kicks[i] = moments[int(apart.argmin())]
         return kicks
 
-    def _pieces(self) -> list[tuple[int, int, Matrix]]:
+    def _segments(self) -> list[tuple[int, int, Matrix]]:
         """First observation, length and parabola (2, 3) of every segment."""
         n, longest = len(self._times), min(MAX_OBSERVATIONS, len(self._times))
         fits = [self._fit(length) for length in range(1, longest + 1)]
         apart = self._apart(fits)
-        cost = np.full((n, longest), np.inf)  # by the first observation and the length of a piece
+        cost = np.full((n, longest), np.inf)  # by the first observation and the length of a segment
         for k, (missed, _) in enumerate(fits):
             cost[: len(missed), k] = missed
         best, back = np.zeros((n, longest)), np.zeros((n, longest), np.int64)
@@ -107,13 +109,13 @@ class Trajectory:
             through = before[:, None] + apart[first, : len(before)] + KICK_COST
             back[first] = through.argmin(0)
             best[first] = through.min(0) + cost[first]
-        pieces = []
+        segments = []
         end, k = n, int(_ending(best, n).argmin())
         while end > 0:
             first = end - k - 1
-            pieces.append((first, k + 1, fits[k][1][first]))
+            segments.append((first, k + 1, fits[k][1][first]))
             end, k = first, int(back[first, k])
-        return pieces[::-1]
+        return segments[::-1]
 
     def _fit(self, length: int) -> tuple[Matrix, Matrix]:
         """Cost (m,) and parabola (m, 2, 3) of every run of so many observations."""
@@ -153,7 +155,7 @@ class Trajectory:
 
 
 def _ending(table: Matrix, end: int) -> Matrix:
-    """Of a table by first observation and length, the pieces that end before an observation, by length."""
+    """Of a table by first observation and length, the segments that end before an observation, by length."""
     longest = table.shape[1]
     # one observation earlier and one longer
     diagonal = table.ravel()[(end - 1) * longest :: -max(1, longest - 1)]

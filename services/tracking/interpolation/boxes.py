@@ -28,7 +28,7 @@ BALL_NOISE = 3.0
 """Pixels that a ball's middle may be off."""
 BALL_SPEED = 0.6
 """Metres per frame that are usual for a ball."""
-BALL_PULL = 0.01
+BALL_ACCELERATION = 0.01
 """Metres per frame and frame of a ball that nobody touches."""
 BALL_SIZE = 0.5
 """Metres that a ball's box is wide, drawn large as it is."""
@@ -111,7 +111,9 @@ class BoxCurves:
         if not self._over_ground[number] or self._path is None:
             across = self._plain[own, 2:].mean() / BALL_SIZE
             usual = np.full(2, across)
-            return Trajectory(times, self._plain[own, :2], noise, BALL_SPEED * usual, BALL_PULL * usual)
+            return Trajectory(
+                times, self._plain[own, :2], noise, BALL_SPEED * usual, BALL_ACCELERATION * usual
+            )
         ground = self._ground[own, :2]
         cameras = self._path[times.astype(np.int64) - self._first]
         _, scale = to_ground(cameras, self._straight[own])
@@ -120,7 +122,11 @@ class BoxCurves:
         flat = float(np.median(scale / down))
         noise /= np.stack([scale, down], 1)
         return Trajectory(
-            times, ground, noise, BALL_SPEED * np.array([1.0, flat]), BALL_PULL * np.array([1.0, flat])
+            times,
+            ground,
+            noise,
+            BALL_SPEED * np.array([1.0, flat]),
+            BALL_ACCELERATION * np.array([1.0, flat]),
         )
 
     def _slopes(self, values: Matrix) -> Matrix:

@@ -76,7 +76,7 @@ class PeopleTracker:
     def __init__(self, stride: int, first_id: int = 1) -> None:
         self.tracks: list[Track] = []
         self._first_id = first_id
-        self._patience = max(MAX_GAP_FRAMES, (MAX_GAP_SAMPLES + 1) * stride)
+        self._max_gap = max(MAX_GAP_FRAMES, (MAX_GAP_SAMPLES + 1) * stride)
         self._live: list[Track] = []
         self._places = np.zeros((0, 2))  # where the ground has taken the feet of the live tracks
         self._index = 0
@@ -140,8 +140,8 @@ class PeopleTracker:
     ) -> None:
         """Move expected positions with the camera to this sampled frame; forget tracks that have ended."""
         # sampled frames may lie further apart than the usual stride says
-        patience = max(self._patience, 2 * (index - self._index))
-        kept = [i for i, track in enumerate(self._live) if index - track.frames[-1] <= patience]
+        max_gap = max(self._max_gap, 2 * (index - self._index))
+        kept = [i for i, track in enumerate(self._live) if index - track.frames[-1] <= max_gap]
         self._live, self._places = [self._live[i] for i in kept], self._places[kept]
         if camera is not None and self._camera is not None:
             self._step = camera @ inverse(self._camera)

@@ -22,7 +22,7 @@ from services.errors import (
     UnsupportedKind,
     UnsupportedVideo,
 )
-from services.pipeline.runner import Runtime, run_challenge
+from services.pipeline.runner import ProcessState, run_challenge
 from services.pipeline.warm import warm
 from services.settings import load_settings
 from services.timeline import Timeline
@@ -84,7 +84,7 @@ def answer(kind: str, predictor: Any, frames: Sequence[ChallengeFrame], **settin
     )
     try:
         kinds = serve(made, lambda name, _: predictor)
-        return run_challenge(challenge, Runtime(pool, kinds, made), Timeline())
+        return run_challenge(challenge, ProcessState(pool, kinds, made), Timeline())
     finally:
         pool.close()
 
@@ -163,12 +163,12 @@ def test_without_a_predictor_cricket_says_how_to_plug_one_in() -> None:
 def test_an_unserved_kind_is_refused_before_anything_is_fetched() -> None:
     settings = load_settings(served_kinds=("soccer_action",))
     pool = ConnectionPool(settings)
-    runtime = Runtime(pool, serve(settings, lambda name, _: Reader([])), settings)
+    state = ProcessState(pool, serve(settings, lambda name, _: Reader([])), settings)
     now = time.time()
     challenge = Challenge(challenge_id="7", video_url="ftp://x", deadline=now + 9, submitted_at=now)
     timeline = Timeline()
     with pytest.raises(UnsupportedKind, match="served: soccer_action"):
-        run_challenge(challenge, runtime, timeline)
+        run_challenge(challenge, state, timeline)
     assert set(timeline.to_dict()["stages"]) == {"queue"}
     pool.close()
 

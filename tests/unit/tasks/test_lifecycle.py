@@ -33,7 +33,7 @@ def no_collector() -> Any:
 
 @pytest.mark.usefixtures("no_collector")
 def test_what_a_challenge_leaves_is_collected_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle._Child, "runtime", object())
+    monkeypatch.setattr(lifecycle._Child, "state", object())
     left = left_over()
     assert left() is not None
     task_postrun.send(sender=None)
@@ -42,7 +42,7 @@ def test_what_a_challenge_leaves_is_collected_after_it(monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("no_collector")
 def test_other_processes_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle._Child, "runtime", None)
+    monkeypatch.setattr(lifecycle._Child, "state", None)
     left = left_over()
     task_postrun.send(sender=None)
     assert left() is not None

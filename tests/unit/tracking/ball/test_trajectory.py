@@ -5,7 +5,7 @@ import pytest
 
 from services.tracking.ball.trajectory import Matrix, Trajectory
 
-SPEED, PULL = np.full(2, 0.6), np.full(2, 0.01)
+SPEED, ACCELERATION = np.full(2, 0.6), np.full(2, 0.01)
 
 
 def rolling(frames: Matrix) -> Matrix:
@@ -20,9 +20,9 @@ def rolling(frames: Matrix) -> Matrix:
     "times", [np.arange(0, 67, 6.0), np.array([0, 5, 13, 18, 25, 29, 36, 43, 47, 55, 60, 66.0])]
 )
 def test_a_kick_between_samples_is_found(times: Matrix) -> None:
-    flight = Trajectory(times, rolling(times), np.full((len(times), 2), 0.05), SPEED, PULL)
+    flight = Trajectory(times, rolling(times), np.full((len(times), 2), 0.05), SPEED, ACCELERATION)
     frames = np.arange(67.0)
-    found = np.linalg.norm(flight.in_pieces(frames) - rolling(frames), axis=1)
+    found = np.linalg.norm(flight.in_segments(frames) - rolling(frames), axis=1)
     off = np.linalg.norm(flight.at(frames) - rolling(frames), axis=1)
     straight = np.stack([np.interp(frames, times, rolling(times)[:, k]) for k in range(2)], 1)
     lost = np.linalg.norm(straight - rolling(frames), axis=1)
@@ -33,10 +33,10 @@ def test_a_kick_between_samples_is_found(times: Matrix) -> None:
 def test_it_passes_through_what_was_seen() -> None:
     times = np.arange(0, 60, 6.0)
     seen = rolling(times) + np.random.default_rng(3).normal(0, 0.05, (10, 2))
-    flight = Trajectory(times, seen, np.full((10, 2), 0.05), SPEED, PULL)
+    flight = Trajectory(times, seen, np.full((10, 2), 0.05), SPEED, ACCELERATION)
     np.testing.assert_allclose(flight.at(times), seen, atol=1e-6)
 
 
 def test_one_sighting_stays_where_it_was() -> None:
-    flight = Trajectory(np.array([6.0]), np.array([[3.0, 4.0]]), np.full((1, 2), 0.05), SPEED, PULL)
+    flight = Trajectory(np.array([6.0]), np.array([[3.0, 4.0]]), np.full((1, 2), 0.05), SPEED, ACCELERATION)
     np.testing.assert_allclose(flight.at(np.array([4.0, 6.0, 8.0])), [[3, 4]] * 3, atol=0.01)
