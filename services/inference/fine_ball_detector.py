@@ -29,7 +29,7 @@ MAX_SIZE: Final = 3.0
 """Maximum of the logarithm of a ball's width and height in cells, and its minimum below 0: 160 pixels."""
 MIN_SIDE: Final = 1.0
 """Minimum width and height of a ball in the picture, source pixels."""
-SHARE: Final = 0.65
+SHARE: Final = 0.6
 """Weight of the fine ball detector in a combined score; the rest is the detector's."""
 SAME_BALL: Final = 1.0
 """Two balls are one if their middles are at most this far apart, in widths of the wider one."""
