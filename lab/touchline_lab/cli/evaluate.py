@@ -61,6 +61,10 @@ def evaluate(
     aspect: Annotated[
         str | None, typer.Option(help="With --dataset: stretch the pictures to this ratio, such as 16:9.")
     ] = None,
+    names: Annotated[
+        str,
+        typer.Option(help="With --dataset: only pictures whose names begin like this, separated by commas."),
+    ] = "",
     draw: Annotated[Path | None, typer.Option(help="With --dataset: folder for pictures with boxes.")] = None,
     strict: Annotated[bool, typer.Option(help="A target that is not reached is a failure.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -69,7 +73,7 @@ def evaluate(
     if dataset is not None:
         from touchline_lab.cli.evaluate_dataset import evaluate_dataset_command
 
-        evaluate_dataset_command(dataset, aspect, draw, as_json)
+        evaluate_dataset_command(dataset, aspect, names, draw, as_json)
         return
     if unlabelled is not None:
         from touchline_lab.cli.evaluate_clip import evaluate_clip_command

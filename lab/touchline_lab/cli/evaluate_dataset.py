@@ -14,7 +14,9 @@ LOW_CONFIDENCE: Final = 0.01
 """Average precision needs boxes far below the threshold as well."""
 
 
-def evaluate_dataset_command(folder: Path, aspect: str | None, draw: Path | None, as_json: bool) -> None:
+def evaluate_dataset_command(
+    folder: Path, aspect: str | None, names: str, draw: Path | None, as_json: bool
+) -> None:
     """Infer every picture of a data set and print what was found.
 
     Raises:
@@ -35,7 +37,8 @@ def evaluate_dataset_command(folder: Path, aspect: str | None, draw: Path | None
 
     settings = get_settings()
     try:
-        pictures = list(read_dataset(folder, None if aspect is None else _ratio(aspect)))
+        beginnings = tuple(name.strip() for name in names.split(",") if name.strip())
+        pictures = list(read_dataset(folder, None if aspect is None else _ratio(aspect), beginnings))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     with waiting("loading the models"):
@@ -52,7 +55,7 @@ def evaluate_dataset_command(folder: Path, aspect: str | None, draw: Path | None
     found = evaluate_dataset(results, settings.conf_threshold)
     ball = evaluate_ball(answered, settings.conf_threshold)
     if ball is not None:
-        found["boxes"]["ball, second pass"] = ball
+        found["boxes"]["ball, in the answer"] = ball
     if draw is not None:
         draw.mkdir(parents=True, exist_ok=True)
         for picture, result in results:

@@ -81,12 +81,15 @@ class PitchTotals:
     surplus: int = 0
 
 
-def read_dataset(folder: Path, aspect: float | None = None) -> Iterator[LabelledPicture]:
+def read_dataset(
+    folder: Path, aspect: float | None = None, beginnings: tuple[str, ...] = ()
+) -> Iterator[LabelledPicture]:
     """Read the pictures of a folder, by name.
 
     Args:
         folder: The data set.
         aspect: Width over height that the pictures are stretched to, for sets that were stored stretched.
+        beginnings: Only pictures whose names begin with one of these; all where there are none.
 
     Raises:
         ValueError: There are no pictures, or a label file is malformed; the text names the file.
@@ -94,6 +97,10 @@ def read_dataset(folder: Path, aspect: float | None = None) -> Iterator[Labelled
     files = sorted(path for path in (folder / "images").glob("*") if path.suffix in (".jpg", ".jpeg", ".png"))
     if not files:
         raise ValueError(f"{folder / 'images'} has no JPEG or PNG pictures")
+    if beginnings:
+        files = [file for file in files if file.name.startswith(beginnings)]
+        if not files:
+            raise ValueError(f"no picture of {folder / 'images'} begins with {' or '.join(beginnings)}")
     for file in files:
         image = np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR), np.uint8)
         if aspect is not None:
@@ -136,7 +143,7 @@ def _keypoints(rows: list[list[float]] | None, size: tuple[int, int]) -> Floats 
 
 
 def infer_picture(picture: LabelledPicture, predictor: Predictor[FrameResult], img_size: int) -> FrameResult:
-    """Run a predictor on one picture, as a challenge with pictures would."""
+    """Run a predictor's detector and pitch model on one picture; the ball is not searched at full size."""
     frame, letterbox = _frame(picture, img_size)
     return predictor.predict([frame], letterbox)[0]
 
@@ -144,8 +151,8 @@ def infer_picture(picture: LabelledPicture, predictor: Predictor[FrameResult], i
 def infer_with_second_pass(
     picture: LabelledPicture, predictor: Predictor[FrameResult], img_size: int
 ) -> FrameResult:
-    """The same with the second ball pass, as in a sampled frame of a clip, but without frames before it."""
-    frame, letterbox = _frame(picture, img_size)
+    """The same as in a sampled frame of a clip: the ball is searched again, but without frames before it."""
+    frame, letterbox = _frame(picture, img_size, full_luma=True)
     height, width = picture.image.shape[:2]
     scale = max(width, height) / WIDTH
     size = max(1, round(width / scale)), max(1, round(height / scale))
@@ -155,11 +162,11 @@ def infer_with_second_pass(
     return second_ball_pass(predictor, PictureSize(width, height))(predictor.predict([lit], letterbox)[0])
 
 
-def _frame(picture: LabelledPicture, img_size: int) -> tuple[Frame, Letterbox]:
+def _frame(picture: LabelledPicture, img_size: int, *, full_luma: bool = False) -> tuple[Frame, Letterbox]:
     data = cv2.imencode(".png", picture.image)[1].tobytes()
     clip = PictureClip(1, lambda _: data, 1 << 26)
     letterbox = Letterbox.fit(clip.width, clip.height, img_size)
-    (frame,) = clip.frames(FramePlan(1, 1, full_luma=True), letterbox)
+    (frame,) = clip.frames(FramePlan(1, 1, full_luma=full_luma), letterbox)
     return frame, letterbox
 
 

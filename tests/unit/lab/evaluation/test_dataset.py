@@ -144,6 +144,15 @@ def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
         list(read_dataset(tmp_path))
 
 
+def test_pictures_are_chosen_by_the_beginning_of_their_names(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("aa1", "ab2", "b3"):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), np.zeros((8, 8, 3), np.uint8))
+    assert [one.name for one in read_dataset(tmp_path, beginnings=("ab", "b"))] == ["ab2", "b3"]
+    with pytest.raises(ValueError, match="no picture of .* begins with c"):
+        list(read_dataset(tmp_path, beginnings=("c",)))
+
+
 def test_what_was_found_is_drawn() -> None:
     drawn = draw_result(labelled(PEOPLE), result([(0, *BALL[0, 1:], 0.9), (2, *PEOPLE[0, 1:], 0.1)]), 0.35)
     assert drawn[400, 604].tolist() == [0, 255, 255]
