@@ -189,3 +189,17 @@ def test_clips_larger_than_full_hd_are_reduced_to_it() -> None:
     assert full is not None
     assert full.luma.shape == (1080, 1920)
     assert full.scale == 2.0
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_luma_at_full_size_is_turned_as_the_clip_is_shown(turns: int) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (96 * 3 // 2, 160), np.uint8)
+    picture = av.VideoFrame.from_ndarray(grey, format="yuv420p")
+    full = LumaSelector(FramePlan(6, 7, full_luma=True), (96, 160), turns).at_full_size(0, picture)
+    assert full is not None
+    assert np.array_equal(full.luma, np.rot90(grey[:96], -turns))
+
+
+def test_formats_without_luma_have_none_at_full_size() -> None:
+    picture = av.VideoFrame.from_ndarray(np.zeros((90, 160, 3), np.uint8), format="rgb24")
+    assert LumaSelector(FramePlan(6, 7, full_luma=True), (160, 90)).at_full_size(0, picture) is None

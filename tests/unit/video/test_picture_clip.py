@@ -112,3 +112,13 @@ def test_a_png_whose_chunk_says_it_is_longer_than_the_file_is_damaged() -> None:
     clip = clip_of([whole, whole[:at] + b"\xfe\x00\x00\xf5" + whole[at + 4 :]])
     assert len(list(clip.frames(FramePlan(1, 2), Letterbox.fit(320, 192, 320)))) == 1
     assert clip.stats.damaged == 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(16, 4000), (4000, 16), (2560, 1440)])
+def test_luma_of_pictures_larger_than_full_hd_is_reduced(width: int, height: int) -> None:
+    box = Letterbox.fit(width, height, 160)
+    clip = PictureClip(1, lambda _: encoded(np.zeros((height, width, 3), np.uint8)), 1 << 22)
+    (frame,) = clip.frames(FramePlan(1, 1, full_luma=True), box)
+    assert frame.full_luma is not None
+    assert max(frame.full_luma.luma.shape) == 1920
+    assert min(frame.full_luma.luma.shape) >= 1
