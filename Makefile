@@ -22,8 +22,8 @@ demo: install ## a clip answered twice, cold and warm; leaves answer, timeline a
 up: install ## Valkey, worker and Flower on this machine until Ctrl-C
 	$(BIN)/touchline up
 
-test: install ## the whole test suite, two files at a time; with PYTEST_ARGS what they say
-	$(BIN)/python -m pytest $(or $(PYTEST_ARGS),-n 2 --dist loadfile tests)
+test: install ## the whole test suite, three files at a time; with PYTEST_ARGS what they say
+	$(BIN)/python -m pytest $(or $(PYTEST_ARGS),-n 3 --dist loadfile tests)
 
 lint: install ## style, types, the directions of imports, the GitHub workflow
 	$(BIN)/ruff check .
