@@ -1,4 +1,8 @@
-"""Luma pictures: small brightness pictures of decoded frames, in which the second ball pass searches."""
+"""The luma of decoded frames, in which the ball is searched.
+
+Luma pictures are small, of sampled frames and others, for the second ball pass; luma at full size is of sampled
+frames only, for the fine ball detector.
+"""
 
 from __future__ import annotations
 
@@ -47,13 +51,13 @@ _LUMA_FORMATS: Final = ("yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p")
 
 
 class LumaSelector:
-    """Makes luma pictures of the frames that come out of one decoder, in order.
+    """Makes luma of the frames that come out of one decoder, in order.
 
     Which frames get one depends on the file and the plan only. Frames close to another luma picture and, in
     most plans, close to a sampled frame are left out.
 
     Args:
-        plan: Which frames are sampled, and whether there is a second ball pass at all.
+        plan: Which frames are sampled, and whether there are a second ball pass and a fine ball detector.
         size: Width and height of the clip as it is shown.
         turns: Clockwise quarter turns from stored to shown.
     """
