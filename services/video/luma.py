@@ -1,7 +1,7 @@
 """The luma of decoded frames, in which the ball is searched.
 
-Luma pictures are small, of sampled frames and others, for the second ball pass; luma at full size is of sampled
-frames only, for the fine ball detector.
+Luma pictures are small, of sampled frames and others, for the second ball pass; luma at full size is of
+sampled frames only, for the fine ball detector.
 """
 
 from __future__ import annotations
