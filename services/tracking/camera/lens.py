@@ -96,12 +96,22 @@ def estimate_lens(
         return None
     chosen = np.unique(np.linspace(0, len(views) - 1, MAX_FRAMES).round().astype(np.int64))
     asked = [views[i] for i in chosen]
-    distances = np.array([_distance(Lens(coefficient, size), asked) for coefficient in TRIED])
-    best = int(distances.argmin())
-    without = float(distances[TRIED.index(0.0)])
-    if not np.isfinite(distances).all() or distances[best] >= (1 - MIN_GAIN) * without:
+    known: dict[int, float] = {}
+
+    def distance(tried: int) -> float:
+        if tried not in known:
+            inside = 0 <= tried < len(TRIED)
+            known[tried] = _distance(Lens(TRIED[tried], size), asked) if inside else np.inf
+        return known[tried]
+
+    # downhill from no distortion: most shots end there after three
+    best = TRIED.index(0.0)
+    while distance(nearest := min((best - 1, best + 1), key=distance)) < distance(best):
+        best = nearest
+    without = distance(TRIED.index(0.0))
+    if not np.isfinite(without) or not distance(best) < (1 - MIN_GAIN) * without:
         return None
-    return Lens(_lowest(best, distances), size)
+    return Lens(_lowest(best, [distance(best - 1), distance(best), distance(best + 1)]), size)
 
 
 def undistorted(
@@ -165,11 +175,11 @@ def _distance(lens: Lens, views: Sequence[tuple[Matrix, Matrix]]) -> float:
     return sums / count if count else np.inf
 
 
-def _lowest(best: int, distances: Matrix) -> float:
+def _lowest(best: int, distances: Sequence[float]) -> float:
     """The coefficient at the lowest point of the parabola through the best one and its neighbours."""
-    if not 0 < best < len(TRIED) - 1:
-        return TRIED[best]
-    before, here, after = distances[best - 1 : best + 2]
+    before, here, after = distances
     step = TRIED[1] - TRIED[0]
     curvature = before - 2 * here + after
-    return float(TRIED[best] + step * (before - after) / (2 * curvature)) if curvature > 0 else TRIED[best]
+    if not 0 < curvature < np.inf:
+        return TRIED[best]
+    return float(TRIED[best] + step * (before - after) / (2 * curvature))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
 from services.pitch import TEMPLATE, PitchGeometry
-from services.results import FrameResult, Keypoints
+from services.results import FrameResult, Keypoints, PaintedLines
 from services.tracking.camera.homography import (
     Matrix,
     PictureSize,
@@ -16,6 +18,9 @@ from services.tracking.camera.homography import (
     visible_keypoints,
 )
 from services.tracking.camera.line_fit import supported
+
+REMEMBERED: Final = 16
+"""Frames and pitches whose homographies are remembered; several challenges may be tracked at a time."""
 
 
 def locate(
@@ -31,18 +36,27 @@ def locate(
     """
     if result.keypoints is None:
         return result, None
-    fit = fit_homography(result.keypoints, size, pitch)
-    if fit is None or result.painted_lines is None:
-        return result, fit
-    found = supported(fit, result.painted_lines, pitch)
+    fit, moved = _located(result.keypoints, result.painted_lines, size, pitch)
+    return (result if moved is None else replace(result, keypoints=moved)), fit
+
+
+# the second ball pass asks for a frame first, then tracking does
+@lru_cache(maxsize=REMEMBERED)
+def _located(
+    keypoints: Keypoints, lines: PaintedLines | None, size: PictureSize, pitch: PitchGeometry
+) -> tuple[Matrix | None, Keypoints | None]:
+    """The homography, and the keypoints of one that was moved."""
+    fit = fit_homography(keypoints, size, pitch)
+    if fit is None or lines is None:
+        return fit, None
+    found = supported(fit, lines, pitch)
     if found is None:
-        return result, None
+        return None, None
     fit, moved = found
     if not moved:
-        return result, fit
+        return fit, None
     points = visible_keypoints(fit[None], size, pitch)[0]
     there = (points != 0).any(axis=1)
     if not is_view(fit, pitch.vertices_m[there], size):
-        return result, None
-    keypoints = Keypoints(points.astype(np.float32), there.astype(np.float32))
-    return replace(result, keypoints=keypoints), fit
+        return None, None
+    return fit, Keypoints(points.astype(np.float32), there.astype(np.float32))
