@@ -30,7 +30,7 @@ MIN_FRAMES: Final = 5
 MAX_FRAMES: Final = 12
 """Sampled frames, spread over the shot, that are asked."""
 TRIED: Final = (-0.04, -0.02, 0.0, 0.02, 0.04, 0.06, 0.08)
-"""Coefficients that are tried: those of thirteen real matches lie between 0 and 0.05."""
+"""Coefficients that are tried: those of fourteen real matches lie between 0 and 0.05."""
 MIN_GAIN: Final = 0.08
 """Share of the distances that a coefficient has to take away; else the lens counts as free of distortion."""
 ROUNDS: Final = 10
