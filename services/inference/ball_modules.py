@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,7 +20,7 @@ DILATIONS: Final = (1, 2, 4, 1)
 """Of the fine ball detector's layers: together they see some 150 pixels of the picture around a ball."""
 
 
-class SmallModule(nn.Module):
+class SmallModule(nn.Module, ABC):
     """A network whose widths follow from its weights, which are kept in half precision."""
 
     def save(self, path: Path) -> None:
@@ -42,8 +43,9 @@ class SmallModule(nn.Module):
         return module.eval()
 
     @classmethod
+    @abstractmethod
     def _as_wide_as(cls, weights: dict[str, torch.Tensor]) -> Self:
-        raise NotImplementedError
+        """A network with the widths of these weights."""
 
 
 class BallModule(SmallModule):

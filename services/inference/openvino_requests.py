@@ -45,6 +45,7 @@ class OpenVinoRequests:
         self._core, self._model, self._prepare = core, model, prepare
         self._slots, self._threads = slots, threads
         self._compiling = threading.Lock()
+        self._remembering = threading.Lock()
         self._free_requests: OrderedDict[Shape, SimpleQueue[Any]] = OrderedDict()  # the latest used last
 
     def infer(self, pictures: npt.NDArray[np.uint8], model_shape: Shape) -> npt.NDArray[np.float32]:
@@ -68,30 +69,41 @@ class OpenVinoRequests:
             raise InferenceError(f"the model failed: {error}") from error
 
     def _requests_for(self, shape: Shape) -> SimpleQueue[Any]:
+        found = self._compiled(shape)
+        if found is not None:
+            return found
+        with self._compiling:  # calls with other shapes go on meanwhile
+            return self._compiled(shape) or self._compile(shape)
+
+    def _compiled(self, shape: Shape) -> SimpleQueue[Any] | None:
+        with self._remembering:
+            found = self._free_requests.get(shape)
+            if found is not None:
+                self._free_requests.move_to_end(shape)
+            return found
+
+    def _compile(self, shape: Shape) -> SimpleQueue[Any]:
         from openvino.preprocess import PrePostProcessor
 
-        with self._compiling:
-            if shape in self._free_requests:
-                self._free_requests.move_to_end(shape)
-                return self._free_requests[shape]
-            model = self._model.clone()
-            model.reshape(list(shape))
-            steps = PrePostProcessor(model)
-            self._prepare(steps)
-            compiled = self._core.compile_model(
-                steps.build(),
-                "CPU",
-                {
-                    "INFERENCE_NUM_THREADS": self._slots * self._threads,
-                    "NUM_STREAMS": self._slots,
-                    # pinned threads would wait for a core that a decoder uses while another one is free
-                    "ENABLE_CPU_PINNING": False,
-                },
-            )
-            free: SimpleQueue[Any] = SimpleQueue()
-            for _ in range(self._slots):
-                free.put(compiled.create_infer_request())
+        model = self._model.clone()
+        model.reshape(list(shape))
+        steps = PrePostProcessor(model)
+        self._prepare(steps)
+        compiled = self._core.compile_model(
+            steps.build(),
+            "CPU",
+            {
+                "INFERENCE_NUM_THREADS": self._slots * self._threads,
+                "NUM_STREAMS": self._slots,
+                # pinned threads would wait for a core that a decoder uses while another one is free
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+        free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self._slots):
+            free.put(compiled.create_infer_request())
+        with self._remembering:
             self._free_requests[shape] = free
             while len(self._free_requests) > MAX_SHAPES:
                 self._free_requests.popitem(last=False)
-            return free
+        return free

@@ -23,7 +23,7 @@ from services.settings import get_settings
 from services.tracking.camera.homography import Matrix, PictureSize, project
 from services.tracking.camera.lens import Lens, estimate_lens, undistorted
 from services.tracking.camera.location import locate
-from touchline_lab.evaluation.dataset import REFERENCE_WIDTH, infer_picture, read_dataset
+from touchline_lab.evaluation.dataset import REFERENCE_WIDTH, aspect_ratio, infer_picture, read_dataset
 from touchline_lab.training.picture_sets import match_of
 
 Floats = npt.NDArray[np.float64]
@@ -56,13 +56,12 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--aspect", help="width:height that the pictures are stretched to")
+    parser.add_argument("--aspect", type=aspect_ratio, help="width:height that pictures are stretched to")
     options = parser.parse_args()
-    across, down = (float(part) for part in (options.aspect or "1:1").split(":"))
     settings = get_settings().model_copy(update={"ball_search": "off"})
     models = load_models(settings)
     shots: dict[tuple[str, PictureSize], list[View]] = defaultdict(list)
-    for picture in read_dataset(options.folder, across / down if options.aspect else None):
+    for picture in read_dataset(options.folder, options.aspect):
         size = PictureSize(picture.image.shape[1], picture.image.shape[0])
         result, fit = locate(infer_picture(picture, models, settings.img_size), size, STANDARD)
         if picture.keypoints is not None and fit is not None:

@@ -27,6 +27,7 @@ def evaluate_dataset_command(
     from services.inference.models import load_models
     from services.settings import get_settings
     from touchline_lab.evaluation.dataset import (
+        aspect_ratio,
         draw_result,
         evaluate_ball,
         evaluate_dataset,
@@ -38,7 +39,7 @@ def evaluate_dataset_command(
     settings = get_settings()
     try:
         beginnings = tuple(name.strip() for name in names.split(",") if name.strip())
-        pictures = list(read_dataset(folder, None if aspect is None else _ratio(aspect), beginnings))
+        pictures = list(read_dataset(folder, None if aspect is None else aspect_ratio(aspect), beginnings))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     with waiting("loading the models"):
@@ -65,14 +66,6 @@ def evaluate_dataset_command(
         print(json.dumps(found))
     else:
         _print(found, settings.conf_threshold)
-
-
-def _ratio(text: str) -> float:
-    width, colon, height = text.partition(":")
-    try:
-        return float(width) / float(height if colon else "1")
-    except (ValueError, ZeroDivisionError) as error:
-        raise ValueError(f"--aspect {text!r} is not a ratio such as 16:9") from error
 
 
 def _number(value: float | None) -> str:

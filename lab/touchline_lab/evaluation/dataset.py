@@ -28,7 +28,7 @@ from services.tracking.camera.geometry import PitchVotes
 from services.tracking.camera.homography import PictureSize, project
 from services.tracking.camera.location import locate
 from services.video.letterbox import Frame, Letterbox
-from services.video.luma import WIDTH
+from services.video.luma import WIDTH, resized
 from services.video.picture_clip import PictureClip
 from touchline_lab.evaluation.detection import Scored, class_ap50
 from touchline_lab.evaluation.scoring import overlaps
@@ -79,6 +79,19 @@ class PitchTotals:
     near: int = 0
     errors: list[float] = field(default_factory=list)
     surplus: int = 0
+
+
+def aspect_ratio(text: str) -> float:
+    """Width over height, from a text such as 16:9.
+
+    Raises:
+        ValueError: It is no ratio.
+    """
+    width, colon, height = text.partition(":")
+    try:
+        return float(width) / float(height if colon else "1")
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"--aspect {text!r} is not a ratio such as 16:9") from error
 
 
 def read_dataset(
@@ -155,10 +168,8 @@ def infer_with_second_pass(
     frame, letterbox = _frame(picture, img_size, full_luma=True)
     height, width = picture.image.shape[:2]
     scale = max(width, height) / WIDTH
-    size = max(1, round(width / scale)), max(1, round(height / scale))
-    how = cv2.INTER_AREA if scale >= 1 else cv2.INTER_LINEAR
-    luma = cv2.resize(cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY), size, interpolation=how)
-    lit = replace(frame, luma_pictures=(LumaPicture(0, np.asarray(luma, np.uint8), scale),))
+    grey = np.asarray(cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY), np.uint8)
+    lit = replace(frame, luma_pictures=(LumaPicture(0, resized(grey, (width, height), scale), scale),))
     return second_ball_pass(predictor, PictureSize(width, height))(predictor.predict([lit], letterbox)[0])
 
 

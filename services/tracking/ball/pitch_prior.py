@@ -72,8 +72,7 @@ class PitchPrior:
         to_ground = inverse(fit)
         feet = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3], np.ones(len(boxes))], 1)
         mapped = feet @ to_ground.T
-        # the lower middle of the picture shows ground before the camera; the other sign is above the horizon
-        ahead = float(to_ground[2] @ [self._size.width / 2, self._size.height * 0.75, 1.0])
+        ahead = float(to_ground[2] @ self._size.lower_middle)
         above_horizon = mapped[:, 2] * np.sign(ahead) <= 0
         ground = mapped[:, :2] / np.where(above_horizon, 1.0, mapped[:, 2])[:, None]
         outside = (ground < -OUTSIDE_M) | (ground > pitch.size_m + OUTSIDE_M)

@@ -49,6 +49,11 @@ class PictureSize:
         return np.array([self.width / 2, self.height / 2])
 
     @property
+    def lower_middle(self) -> Matrix:
+        """(3,) homogeneous: a pixel that shows ground before the camera, below the horizon."""
+        return np.array([self.width / 2, self.height * 0.75, 1.0])
+
+    @property
     def corners(self) -> Matrix:
         """(4, 2) corners."""
         w, h = float(self.width), float(self.height)
@@ -228,8 +233,7 @@ def visible_keypoints(
         (n, 32, 2)
     """
     mapped = pitch.vertices_m @ path[:, :, :2].transpose(0, 2, 1) + path[:, None, :, 2]
-    # what the lower middle of the picture shows lies before the camera, on the right side of the horizon
-    centre = np.linalg.inv(path) @ [size.width / 2, size.height * 0.75, 1.0]
+    centre = np.linalg.inv(path) @ size.lower_middle
     sign = np.sign(np.einsum("ni,ni->n", path[:, 2], centre / centre[:, 2:]))
     depth = mapped[..., 2] * np.where(sign == 0, 1.0, sign)[:, None]
     points = mapped[..., :2] / np.where(np.abs(mapped[..., 2:]) > 1e-9, mapped[..., 2:], 1.0)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from services.pitch import PitchGeometry
 from services.results import PaintedLines
+from services.tracking.camera.homography import PictureSize
 
 Matrix = npt.NDArray[np.float64]
 
@@ -74,8 +75,7 @@ def _visible(camera: Matrix, lines: PaintedLines, pitch: PitchGeometry) -> Matri
     """Points of the pitch's lines in the array, (n, 2), one for each square."""
     height, width = lines.distances.shape
     mapped = pitch.line_points_m @ camera[:, :2].T + camera[:, 2]
-    # what the lower middle of the picture shows lies before the camera
-    ahead = np.linalg.inv(camera) @ [width / 2, height * 0.75, 1.0]
+    ahead = np.linalg.inv(camera) @ PictureSize(width, height).lower_middle
     depth = mapped[:, 2] * np.sign(float(camera[2] @ ahead) * ahead[2])
     points = mapped[depth > 1e-6, :2] / mapped[depth > 1e-6, 2:]
     inside = (points >= 1).all(axis=1) & (points < (width - 2, height - 2)).all(axis=1)
