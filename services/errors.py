@@ -3,6 +3,7 @@
     TouchlineError
     ├── SettingsError                 a setting has a value that is not allowed; stops the start
     ├── ReportFailed                  a report cannot be made from what was given, or not be written
+    ├── ChainUnreadable               the chain, or a file with a snapshot of it, could not be read
     ├── StartFailed                   a part of the system (server, worker, Flower) did not come up
     │   ├── BrokenPlugin              a plug-in cannot be found, loaded or used; stops the start
     │   └── MissingExtra              a command needs packages that this installation was made without
@@ -47,6 +48,10 @@ class SettingsError(TouchlineError):
 
 class ReportFailed(TouchlineError):
     """A report cannot be made. The text says what was wrong with what was given."""
+
+
+class ChainUnreadable(TouchlineError):
+    """The chain, or a file with a snapshot of it, could not be read. The text says which, and why."""
 
 
 class StartFailed(TouchlineError):

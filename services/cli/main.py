@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from services.cli.chain import chain
 from services.cli.console import complain
 from services.cli.diagnose import diagnose
 from services.cli.doctor import doctor
@@ -66,6 +67,7 @@ for command in (
     diagnose,
     pool,
     preflight,
+    chain,
     report,
     top,
     kinds,

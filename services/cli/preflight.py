@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -11,43 +12,51 @@ import typer
 
 from services.cli.console import stdout
 from services.cli.extras import require_extra
+from services.errors import ChainUnreadable
 
 if TYPE_CHECKING:
+    from services.chain.snapshot import ChainSnapshot
     from services.preflight.finding import Finding
+    from services.settings import Settings
 
 _STYLES = {"ok": "green", "failed": "red", "unknown": "yellow"}
 
 
 def preflight(
     snapshot: Annotated[
-        Path | None, typer.Option(help="JSON file with what the chain says (docs/guides/private-track.md).")
+        Path | None, typer.Option(help="What the chain says, as a file that `touchline chain` wrote.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Read the chain itself: finney, test, local or wss://...")
+    ] = None,
+    inactive: Annotated[
+        str | None,
+        typer.Option(help="URL or file of the inactive miners; the published list with --network."),
     ] = None,
     url: Annotated[
-        str | None,
-        typer.Option(help="Where validators reach the gateway; the snapshot's axon by default."),
+        str | None, typer.Option(help="Where validators reach the gateway; the axon on the chain by default.")
     ] = None,
     video: Annotated[str | None, typer.Option(help="A clip to be answered twice through the queue.")] = None,
     kind: Annotated[str, typer.Option(help="Its challenge kind.")] = "soccer_action",
     image: Annotated[str | None, typer.Option(help="The image, if it is not the committed one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list on standard output.")] = False,
 ) -> None:
-    """Check what makes a private miner fail without a word, in the order in which a validator meets it."""
+    """Check what makes a private miner fail silently: commitment, axon, gateway, answers, image, hotkey."""
     require_extra("gateway")
-    from services.preflight.chain import axon_url, check_chain, read_snapshot
+    from services.preflight.chain import axon_url, check_commitment, check_registration
     from services.preflight.gateway_probe import probe
     from services.preflight.image import check_image
     from services.preflight.repeat import check_answers
     from services.settings import get_settings
 
     settings = get_settings()
-    chain = read_snapshot(snapshot)
+    chain, findings = _chain(settings, snapshot, network, inactive)
     hotkey = settings.miner_hotkey or chain.hotkey
-    findings = [
-        *check_chain(chain, hotkey),
-        *probe(url or axon_url(chain, hotkey), hotkey),
-        *check_answers(settings, video, kind),
-        check_image(chain, image),
-    ]
+    findings += check_commitment(chain, hotkey)
+    findings += probe(url or axon_url(chain, hotkey), hotkey)
+    findings += check_answers(settings, video, kind)
+    findings.append(check_image(chain, image))
+    findings += check_registration(chain, hotkey)
     if as_json:
         import msgspec
 
@@ -55,6 +64,43 @@ def preflight(
     else:
         _show(findings)
     sys.exit(any(finding.state == "failed" for finding in findings))
+
+
+def _chain(
+    settings: Settings, file: Path | None, network: str | None, inactive: str | None
+) -> tuple[ChainSnapshot, list[Finding]]:
+    """What is known of the chain, and why something is not known.
+
+    Raises:
+        ChainUnreadable: The file cannot be read.
+    """
+    import msgspec
+
+    from services.chain.snapshot import ChainSnapshot, read_snapshot
+    from services.preflight.finding import unknown
+    from services.preflight.inactive import PUBLISHED, read_inactive
+
+    reasons: list[Finding] = []
+    chain = ChainSnapshot() if file is None else read_snapshot(file)
+    if network is not None:
+        require_extra("chain")
+        from services.chain.subtensor import read_chain
+
+        try:
+            hotkey = settings.miner_hotkey or chain.hotkey
+            chain = asyncio.run(read_chain(network, settings.netuid, hotkey))
+        except ChainUnreadable as error:
+            advice = "try another node: --network wss://..., or name a snapshot with --snapshot"
+            reasons.append(unknown("chain", str(error), advice))
+    listed = inactive or (PUBLISHED if network is not None else None)
+    if listed is not None:
+        try:
+            chain = msgspec.structs.replace(chain, inactive=read_inactive(listed))
+        except ChainUnreadable as error:
+            reasons.append(
+                unknown("list of inactive miners", str(error), "name a copy of it with --inactive")
+            )
+    return chain, reasons
 
 
 def _show(findings: list[Finding]) -> None:

@@ -20,7 +20,7 @@ from services.download.guard import UrlGuard
 from services.errors import Cancelled, ChallengeError, QueueFull, SettingsError, UnsupportedKind
 from services.gateway.authentication import ANYBODY, Authentication
 from services.gateway.limits import Limits
-from services.gateway.metagraph import Metagraph
+from services.gateway.metagraph import Metagraph, metagraph_from
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.outlook import PING_S, Outlook
 from services.gateway.page import docs_page
@@ -36,8 +36,6 @@ from tasks.shared_client import Client
 
 log = logging.getLogger(__name__)
 
-REFRESH_S: Final = 10.0
-"""Seconds between two looks at the metagraph's file."""
 BUILT_IN_ELSEWHERE: Final = ("gsr", "tv_predict")
 """Kinds with a route of their own; the first other one of SERVED_KINDS is that of the private track."""
 
@@ -135,10 +133,11 @@ class Gateway:
         route = request.url.path
         hotkey = ANYBODY
         try:
+            credentials = self.authentication.read(request.headers)
             body = await read_body(
                 request, int(self.settings.max_body_mb * 1e6), self.settings.body_timeout_s
             )
-            hotkey = await self.authentication.check(request.headers, body)
+            hotkey = await self.authentication.check(credentials, body)
             # from here on it is a validator's: what strangers send is not traced
             with tracing.request_span(f"{request.method} {route}", time.monotonic() - arrived):
                 content = await self._content(request, body, hotkey, arrived, asked, failed)
@@ -215,30 +214,29 @@ class Gateway:
         return json_response(200, {"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:
-        """`GET /readyz`: Redis answers and there is a warm worker."""
+        """`GET /readyz`: Redis answers, there is a warm worker, and it is known who may ask."""
         waiting = await self.outlook.queue_length()
-        ready = waiting is not None and self.outlook.workers > 0
+        age = self._metagraph_age()
+        ready = (
+            waiting is not None and self.outlook.workers > 0 and (self.metagraph is None or age is not None)
+        )
         state = {
             "ready": ready,
             "redis": waiting is not None,
             "warm_workers": self.outlook.workers,
             "queue": waiting,
             "waiting_requests": self.limits.waiting,
-            "metagraph_age_s": None if self.metagraph is None else round(self.metagraph.age_s),
+            "metagraph_age_s": None if age is None else round(age),
         }
         return json_response(200 if ready else 503, state)
 
     async def prometheus(self, request: Request) -> Response:
         """`GET /metrics`."""
-        age = None if self.metagraph is None else self.metagraph.age_s
-        text = self.metrics.text(self.limits.waiting, self.outlook.workers, age)
+        text = self.metrics.text(self.limits.waiting, self.outlook.workers, self._metagraph_age())
         return PlainTextResponse(text)
 
-    async def refresh_metagraph(self) -> None:
-        """Look for a new snapshot, for ever."""
-        while self.metagraph is not None:
-            await asyncio.to_thread(self.metagraph.refresh)
-            await asyncio.sleep(REFRESH_S)
+    def _metagraph_age(self) -> float | None:
+        return None if self.metagraph is None else self.metagraph.age_s
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
@@ -293,7 +291,8 @@ def make_app(settings: Settings, count_workers: Callable[[], int] | None = None)
     @asynccontextmanager
     async def background(app: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(gateway.outlook.watch())]
-        tasks.append(asyncio.create_task(gateway.refresh_metagraph()))
+        if gateway.metagraph is not None:
+            tasks.append(asyncio.create_task(gateway.metagraph.keep_fresh()))
         async with gateway.client:
             yield
         for task in tasks:
@@ -325,11 +324,7 @@ def _metagraph(settings: Settings) -> Metagraph | None:
         )
     if not (settings.verifies and settings.checks_stake):
         return None
-    if settings.metagraph_file is None:
-        raise SettingsError(
-            "METAGRAPH_FILE is needed to check stake and permit; BLACKLIST_ENABLED=0 answers without"
-        )
-    return Metagraph(Path(settings.metagraph_file), settings.min_stake_threshold)
+    return metagraph_from(settings)
 
 
 def _celery_workers(settings: Settings) -> Callable[[], int]:

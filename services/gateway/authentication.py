@@ -11,7 +11,13 @@ import redis.exceptions
 
 from services.gateway.metagraph import Metagraph
 from services.gateway.refusal import Refusal
-from services.gateway.signatures import NONCE_VALID_S, check_signature, check_time, read_credentials
+from services.gateway.signatures import (
+    NONCE_VALID_S,
+    Credentials,
+    check_signature,
+    check_time,
+    read_credentials,
+)
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,23 +51,36 @@ class Authentication:
         if not settings.checks_stake:
             log.warning("stake and permit are NOT checked (BLACKLIST_ENABLED=0 or SPOTCHECK_MODE=1)")
 
-    async def check(self, headers: Mapping[str, str], body: bytes) -> str:
-        """Check a request.
+    def read(self, headers: Mapping[str, str]) -> Credentials | None:
+        """Check what the headers alone tell, before the body is read.
 
         Returns:
-            The validator's hotkey, or `ANYBODY` where signatures are not checked.
+            What they say; None where signatures are not checked.
 
         Raises:
             Refusal: With the first reason that was found.
         """
         if not self._settings.verifies:
-            return ANYBODY
+            return None
         credentials = read_credentials(headers)
         if credentials.miner != self._settings.miner_hotkey:
             raise Refusal(401, "miner", f"this request is for another hotkey: {credentials.miner}")
         check_time(credentials)
         if self._metagraph is not None:
             self._metagraph.check(credentials.validator)
+        return credentials
+
+    async def check(self, credentials: Credentials | None, body: bytes) -> str:
+        """Check the signature of the body, and that it is used for the first time.
+
+        Returns:
+            The validator's hotkey, or `ANYBODY` where signatures are not checked.
+
+        Raises:
+            Refusal: The signature is another's, or the nonce was used before.
+        """
+        if credentials is None:
+            return ANYBODY
         check_signature(credentials, body)
         # last, so that nobody else can use up a validator's nonces
         await self._use_nonce(credentials.validator, credentials.nonce)

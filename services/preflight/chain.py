@@ -1,13 +1,7 @@
-"""What stands on the chain about a miner, from a snapshot file: commitment, registration, axon.
+"""What stands on the chain about a miner: commitment, axon, registration, the list of inactive miners.
 
-    {"block": 123, "hotkey": "5...",
-     "commitment": {"track": "private", "role": "miner", "element_id": "...",
-                    "image_repo": "...", "image_tag": "..."},
-     "neurons": [{"hotkey": "5...", "uid": 7, "axon_ip": "203.0.113.9", "axon_port": 8000}],
-     "inactive": ["5..."]}
-
-Source of the commitment's fields: the public subnet repository `score-technologies/turbovision`, as of
-2026-08-22 (docs/reference/wire.md).
+The rules are those of the public subnet repository `score-technologies/turbovision`, as of 2026-08-22
+(docs/reference/wire.md).
 """
 
 from __future__ import annotations
@@ -15,70 +9,46 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from services.errors import ReportFailed
+from services.chain.snapshot import ChainSnapshot, Neuron
 from services.preflight.finding import Finding, failed, ok, unknown
 
-FIXED: Final = {"track": "private", "role": "miner"}
-"""Fields of the commitment that have one value."""
-NEEDED: Final = ("element_id", "image_repo", "image_tag")
+TRACK: Final = "private"
+"""The commitment's track."""
+ROLES: Final = (None, "miner")
+"""Its role, which may be left out."""
+NEEDED: Final = ("image_repo", "image_tag")
 """Fields that must not be empty."""
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-_HOW: Final = "write a snapshot file (docs/guides/private-track.md) and name it with --snapshot"
+_HOW: Final = "read the chain with --network finney, or name a snapshot with --snapshot"
 
 
-class Axon(msgspec.Struct, frozen=True):
-    """One participant of the subnet, and where it says that it can be reached."""
-
-    hotkey: str
-    uid: int | None = None
-    axon_ip: str = ""
-    axon_port: int = 0
-
-
-class ChainSnapshot(msgspec.Struct, frozen=True):
-    """What is known of the chain at one block; None: it was not asked."""
-
-    block: int = 0
-    hotkey: str | None = None
-    commitment: dict[str, Any] | None = None
-    neurons: list[Axon] | None = None
-    inactive: list[str] | None = None
-
-
-def read_snapshot(file: Path | None) -> ChainSnapshot:
-    """Read a snapshot; one that knows nothing without a file.
-
-    Raises:
-        ReportFailed: The file cannot be read.
-    """
-    if file is None:
-        return ChainSnapshot()
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=ChainSnapshot)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise ReportFailed(f"the snapshot {file} cannot be read: {error}") from error
-
-
-def check_chain(snapshot: ChainSnapshot, hotkey: str | None) -> Iterator[Finding]:
-    """Check what the chain says.
+def check_commitment(snapshot: ChainSnapshot, hotkey: str | None) -> Iterator[Finding]:
+    """Check what spot checks and validators read before they ask: the commitment, then the axon.
 
     Args:
         snapshot: The chain.
         hotkey: This miner's hotkey, if it is known.
     """
     yield from _commitment(snapshot.commitment)
+    if hotkey is not None:
+        yield _axon(snapshot, hotkey)
+
+
+def check_registration(snapshot: ChainSnapshot, hotkey: str | None) -> Iterator[Finding]:
+    """Check that validators know the miner and still ask it.
+
+    Args:
+        snapshot: The chain.
+        hotkey: This miner's hotkey, if it is known.
+    """
     if hotkey is None:
         advice = "set MINER_HOTKEY to the SS58 address of this miner's hotkey"
         yield unknown("hotkey is registered", "the hotkey is not known", advice)
         return
     yield _registered(snapshot, hotkey)
     yield _active(snapshot, hotkey)
-    yield _axon(snapshot, hotkey)
 
 
 def axon_url(snapshot: ChainSnapshot, hotkey: str | None) -> str | None:
@@ -96,6 +66,11 @@ def _commitment(commitment: dict[str, Any] | None) -> Iterator[Finding]:
         for name in names:
             yield unknown(name, "the commitment is not known", _HOW)
         return
+    if not commitment:
+        text = "there is no commitment to the private track that has been revealed"
+        for name in names:
+            yield failed(name, text, "commit; what is sealed counts from the block at which it is revealed")
+        return
     element = commitment.get("element_id")
     if isinstance(element, str) and element.strip():
         yield ok(names[0], element)
@@ -105,13 +80,13 @@ def _commitment(commitment: dict[str, Any] | None) -> Iterator[Finding]:
             f"element_id is {element!r}",
             "commit the element that this miner answers, for example manako/DetectFootballEvent",
         )
-    wrong = [
-        f"{name} is {commitment.get(name)!r}, not {value!r}"
-        for name, value in FIXED.items()
-        if commitment.get(name) != value
-    ]
-    wrong += [f"{name} is empty" for name in NEEDED[1:] if not str(commitment.get(name) or "").strip()]
-    digest = commitment.get("image_digest")
+    wrong = []
+    if commitment.get("track") != TRACK:
+        wrong.append(f"track is {commitment.get('track')!r}, not {TRACK!r}")
+    if commitment.get("role") not in ROLES:
+        wrong.append(f"role is {commitment.get('role')!r}, not 'miner'")
+    wrong += [f"{name} is empty" for name in NEEDED if not str(commitment.get(name) or "").strip()]
+    digest = commitment.get("image_digest") or None
     if digest is not None and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
         wrong.append("image_digest is not sha256: and 64 hexadecimal digits")
     if wrong:
@@ -134,11 +109,25 @@ def _registered(snapshot: ChainSnapshot, hotkey: str) -> Finding:
 def _active(snapshot: ChainSnapshot, hotkey: str) -> Finding:
     name = "hotkey is not inactive"
     if snapshot.inactive is None:
-        return unknown(name, "the list of inactive miners is not known", _HOW)
-    if hotkey in snapshot.inactive:
-        text = "it is listed as inactive: more than 20 results that average 0"
-        return failed(name, text, "mend what makes the answers fail, then register again")
+        return unknown(
+            name, "the list of inactive miners is not known", f"{_HOW}, or the list with --inactive"
+        )
+    if any(_names(row, snapshot, hotkey) for row in snapshot.inactive):
+        text = "this commitment is listed as inactive: more than 20 of its results average 0"
+        return failed(name, text, "mend what makes the answers fail, then commit again")
     return ok(name, f"not among {len(snapshot.inactive)} inactive ones")
+
+
+def _names(row: Any, snapshot: ChainSnapshot, hotkey: str) -> bool:
+    """Whether a row of the list is about this miner's commitment; a hotkey alone is about all of its."""
+    if isinstance(row, str):
+        return row == hotkey
+    if isinstance(row, dict):
+        row = (row.get("hotkey"), row.get("element_id"), row.get("commit_block"))
+    if not isinstance(row, list | tuple) or len(row) < 3 or row[0] != hotkey:
+        return False
+    wanted = ((snapshot.commitment or {}).get("element_id"), snapshot.commit_block)
+    return all(own is None or str(own) == str(listed) for own, listed in zip(wanted, row[1:3], strict=True))
 
 
 def _axon(snapshot: ChainSnapshot, hotkey: str) -> Finding:
@@ -155,7 +144,7 @@ def _axon(snapshot: ChainSnapshot, hotkey: str) -> Finding:
     return ok(name, where)
 
 
-def _find(snapshot: ChainSnapshot, hotkey: str | None) -> Axon | None:
+def _find(snapshot: ChainSnapshot, hotkey: str | None) -> Neuron | None:
     return next((neuron for neuron in snapshot.neurons or () if neuron.hotkey == hotkey), None)
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from typing import Final
 
-from services.preflight.chain import ChainSnapshot
+from services.chain.snapshot import ChainSnapshot
 from services.preflight.finding import Finding, failed, ok, unknown
 
 MAX_GB: Final = 30.0

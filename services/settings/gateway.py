@@ -76,11 +76,22 @@ class GatewaySettings(BaseSettings, defer_build=True):
         pattern=r"^[1-9A-HJ-NP-Za-km-z]{46,50}$",
         description="SS58 address of this miner's hotkey; requests for another one are refused.",
     )
+    metagraph_network: str | None = Field(
+        None,
+        pattern=r"^(finney|test|local|wss?://\S+)$",
+        description="Where the gateway reads the subnet's validators: `finney`, `test`, `local`, or the "
+        "address of a node, `wss://...`. It needs the extra [chain].",
+    )
+    netuid: int = Field(44, ge=0, le=65_535, description="The number of the subnet.")
+    metagraph_refresh_s: float = Field(
+        600.0, ge=12, le=86_400, description="Seconds between two reads of METAGRAPH_NETWORK."
+    )
     metagraph_file: str | None = Field(
         None,
         min_length=1,
-        description="JSON file with the subnet's validators (docs/guides/gateway.md); it is read again when "
-        "it changes.",
+        description="JSON file with the subnet's validators (docs/guides/gateway.md). Without "
+        "METAGRAPH_NETWORK a job of yours writes it, and it is read again when it changes; with it, the "
+        "gateway keeps its latest snapshot there for its next start.",
     )
 
     @property

@@ -219,6 +219,23 @@ def test_whoever_does_not_belong_is_refused_before_any_work(
     assert queued(valkey.url) == 0
 
 
+def test_a_stranger_is_refused_before_its_body_is_read(guarded: httpx.Client) -> None:
+    with socket.create_connection((guarded.base_url.host, guarded.base_url.port or 80)) as stranger:
+        stranger.settimeout(4)
+        stranger.sendall(b"POST /soccer/challenge HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{")
+        assert b" 401 " in stranger.recv(1000), "no byte of the rest was waited for"
+
+
+def test_until_the_chain_has_been_read_nobody_is_answered(valkey: EmbeddedValkey) -> None:
+    body = body_of("https://127.0.0.1/a.mp4")
+    with running(valkey.url, miner_hotkey=MINER, metagraph_network="ws://127.0.0.1:9") as client:
+        given = client.post("/soccer/challenge", content=body, headers=headers_of(body))
+        assert (given.status_code, given.json()["error"]) == (503, "metagraph")
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["metagraph_age_s"]) == (503, None)
+        assert "touchline_gateway_metagraph_age_seconds -1.0" in client.get("/metrics").text
+
+
 # -- what operators ask -------------------------------------------------------------------------------------
 
 

@@ -71,12 +71,29 @@ def test_the_command_lists_everything_in_order(guarded: httpx.Client, tmp_path: 
 
     assert given.exit_code == 1
     findings = json.loads(given.stdout)
-    assert [finding["check"] for finding in findings][:3] == [
+    assert [finding["check"] for finding in findings] == [
         "element id",
         "commitment",
-        "hotkey is registered",
-    ]
-    assert {finding["check"] for finding in findings if finding["state"] == "unknown"} >= {
+        "axon",
+        "reachable over plain HTTP",
+        "/docs",
+        "signed requests",
         "answered twice the same",
         "image size",
-    }
+        "hotkey is registered",
+        "hotkey is not inactive",
+    ]
+    unknown = {finding["check"] for finding in findings if finding["state"] == "unknown"}
+    assert unknown >= {"answered twice the same", "image size", "hotkey is not inactive"}
+
+
+def test_a_chain_that_cannot_be_read_is_said_and_the_rest_is_checked(guarded: httpx.Client) -> None:
+    node, listed = "ws://127.0.0.1:9", "http://127.0.0.1:9/inactive.json"
+    options = ["--network", node, "--inactive", listed, "--url", str(guarded.base_url), "--json"]
+
+    given = CliRunner().invoke(app, ["preflight", *options])
+
+    findings = {finding["check"]: finding for finding in json.loads(given.stdout)}
+    assert findings["chain"]["state"] == findings["list of inactive miners"]["state"] == "unknown"
+    assert node in findings["chain"]["text"]
+    assert findings["reachable over plain HTTP"]["state"] == "ok"

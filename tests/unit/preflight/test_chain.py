@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.errors import ReportFailed
-from services.preflight.chain import ChainSnapshot, axon_url, check_chain, read_snapshot
+from services.chain.snapshot import ChainSnapshot, read_snapshot
+from services.errors import ChainUnreadable
+from services.preflight.chain import axon_url, check_commitment, check_registration
+from services.preflight.finding import Finding
+from services.preflight.inactive import read_inactive
 
 HOTKEY = "5FLSigC9HGRKVhB9FiEo4Y3koPsNmBmLJbpXg2mp1hXcS59Y"
 COMMITMENT = {
@@ -28,10 +31,17 @@ SNAPSHOT = {
 }
 
 
+LISTED = {"hotkey": HOTKEY, "element_id": COMMITMENT["element_id"], "commit_block": 90}
+
+
+def checked(snapshot: ChainSnapshot, hotkey: str | None = HOTKEY) -> list[Finding]:
+    return [*check_commitment(snapshot, hotkey), *check_registration(snapshot, hotkey)]
+
+
 def states(tmp_path: Path, **changes: Any) -> dict[str, str]:
     file = tmp_path / "snapshot.json"
     file.write_text(json.dumps(SNAPSHOT | changes))
-    return {finding.check: finding.state for finding in check_chain(read_snapshot(file), HOTKEY)}
+    return {finding.check: finding.state for finding in checked(read_snapshot(file))}
 
 
 def test_a_miner_whose_chain_is_in_order_passes(tmp_path: Path) -> None:
@@ -39,9 +49,9 @@ def test_a_miner_whose_chain_is_in_order_passes(tmp_path: Path) -> None:
     assert list(found) == [
         "element id",
         "commitment",
+        "axon",
         "hotkey is registered",
         "hotkey is not inactive",
-        "axon",
     ]
     assert set(found.values()) == {"ok"}
 
@@ -55,7 +65,10 @@ def test_a_miner_whose_chain_is_in_order_passes(tmp_path: Path) -> None:
         ("commitment", {"commitment": COMMITMENT | {"image_tag": None}}),
         ("commitment", {"commitment": COMMITMENT | {"image_digest": "sha256:abc"}}),
         ("hotkey is registered", {"neurons": []}),
+        ("commitment", {"commitment": COMMITMENT | {"role": "validator"}}),
         ("hotkey is not inactive", {"inactive": [HOTKEY]}),
+        ("hotkey is not inactive", {"inactive": [LISTED], "commit_block": 90}),
+        ("hotkey is not inactive", {"inactive": [list(LISTED.values())], "commit_block": 90}),
         ("axon", {"neurons": [{"hotkey": HOTKEY, "axon_ip": "0.0.0.0", "axon_port": 8000}]}),
         ("axon", {"neurons": [{"hotkey": HOTKEY, "axon_ip": "10.0.0.5", "axon_port": 8000}]}),
         ("axon", {"neurons": [{"hotkey": HOTKEY, "axon_ip": "8.8.8.8", "axon_port": 0}]}),
@@ -66,10 +79,30 @@ def test_what_would_fail_silently_is_named(tmp_path: Path, check: str, changes: 
     assert states(tmp_path, **changes)[check] == "failed"
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        LISTED | {"commit_block": 80},
+        LISTED | {"element_id": "manako/DetectCricket"},
+        LISTED | {"hotkey": "5Other"},
+        "5Other",
+        7,
+        [HOTKEY],
+    ],
+)
+def test_another_commitment_than_the_listed_one_is_not_inactive(tmp_path: Path, row: Any) -> None:
+    assert states(tmp_path, inactive=[row], commit_block=90)["hotkey is not inactive"] == "ok"
+
+
+def test_a_commitment_may_leave_out_its_role(tmp_path: Path) -> None:
+    without = {name: value for name, value in COMMITMENT.items() if name != "role"}
+    assert states(tmp_path, commitment=without)["commitment"] == "ok"
+
+
 def test_what_is_not_known_is_said(tmp_path: Path) -> None:
-    assert {finding.state for finding in check_chain(ChainSnapshot(), HOTKEY)} == {"unknown"}
-    assert {finding.state for finding in check_chain(ChainSnapshot(), None)} == {"unknown"}
-    assert all(finding.advice for finding in check_chain(ChainSnapshot(), HOTKEY))
+    assert {finding.state for finding in checked(ChainSnapshot())} == {"unknown"}
+    assert {finding.state for finding in checked(ChainSnapshot(), None)} == {"unknown"}
+    assert all(finding.advice for finding in checked(ChainSnapshot()))
 
 
 def test_the_axon_names_the_address_for_the_probe(tmp_path: Path) -> None:
@@ -79,8 +112,21 @@ def test_the_axon_names_the_address_for_the_probe(tmp_path: Path) -> None:
     assert axon_url(ChainSnapshot(), HOTKEY) is None
 
 
-def test_a_file_that_is_no_snapshot_is_an_error(tmp_path: Path) -> None:
-    file = tmp_path / "snapshot.json"
-    file.write_text('{"neurons": 5}')
-    with pytest.raises(ReportFailed, match="cannot be read"):
-        read_snapshot(file)
+def test_the_list_of_inactive_miners_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "inactive.json"
+    file.write_text(json.dumps([LISTED]))
+    assert read_inactive(str(file)) == [LISTED]
+
+
+@pytest.mark.parametrize("content", ["{}", "<html>", None])
+def test_a_list_that_cannot_be_read_is_an_error(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "inactive.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ChainUnreadable, match="inactive.json"):
+        read_inactive(str(file))
+
+
+def test_a_server_without_the_list_is_an_error() -> None:
+    with pytest.raises(ChainUnreadable, match="127.0.0.1"):
+        read_inactive("http://127.0.0.1:9/inactive.json")

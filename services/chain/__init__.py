@@ -1,0 +1,1 @@
+"""What the chain says about the subnet: neurons, commitments, inactive miners."""
