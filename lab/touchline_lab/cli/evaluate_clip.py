@@ -29,25 +29,22 @@ def evaluate_clip_command(clip: Path, answer: Path | None, as_json: bool) -> Non
     Raises:
         typer.BadParameter: The answer cannot be read, or has no frames.
     """
-    from touchline_lab.evaluation.keypoint_score import keypoint_score
-    from touchline_lab.evaluation.painted_lines import painted_lines_of_clip
+    from touchline_lab.evaluation.clip_score import score_clip
 
     body = _answered(clip) if answer is None else answer.read_bytes()
     try:
-        frames = json.loads(body)["frames"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise typer.BadParameter(f"{answer} is no answer of the kind gsr: {error}") from error
-    if not frames:
-        raise typer.BadParameter(f"{answer} has no frames")
-    size, lines = painted_lines_of_clip(clip.read_bytes(), [frame["frame_number"] for frame in frames])
-    with waiting("finding painted lines and scoring"):
-        found = keypoint_score(frames, lines, size).to_dict()
+        with waiting("finding painted lines and scoring"):
+            score = score_clip(clip, json.loads(body))
+    except ValueError as error:
+        # of JSON, too; NotScorable is one
+        raise typer.BadParameter(f"{answer}: {error}") from error
+    found = score.to_dict()
     if as_json:
         print(json.dumps(found))
         return
     from rich.table import Table
 
-    table = Table("part", "value", "meaning", title=f"Keypoint score of {clip.name}, {len(frames)} frames")
+    table = Table("part", "value", "meaning", title=f"Keypoint score of {clip.name}, {score.frames} frames")
     for name, meaning in MEANINGS.items():
         table.add_row(name, f"{found[name]:.3f}", meaning)
     stdout().print(table)

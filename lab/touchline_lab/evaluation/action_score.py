@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from services.wire.private_track import ACTIONS, FPS, Action, ActionRule
 
-__all__ = ["ActionScore", "Loss", "action_score", "decay"]
+__all__ = ["ActionScore", "Loss", "Timing", "action_score", "decay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,19 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """The matched actions that are off by the same tenths of a second.
+
+    Attributes:
+        actions: How many.
+        lost: What they lost of the score by it.
+    """
+
+    actions: int = 0
+    lost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ActionScore:
     """The score of an answer.
 
@@ -43,6 +56,7 @@ class ActionScore:
         given: Actions of the answer with a known name.
         expected: True actions with a known name.
         losses: By action name.
+        timings: Losses by timing: tenths of a second after the true action, negative before it.
     """
 
     total: float
@@ -51,6 +65,7 @@ class ActionScore:
     given: int
     expected: int
     losses: dict[str, Loss]
+    timings: dict[int, Timing]
 
     @property
     def precision(self) -> float:
@@ -63,12 +78,20 @@ class ActionScore:
         return self.matched / self.expected if self.expected else 1.0
 
 
-def decay(rule: ActionRule, frames: int, fps: int = FPS) -> float:
-    """What share of its weight an action earns that is some frames away; 0 beyond the tolerance."""
-    seconds = abs(frames) / fps
+def decay(rule: ActionRule, given: int, true: int, fps: int = FPS) -> float:
+    """What share of its weight an action earns; 0 beyond the tolerance.
+
+    Args:
+        rule: The action's rule.
+        given: Frame of the answer.
+        true: Frame of the true action.
+        fps: Frames per second of the clip.
+    """
+    # the difference of two times, as the official score computes it: its rounding decides at the tolerance
+    seconds = abs(given / fps - true / fps)
     if seconds > rule.tolerance_s:
         return 0.0
-    return 1.0 - seconds / rule.tolerance_s * (1.0 - rule.min_score)
+    return 1 - (seconds / rule.tolerance_s) * (1 - rule.min_score)
 
 
 def action_score(given: Sequence[Action], truth: Sequence[Action], fps: int = FPS) -> ActionScore:
@@ -85,12 +108,13 @@ def action_score(given: Sequence[Action], truth: Sequence[Action], fps: int = FP
     earned = 0.0
     matched = 0
     lost: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    off: dict[int, list[float]] = defaultdict(list)
     for action in answered:
         rule = ACTIONS[action.action]
         best, chosen = 0.0, None
         for number, true in enumerate(known):
             if free[number] and true.action == action.action:
-                share = decay(rule, action.frame - true.frame, fps)
+                share = decay(rule, action.frame, true.frame, fps)
                 if share > best:
                     best, chosen = share, number
         if chosen is None:
@@ -101,6 +125,7 @@ def action_score(given: Sequence[Action], truth: Sequence[Action], fps: int = FP
         matched += 1
         earned += rule.weight * best
         lost[action.action][1] += rule.weight * (1.0 - best)
+        off[round(10 * (action.frame - known[chosen].frame) / fps)].append(rule.weight * (1.0 - best))
     for number, true in enumerate(known):
         if free[number]:
             lost[true.action][0] += ACTIONS[true.action].weight
@@ -109,5 +134,6 @@ def action_score(given: Sequence[Action], truth: Sequence[Action], fps: int = FP
     losses = {
         name: Loss(*(part / possible if possible else 0.0 for part in parts)) for name, parts in lost.items()
     }
+    timings = {tenths: Timing(len(parts), sum(parts) / possible) for tenths, parts in sorted(off.items())}
     total = min(1.0, max(0.0, unlimited))
-    return ActionScore(total, unlimited, matched, len(answered), len(known), losses)
+    return ActionScore(total, unlimited, matched, len(answered), len(known), losses, timings)

@@ -22,6 +22,8 @@ __all__ = ["KeypointScore", "keypoint_score", "kept_keypoints", "logistic", "on_
 
 Matrix = npt.NDArray[np.float64]
 
+WEIGHTS: Final = {"fit": 0.25, "lines": 0.4, "inside": 0.2, "stability": 0.05, "plausibility": 0.1}
+"""What each part of the score weighs."""
 NEAR_PX: Final = 25.0
 """A keypoint nearer than this to an earlier one that was kept is dropped, pixels."""
 RANSAC_SHARE: Final = 0.01
@@ -81,6 +83,17 @@ class KeypointScore:
     def to_dict(self) -> dict[str, float]:
         """As JSON data."""
         return asdict(self)
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """How much higher the score would be if one part alone were 1; these do not add up."""
+        parts = {name: getattr(self, name) for name in (*WEIGHTS, "consistency", "scale", "valid")}
+        return {name: _final(parts | {name: 1.0}) - _final(parts) for name in parts}
+
+
+def _final(parts: Mapping[str, float]) -> float:
+    total = sum(weight * parts[name] for name, weight in WEIGHTS.items())
+    return total * parts["consistency"] * (parts["scale"] + parts["valid"]) / 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,18 +157,8 @@ def keypoint_score(
     }
     consistency = _consistency(own, size)
     scale = min(1.0, _mean(scales, 1.0))
-    total = sum(
-        weight * parts[name]
-        for name, weight in (
-            ("fit", 0.25),
-            ("lines", 0.4),
-            ("inside", 0.2),
-            ("stability", 0.05),
-            ("plausibility", 0.1),
-        )
-    )
-    final = total * consistency * (scale + valid) / 2 if fits else 0.0
-    return KeypointScore(final, **parts, consistency=consistency, scale=scale, valid=valid, frames=len(own))
+    parts |= {"consistency": consistency, "scale": scale, "valid": valid}
+    return KeypointScore(_final(parts) if fits else 0.0, **parts, frames=len(own))
 
 
 def logistic(distance: float) -> float:

@@ -66,19 +66,19 @@ def test_a_step_of_six_frames_costs_a_fifth_and_a_second_three_quarters() -> Non
 def test_the_nearest_free_one_is_taken_and_the_first_of_two_as_near() -> None:
     truth = [Action(100, "shot"), Action(120, "shot")]
     assert action_score([Action(118, "shot")], truth).unlimited == pytest.approx(
-        4.7 * decay(ACTIONS["shot"], 2) / 9.4
+        4.7 * decay(ACTIONS["shot"], 118, 120) / 9.4
     )
     # 110 is as near to both: the first takes 100, the second has to be content with 120
     both = action_score([Action(110, "shot"), Action(110, "shot")], truth)
     assert both.matched == 2
-    assert both.unlimited == pytest.approx(2 * 4.7 * decay(ACTIONS["shot"], 10) / 9.4)
+    assert both.unlimited == pytest.approx(2 * 4.7 * decay(ACTIONS["shot"], 110, 100) / 9.4)
 
 
 def test_matching_is_greedy_by_frame_not_best_overall() -> None:
     truth = [Action(100, "pass"), Action(120, "pass")]
     # 104 takes 100; 106 is nearer to 100, which is taken
     score = action_score([Action(106, "pass"), Action(104, "pass")], truth)
-    expected = decay(ACTIONS["pass"], 4) + decay(ACTIONS["pass"], 14)
+    expected = decay(ACTIONS["pass"], 104, 100) + decay(ACTIONS["pass"], 106, 120)
     assert score.unlimited == pytest.approx(expected / 2)
 
 
@@ -101,5 +101,29 @@ def test_losses_and_score_add_up_to_one() -> None:
         score = action_score(given, truth)
         lost = sum(loss.missed + loss.late + loss.wrong for loss in score.losses.values())
         assert score.unlimited + lost == pytest.approx(1.0)
+        late = sum(loss.late for loss in score.losses.values())
+        assert sum(timing.lost for timing in score.timings.values()) == pytest.approx(late)
+        assert sum(timing.actions for timing in score.timings.values()) == score.matched
         assert 0.0 <= score.total <= 1.0
         assert score.total == action_score(sorted(given, key=lambda action: action.frame), truth).total
+
+
+def test_at_the_tolerance_the_difference_of_two_rounded_times_decides() -> None:
+    """50 frames are 2 s, the tolerance of a shot; the official score subtracts two rounded times."""
+    frames = range(750)
+    over = [frame for frame in frames if (frame + 50) / 25 - frame / 25 > 2.0]
+    within = [frame for frame in frames if (frame + 50) / 25 - frame / 25 <= 2.0]
+    assert over, "there are frames at which rounding makes the difference too large"
+    assert within
+    for frame in over:
+        assert action_score([Action(frame + 50, "shot")], [Action(frame, "shot")]).unlimited == -1.0
+    for frame in within:
+        assert action_score([Action(frame + 50, "shot")], [Action(frame, "shot")]).total == pytest.approx(0.5)
+
+
+def test_losses_are_told_by_tenths_of_a_second() -> None:
+    given = [Action(106, "pass"), Action(133, "pass_received"), Action(390, "ball_out_of_play")]
+    timings = action_score(given, TRUTH).timings
+    assert {tenths: timing.actions for tenths, timing in timings.items()} == {-4: 1, 1: 1, 2: 1}
+    assert timings[2].lost == pytest.approx(0.24 / POSSIBLE)
+    assert timings[-4].lost == pytest.approx(2.9 * 0.4 / 2.0 * 0.5 / POSSIBLE)
