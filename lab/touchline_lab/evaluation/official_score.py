@@ -24,7 +24,7 @@ def score_prediction(kind: str, answer: Any, truth: Any) -> ActionScore | FieldS
     Args:
         kind: `soccer_action`, `cricket_delivery` or `tcg_grading`.
         answer: The response, its `prediction`, or the list of actions alone.
-        truth: In the same form.
+        truth: In the same form, or as the subnet's interface gives it: `{"ground_truth": [...]}`.
 
     Raises:
         NotScorable: The kind is unknown, or something cannot be read.
@@ -42,9 +42,9 @@ def score_prediction(kind: str, answer: Any, truth: Any) -> ActionScore | FieldS
 
 
 def _prediction(value: Any, what: str) -> Any:
-    """What is scored: the response's `prediction`, or `predictions` of the older form."""
+    """What is scored: the response's `prediction`, `predictions` of the older form, or a `ground_truth`."""
     if isinstance(value, Mapping):
-        for name in ("prediction", "predictions"):
+        for name in ("prediction", "predictions", "ground_truth"):
             if value.get(name) is not None:
                 return value[name]
     if value is None:
@@ -53,6 +53,11 @@ def _prediction(value: Any, what: str) -> Any:
 
 
 def _object(value: Any, what: str) -> Mapping[str, Any]:
+    """The fields of a delivery or card, which a ground truth has as the first of a list, under `meta`."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, Mapping) and isinstance(value.get("meta"), Mapping):
+        value = value["meta"]
     if not isinstance(value, Mapping):
         raise NotScorable(f"the {what} is no JSON object")
     return value

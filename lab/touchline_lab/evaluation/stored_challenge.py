@@ -1,4 +1,17 @@
-"""Stored challenges: what the gateway records, and what a public audit export holds."""
+"""Stored challenges: what the gateway records, and what the subnet's public audit export holds.
+
+The gateway's record: {"kind", "challenge_id", "video_url" ..., "answer"}.
+
+The audit export (score-technologies/turbovision, scorevision/validator/audit/private_track/export.py, as of
+2026-08-22) has a folder for each element, with an `index.json` and one file for each export:
+
+    manako/audit/manako_DetectFootballEvent/005000000.json
+    {"miner_response": {"miner_hotkey", "video_url" or "frames", "predictions": [{"frame", "action"}]},
+     "groundtruth": [{"frame", "action"}]}
+
+A delivery has `"prediction": {field: number}` and `"groundtruth": {field: number}` instead. Older exports are
+one file with such an object for each element: {"manako/DetectFootballEvent": {...}, ...}.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +23,32 @@ from typing import Any, Final
 
 from services.wire.gsr import decode_response
 from services.wire.spot_check import compared_part
+from touchline_lab.evaluation.field_score import CARDS, CRICKET
 
 __all__ = ["StoredChallenge", "read_stored", "same_answer"]
 
-KINDS: Final = {"football": "soccer_action", "soccer": "soccer_action", "cricket": "cricket_delivery"}
+KINDS: Final = {
+    "football": "soccer_action",
+    "soccer": "soccer_action",
+    "cricket": "cricket_delivery",
+    "tcg": "tcg_grading",
+    "card": "tcg_grading",
+}
 """Challenge kind by a word in the name of an element, such as `manako/DetectFootballEvent`."""
-TRUTH_NAMES: Final = ("ground_truth", "groundTruth", "truth")
-ANSWER_NAMES: Final = ("answer", "winner_answer", "winner", "response", "prediction", "predictions")
+TRUTH_NAMES: Final = ("groundtruth", "ground_truth", "truth")
+"""Names under which a ground truth is stored."""
+ANSWER_NAMES: Final = (
+    "answer",
+    "miner_response",
+    "winner_answer",
+    "winner",
+    "response",
+    "prediction",
+    "predictions",
+)
+"""Names under which an answer is stored."""
+INDEX: Final = "index.json"
+"""The list of an export's files, beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +77,52 @@ class StoredChallenge:
 
 
 def read_stored(path: Path) -> Iterator[StoredChallenge]:
-    """Read one file, which may hold a list, or all files of a folder.
+    """Read one file, which may hold several, or all files below a folder.
 
     Raises:
-        ValueError: Something is no stored challenge; the text names the file.
+        ValueError: A file does not hold stored challenges; the text names it.
     """
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+    files = [file for file in files if file.name != INDEX]
     if not files:
         raise ValueError(f"{path} holds no JSON files")
     for file in files:
         try:
             content = json.loads(file.read_bytes())
         except ValueError as error:
-            raise ValueError(f"{file} is no JSON: {error}") from error
-        for number, item in enumerate(content if isinstance(content, list) else [content], 1):
-            yield _stored(item, f"{file.name} {number}" if isinstance(content, list) else file.name)
+            raise ValueError(f"{file} is not JSON: {error}") from error
+        # the folder of an export is named after its element
+        for name, item in _items(content, file):
+            yield _stored(item, name, element=file.parent.name)
 
 
-def _stored(item: Any, name: str) -> StoredChallenge:
+def _items(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
+    if isinstance(content, list):
+        yield from ((f"{file.name} {number}", item) for number, item in enumerate(content, 1))
+    elif _is_by_element(content):
+        for element, item in content.items():
+            yield f"{file.name} {element}", {"element": element, **item}
+    else:
+        yield file.name, content
+
+
+def _is_by_element(content: Any) -> bool:
+    return (
+        isinstance(content, Mapping)
+        and bool(content)
+        and all(isinstance(item, Mapping) and "miner_response" in item for item in content.values())
+    )
+
+
+def _stored(item: Any, name: str, element: str) -> StoredChallenge:
     if not isinstance(item, Mapping):
         raise ValueError(f"{name}: a stored challenge is a JSON object, not {type(item).__name__}")
-    asked = {**item, **(item["request"] if isinstance(item.get("request"), Mapping) else {})}
+    answer = _first(item, ANSWER_NAMES)
+    # an export keeps the address with the answer
+    parts = (item.get("miner_response"), item, item.get("request"))
+    asked: dict[str, Any] = {}
+    for part in parts:
+        asked |= part if isinstance(part, Mapping) else {}
     sources = {key: asked.get(key) or "" for key in ("video_url", "image_url")}
     frames = tuple(asked.get("frames") or ()) if not any(sources.values()) else ()
     if not any(sources.values()) and not frames:
@@ -73,24 +130,44 @@ def _stored(item: Any, name: str) -> StoredChallenge:
     return StoredChallenge(
         name,
         str(asked.get("challenge_id") or name),
-        _kind(asked, name),
+        _kind(asked, answer, name, element),
         sources["video_url"],
         sources["image_url"],
         frames,
         _first(item, TRUTH_NAMES),
-        _first(item, ANSWER_NAMES),
+        answer,
     )
 
 
-def _kind(asked: Mapping[str, Any], name: str) -> str:
+def _kind(asked: Mapping[str, Any], answer: Any, name: str, element: str) -> str:
     named = asked.get("kind") or asked.get("type")
     if isinstance(named, str):
         return named
-    element = str(asked.get("element") or asked.get("element_id") or "").lower()
-    for word, kind in KINDS.items():
-        if word in element:
-            return kind
-    raise ValueError(f"{name}: neither `kind` nor `element` tells what was asked")
+    for candidate in (asked.get("element"), asked.get("element_id"), element):
+        for word, kind in KINDS.items():
+            if word in str(candidate or "").lower():
+                return kind
+    if (kind := _kind_of_answer(answer)) is not None:
+        return kind
+    raise ValueError(f"{name}: neither `kind` nor `element`, nor the answer, tells what was asked")
+
+
+def _kind_of_answer(answer: Any) -> str | None:
+    """The kind that an answer has by its form."""
+    if not isinstance(answer, Mapping):
+        return None
+    predictions = answer.get("predictions")
+    if isinstance(predictions, list) and all(
+        isinstance(one, Mapping) and "action" in one for one in predictions
+    ):
+        return "soccer_action"
+    prediction = answer.get("prediction")
+    if isinstance(prediction, Mapping):
+        fields = {*prediction, *(prediction.get("Grading_Features") or ())}
+        for kind, rules in (("cricket_delivery", CRICKET), ("tcg_grading", CARDS)):
+            if fields & set(rules):
+                return kind
+    return None
 
 
 def _first(item: Mapping[str, Any], names: tuple[str, ...]) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from touchline_lab.evaluation.official_score import score_prediction
 from touchline_lab.evaluation.stored_challenge import read_stored, same_answer
 
 ACTION = {"frame": 10, "action": "pass", "confidence": 1.0}
@@ -44,15 +45,73 @@ def test_a_request_may_be_nested(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{", "no JSON"),
+        ("{", "is not JSON"),
         ([1], "JSON object"),
         ({"kind": "gsr"}, "video_url"),
         ({"video_url": "https://x/y.mp4", "element": "chess"}, "tells what was asked"),
     ],
 )
-def test_what_is_no_stored_challenge_is_said(tmp_path: Path, content: Any, reason: str) -> None:
+def test_a_file_without_stored_challenges_is_named(tmp_path: Path, content: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         read(tmp_path, content)
+
+
+SOCCER_EXPORT = {
+    "miner_response": {
+        "miner_hotkey": "5abc",
+        "video_url": "https://x/y.mp4",
+        "predictions": [{"frame": 10, "action": "pass"}],
+    },
+    "groundtruth": [{"frame": 12, "action": "pass"}],
+}
+CRICKET_EXPORT = {
+    "miner_response": {
+        "frames": [{"frame_id": 0, "url": "https://x/0.jpg"}],
+        "prediction": {"bounce_x": 5.0},
+    },
+    "groundtruth": {"bounce_x": 5.0, "kph": 120.0},
+}
+
+
+def test_a_folder_of_the_audit_export_is_read_as_it_is_published(tmp_path: Path) -> None:
+    for element, content in (
+        ("manako_DetectFootballEvent", SOCCER_EXPORT),
+        ("manako_DetectCricketDelivery", CRICKET_EXPORT),
+    ):
+        folder = tmp_path / "manako" / "audit" / element
+        folder.mkdir(parents=True)
+        (folder / "005000000.json").write_text(json.dumps(content, separators=(",", ":")))
+        (folder / "index.json").write_text(json.dumps([f"manako/audit/{element}/005000000.json"]))
+    (tmp_path / "manako" / "audit" / "index.json").write_text("[]")
+
+    cricket, soccer = read_stored(tmp_path)
+
+    assert (soccer.kind, soccer.video_url) == ("soccer_action", "https://x/y.mp4")
+    assert soccer.truth == SOCCER_EXPORT["groundtruth"]
+    scored = score_prediction(soccer.kind, soccer.answer, soccer.truth)
+    assert scored.total == pytest.approx(1 - 2 / 25)
+    assert (cricket.kind, cricket.frames) == (
+        "cricket_delivery",
+        ({"frame_id": 0, "url": "https://x/0.jpg"},),
+    )
+    assert score_prediction(cricket.kind, cricket.answer, cricket.truth).total == pytest.approx(0.23)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(SOCCER_EXPORT, "soccer_action"), (CRICKET_EXPORT, "cricket_delivery")]
+)
+def test_a_file_of_the_audit_export_alone_tells_its_kind_by_the_answer(
+    tmp_path: Path, content: Any, kind: str
+) -> None:
+    (found,) = read(tmp_path, content)
+    assert found.kind == kind
+
+
+def test_an_older_export_has_all_elements_in_one_file(tmp_path: Path) -> None:
+    raw = SOCCER_EXPORT | {"groundtruth": {"ground_truth": SOCCER_EXPORT["groundtruth"]}}
+    (found,) = read(tmp_path, {"manako/DetectFootballEvent": raw})
+    assert found.kind == "soccer_action"
+    assert score_prediction(found.kind, found.answer, found.truth).total == pytest.approx(1 - 2 / 25)
 
 
 def test_answers_are_compared_without_id_and_time() -> None:
