@@ -65,11 +65,12 @@ def make_app(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
         timezone="UTC",
     )
+    from tasks.capacity_report import ReportCapacity
     from tasks.lost_challenges import WatchLostChallenges
     from tasks.metrics_endpoint import ServeMetrics
     from tasks.ready import WaitUntilWarm
 
-    app.steps["worker"].update((ServeMetrics, WaitUntilWarm, WatchLostChallenges))
+    app.steps["worker"].update((ServeMetrics, WaitUntilWarm, WatchLostChallenges, ReportCapacity))
     return app
 
 

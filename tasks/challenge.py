@@ -18,7 +18,6 @@ from services.errors import (
     ChallengeError,
     DeadlineExceeded,
     DeviceLost,
-    InvalidChallenge,
     QueueUnavailable,
     TooLarge,
 )
@@ -27,7 +26,13 @@ from services.monitoring.metrics import count_queue_event
 from services.monitoring.outcome import Result
 from services.settings import get_settings
 from services.timeline import Timeline
-from services.wire.challenge import Challenge, check_kind, content_digest, parse_challenge
+from services.wire.challenge import (
+    Challenge,
+    another_content,
+    check_kind,
+    content_digest,
+    parse_challenge,
+)
 from services.wire.reply import pack_answer, pack_error
 from tasks import reply
 from tasks.celery_app import app
@@ -138,10 +143,7 @@ def _claim(challenge: Challenge, token: str) -> tuple[Claimed, float]:
     if outcome is Claimed.CANCELLED:
         raise Cancelled("the caller did not wait for it any more when its turn came", stage="queue")
     if outcome is Claimed.ANOTHER:
-        raise InvalidChallenge(
-            f"the id {challenge.challenge_id!r} belongs to another challenge that is worked on or done; "
-            "one of another kind or with other addresses needs an id of its own"
-        )
+        raise another_content(challenge)
     return outcome, difference
 
 
@@ -155,7 +157,7 @@ def _work(challenge: Challenge, timeline: Timeline, scope: CancelScope) -> bytes
     from tasks.lifecycle import load_process_state, note_outcome, set_busy
 
     set_busy(True)
-    answered = False
+    answered, began = False, time.monotonic()
     left = max(0.0, Deadline.from_epoch(challenge.deadline).remaining())
     # its thread is none of Python's: it also ends a process that hangs with the interpreter's lock held
     faulthandler.dump_traceback_later(left + HUNG_S, exit=True, file=sys.stderr)
@@ -176,4 +178,4 @@ def _work(challenge: Challenge, timeline: Timeline, scope: CancelScope) -> bytes
     finally:
         faulthandler.cancel_dump_traceback_later()
         set_busy(False)
-        note_outcome(answered=answered)
+        note_outcome(answered=answered, seconds=time.monotonic() - began)

@@ -7,12 +7,15 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from services.errors import InvalidChallenge, TooLarge
 from services.wire.challenge import Challenge, ChallengeFrame, check_challenge, check_kind
+
+if TYPE_CHECKING:
+    from services.settings import Settings
 
 TOKEN_BYTES = 10
 """Random bytes of the name of a reply: 80 bits. Nobody can guess it, and Flower's table has room for it."""
@@ -27,8 +30,11 @@ def make_challenge(
     kind: str,
     deadline_s: float | None,
     progress: bool = False,
+    settings: Settings | None = None,
 ) -> Challenge:
     """Check arguments and make a challenge, with its times by this machine's clock.
+
+    The arguments are those of `tasks.client.submit`, and the settings, if they are not the environment's.
 
     Raises:
         InvalidChallenge: The arguments are no challenge.
@@ -44,7 +50,7 @@ def make_challenge(
     )
     from services.settings import get_settings
 
-    settings = get_settings()
+    settings = settings or get_settings()
     now = time.time()
     challenge = Challenge(
         challenge_id=challenge_id if challenge_id is not None else uuid.uuid4().hex,

@@ -54,6 +54,7 @@ class ChildReport(msgspec.Struct, frozen=True):
         pool: Its connections; None before the first round.
         answered: Challenges it has answered.
         failed: Challenges that ended with an error in it.
+        seconds: What its latest challenges took, in the mean; None while it has answered none.
         state: `warming`, `ready`, `busy` or `failed`, when it was read.
         detail: The device, or the reason of a failure.
     """
@@ -63,6 +64,7 @@ class ChildReport(msgspec.Struct, frozen=True):
     pool: PoolReport | None = None
     answered: int = 0
     failed: int = 0
+    seconds: float | None = None
     state: str = ""
     detail: str = ""
 
@@ -80,10 +82,10 @@ def pool_report(health: PoolHealth) -> PoolReport:
     )
 
 
-def write_report(health: PoolHealth | None, answered: int, failed: int) -> None:
-    """Write the report of this process."""
+def write_report(health: PoolHealth | None, answered: int, failed: int, seconds: float | None = None) -> None:
+    """Write the report of this process; the arguments are the attributes of `ChildReport`."""
     report = ChildReport(
-        os.getpid(), time.time(), None if health is None else pool_report(health), answered, failed
+        os.getpid(), time.time(), None if health is None else pool_report(health), answered, failed, seconds
     )
     path = _path(os.getpid())
     path.parent.mkdir(parents=True, exist_ok=True)

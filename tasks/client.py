@@ -72,7 +72,7 @@ def submit(
         InvalidChallenge: The arguments are no challenge.
         TooLarge: The frames have more bytes than MAX_VIDEO_MB allows.
         UnsupportedKind: The kind is not served here; nothing was sent.
-        QueueFull: MAX_QUEUE challenges are waiting.
+        QueueFull: MAX_QUEUE challenges are waiting, or what waits takes longer than the deadline.
         QueueUnavailable: Redis cannot be reached.
     """
     from services.settings import get_settings

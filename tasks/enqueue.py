@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from services.errors import QueueFull, QueueUnavailable
 from services.settings import Settings
-from services.wire.challenge import Challenge
-from services.wire.reply import cancelled_key, joined_key, no_room_key, pack_error
+from services.wire.challenge import Challenge, another_content, content_digest
+from services.wire.reply import (
+    answer_key,
+    cancelled_key,
+    claim_key,
+    content_key,
+    joined_key,
+    no_room_key,
+    pack_error,
+)
+from tasks.capacity import CAPACITY_KEY, Capacity, read_capacity
 from tasks.pending_challenge import PendingChallenge
 from tasks.queue_message import encode_message
 from tasks.redis_clock import by_own_clock, difference_of
@@ -27,10 +36,14 @@ CANCELLED_S = 60
 log = logging.getLogger(__name__)
 
 
-def ask(pipe: Any, settings: Settings) -> float:
-    """Ask for what `make_pending` needs: the length of the queue and Redis's time; when that was asked."""
+def ask(pipe: Any, challenge: Challenge, settings: Settings) -> float:
+    """Ask for what `make_pending` needs to know before a challenge is enqueued; when that was asked."""
     pipe.llen(settings.queue_name)
     pipe.time()
+    pipe.hgetall(CAPACITY_KEY)
+    pipe.exists(claim_key(challenge.challenge_id))
+    pipe.get(answer_key(challenge.challenge_id))
+    pipe.get(content_key(challenge.challenge_id))
     return time.time()
 
 
@@ -40,9 +53,9 @@ def make_pending(
     traceparent: str | None,
     settings: Settings,
     asked: float,
-    found: tuple[int, tuple[int, int]],
+    found: Sequence[Any],
 ) -> PendingChallenge:
-    """Prepare a challenge for the queue, if the queue has room for it.
+    """Prepare a challenge for the queue, if it has not been answered and can be in time.
 
     Args:
         challenge: With its times by this machine's clock.
@@ -53,21 +66,40 @@ def make_pending(
         found: What Redis answered.
 
     Raises:
-        QueueFull: MAX_QUEUE challenges are waiting.
+        InvalidChallenge: The id belongs to an answered challenge with another content.
+        QueueFull: MAX_QUEUE challenges are waiting, or what waits takes longer than its deadline.
     """
-    waiting, now = found
+    waiting, now, records, claimed, answer, content = found
     difference = difference_of(now, asked, time.time())
+    pending = PendingChallenge(by_own_clock(challenge, -difference), token, difference, traceparent)
+    if answer is not None:
+        if content is not None and content.decode() != content_digest(challenge):
+            raise another_content(challenge)
+        pending.stored = answer
+    elif not claimed:
+        _check_capacity(int(waiting), read_capacity(records, now[0] + now[1] / 1e6), challenge, settings)
+    return pending
+
+
+def _check_capacity(waiting: int, capacity: Capacity, challenge: Challenge, settings: Settings) -> None:
     if waiting >= settings.max_queue:
         raise QueueFull(f"{waiting} challenges are waiting already (MAX_QUEUE)")
-    return PendingChallenge(by_own_clock(challenge, -difference), token, difference, traceparent)
+    expected_s, left_s = capacity.expected_s(waiting), challenge.deadline - time.time()
+    if expected_s is not None and expected_s > max(0.0, left_s):
+        raise QueueFull(
+            f"the answer would take about {expected_s:.1f} s, and the deadline is in {left_s:.1f} s: "
+            f"{waiting} challenges wait for {capacity.children} processes, at {capacity.seconds:.1f} s each"
+        )
 
 
 def put(pipe: Any, pending: PendingChallenge, settings: Settings) -> None:
-    """Enqueue a challenge.
+    """Enqueue a challenge, unless its answer is stored.
 
     The no-room reply beside it is what a worker moves to the reply's place when Redis is too full for another
     one. As long as it is there, Redis has not lost its data.
     """
+    if pending.stored is not None:
+        return
     challenge, token, queue = pending.challenge, pending.token, settings.queue_name
     no_room = QueueUnavailable("Redis has no room for the answer (maxmemory)", stage="publish")
     key = no_room_key(token)
@@ -82,12 +114,18 @@ def put_again(pipe: Any, pending: PendingChallenge, settings: Settings) -> None:
     put(pipe, pending, settings)
 
 
-def cancel(pipe: Any, pending: PendingChallenge) -> None:
-    """Say that the caller of a challenge does not wait any more."""
-    pipe.srem(joined_key(pending.challenge.challenge_id), pending.token)
+def cancel(pipe: Any, challenge_id: str, token: str, deadline: float) -> None:
+    """Say that the caller of a challenge does not wait any more.
+
+    Args:
+        pipe: Takes the commands.
+        challenge_id: The challenge.
+        token: Names the caller's reply.
+        deadline: By this machine's clock, seconds since 1970.
+    """
+    pipe.srem(joined_key(challenge_id), token)
     # the mark stays a little longer than the challenge could
-    left_s = int(pending.deadline - time.time() + CANCELLED_S)
-    pipe.set(cancelled_key(pending.token), 1, ex=max(1, left_s))
+    pipe.set(cancelled_key(token), 1, ex=max(1, int(deadline - time.time() + CANCELLED_S)))
 
 
 @contextmanager

@@ -37,6 +37,9 @@ from tasks.device_slot import DeviceSlot, take_slot
 
 log = logging.getLogger(__name__)
 
+SMOOTHING = 0.3
+"""Weight of the latest challenge in the running mean of what challenges take."""
+
 
 class _Child:
     """What this process holds; empty in the worker's parent and in clients."""
@@ -47,6 +50,7 @@ class _Child:
     busy = threading.Event()
     answered = 0
     failed = 0
+    seconds: float | None = None
 
 
 def load_process_state() -> ProcessState:
@@ -66,10 +70,13 @@ def set_busy(busy: bool) -> None:
         ready.write_state(ready.BUSY if busy else ready.READY, _device_name())
 
 
-def note_outcome(*, answered: bool) -> None:
-    """Count a challenge, and let the report of this process say so."""
+def note_outcome(*, answered: bool, seconds: float) -> None:
+    """Count a challenge that took so many seconds, and let the report of this process say so."""
     _Child.answered += answered
     _Child.failed += not answered
+    if answered:
+        before = seconds if _Child.seconds is None else _Child.seconds
+        _Child.seconds = before + SMOOTHING * (seconds - before)
     write_own_report()
 
 
@@ -78,7 +85,7 @@ def write_own_report() -> None:
     made = _Child.state
     health = made.pool.health() if made is not None and made.settings.use_connection_pool else None
     with _not_vital():
-        write_report(health, _Child.answered, _Child.failed)
+        write_report(health, _Child.answered, _Child.failed, _Child.seconds)
 
 
 @contextmanager

@@ -30,7 +30,10 @@ class PendingChallenge:
 
     Attributes:
         deadline: By this machine's clock, seconds since 1970.
+        stored: The reply, if the challenge was answered before it was submitted.
     """
+
+    stored: bytes | None = None
 
     def __init__(
         self, challenge: Challenge, token: str, clock_difference: float, traceparent: str | None = None

@@ -16,6 +16,9 @@ from tasks import reply
 
 log = logging.getLogger(__name__)
 
+JOIN_S = 0.1
+"""Seconds that the last progress may take to be told before the answer is sent."""
+
 
 @contextmanager
 def progress_told(timeline: Timeline, token: str) -> Iterator[None]:
@@ -38,4 +41,5 @@ def progress_told(timeline: Timeline, token: str) -> Iterator[None]:
     finally:
         timeline.on_stage = None
         waiting.put(None)
-        thread.join()
+        # the answer does not wait for a Redis that does not answer
+        thread.join(JOIN_S)

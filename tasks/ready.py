@@ -40,12 +40,18 @@ def has_room(taken: int) -> bool:
     Args:
         taken: Challenges that this worker has taken and not finished.
     """
+    return _Parent.pool is None or taken < count_children()[0]
+
+
+def count_children() -> tuple[int, int]:
+    """The warm children of this worker that take challenges, and how many of them work on one."""
     pool = _Parent.pool
     if pool is None:
-        return True
-    warm = sum(read_state(process.pid)[0] in (READY, BUSY) for process in tuple(pool._pool))
+        return 0, 0
+    states = [read_state(process.pid)[0] for process in tuple(pool._pool)]
     working: int = pool._processes - get_settings().spare_children
-    return taken < min(warm, working)
+    warm = min(states.count(READY) + states.count(BUSY), working)
+    return warm, min(states.count(BUSY), warm)
 
 
 def marker_path(pid: int) -> Path:

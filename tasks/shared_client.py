@@ -18,7 +18,7 @@ import msgspec
 from services.errors import QueueUnavailable
 from services.monitoring.tracing import submit_span
 from services.redis_connection import connect_async
-from services.settings import get_settings
+from services.settings import Settings, get_settings
 from services.wire.challenge import Challenge, ChallengeFrame
 from services.wire.progress import Progress, decode_progress, progress_channel
 from services.wire.reply import REPLIED_CHANNEL, Answer
@@ -54,14 +54,15 @@ class Client:
 
     Args:
         redis_url: The Redis server; REDIS_URL when not given.
+        settings: Queue, limits and served kinds; those of the environment when not given.
 
     Raises:
         SettingsError: The address is not supported.
     """
 
-    def __init__(self, redis_url: str | None = None) -> None:
-        self._url = queue_url(redis_url)
-        self._settings = get_settings()
+    def __init__(self, redis_url: str | None = None, settings: Settings | None = None) -> None:
+        self._settings = settings or get_settings()
+        self._url = queue_url(redis_url) if settings is None else redis_url or settings.broker_url
         self._replied: dict[str, asyncio.Event] = {}
         self._listeners: dict[str, Callable[[Progress], None]] = {}
         self._listening = asyncio.Event()
@@ -125,14 +126,15 @@ class Client:
             kind=kind,
             deadline_s=deadline_s,
             progress=on_progress is not None,
+            settings=self._settings,
         )
         token = make_token()
         async with self._hearing(token, on_progress):
-            pending = await self._send(challenge, token)
             try:
-                return await self.receive(pending)
+                return await self.receive(await self._send(challenge, token))
             except asyncio.CancelledError:
-                await asyncio.shield(self._cancel(pending))
+                # it may have been enqueued, whether or not this is known here
+                await asyncio.shield(self._cancel(challenge, token))
                 raise
 
     async def receive(self, pending: PendingChallenge) -> Answer:
@@ -144,9 +146,14 @@ class Client:
         """
         import redis
 
+        if pending.stored is not None:
+            return pending.open(pending.stored)
         replied = self._replied.setdefault(pending.token, asyncio.Event())
+        cancelled = _cancellations()
         try:
             while True:
+                if _cancellations() > cancelled:
+                    raise asyncio.CancelledError
                 replied.clear()
                 try:
                     data = await self._take(pending)
@@ -166,11 +173,14 @@ class Client:
             enqueue.queue_errors(self._url),
         ):
             async with self._pipeline() as pipe:
-                asked = enqueue.ask(pipe, self._settings)
+                asked = enqueue.ask(pipe, challenge, self._settings)
+                cancelled = _cancellations()
                 found = await pipe.execute()
                 pending = enqueue.make_pending(challenge, token, traceparent, self._settings, asked, found)
                 enqueue.put(pipe, pending, self._settings)
                 await pipe.execute()
+                if _cancellations() > cancelled:
+                    raise asyncio.CancelledError
                 return pending
 
     async def _take(self, pending: PendingChallenge) -> bytes | None:
@@ -189,16 +199,16 @@ class Client:
                 await pipe.execute()
         return data
 
-    async def _cancel(self, pending: PendingChallenge) -> None:
+    async def _cancel(self, challenge: Challenge, token: str) -> None:
         import redis
 
         try:
             async with self._pipeline() as pipe:
-                enqueue.cancel(pipe, pending)
+                enqueue.cancel(pipe, challenge.challenge_id, token, challenge.deadline)
                 await pipe.execute()
         except (redis.exceptions.RedisError, OSError) as error:
             # the caller is gone: nobody is left to be told
-            log.warning("challenge %s could not be cancelled: %s", pending.challenge.challenge_id, error)
+            log.warning("challenge %s could not be cancelled: %s", challenge.challenge_id, error)
 
     @contextlib.asynccontextmanager
     async def _hearing(self, token: str, on_progress: Callable[[Progress], None] | None) -> Any:
@@ -229,8 +239,11 @@ class Client:
         while True:
             self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
             try:
-                await self._pubsub.subscribe(REPLIED_CHANNEL, *self._listeners)
+                asked_for = set(self._listeners)
+                await self._pubsub.subscribe(REPLIED_CHANNEL, *asked_for)
                 self._listening.set()
+                if came_since := set(self._listeners) - asked_for:
+                    await self._pubsub.subscribe(*came_since)
                 # what came before this connection, or while there was none
                 for replied in self._replied.values():
                     replied.set()
@@ -255,3 +268,12 @@ class Client:
                 listener(decode_progress(data))
             except msgspec.MsgspecError as error:
                 log.warning("a message about progress cannot be read: %s", error)
+            except Exception:
+                # the caller's own function: its faults must not cost the other callers their replies
+                log.exception("on_progress failed")
+
+
+def _cancellations() -> int:
+    """How often the current task was cancelled: redis-py swallows a cancellation at times."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

@@ -53,7 +53,7 @@ class Submission:
             enqueue.queue_errors(self._redis_url),
             shared_connection(self._redis_url).pipeline(transaction=False) as pipe,
         ):
-            enqueue.cancel(pipe, self._pending)
+            enqueue.cancel(pipe, self.challenge_id, self.token, self.deadline)
             pipe.execute()
 
     def wait(self) -> Answer:
@@ -65,6 +65,8 @@ class Submission:
         """
         import redis
 
+        if self._pending.stored is not None:
+            return self._pending.open(self._pending.stored)
         lost: Exception | None = None
         reply, no_room = self._pending.keys
         while True:
@@ -115,7 +117,8 @@ def send(challenge: Challenge, token: str, redis_url: str, settings: Settings) -
     """Enqueue a challenge, whose times are by this machine's clock.
 
     Raises:
-        QueueFull: MAX_QUEUE challenges are waiting.
+        InvalidChallenge: The id belongs to an answered challenge with another content.
+        QueueFull: MAX_QUEUE challenges are waiting, or what waits takes longer than its deadline.
         QueueUnavailable: Redis cannot be reached.
         MissingExtra: OTEL_EXPORTER_OTLP_ENDPOINT is set and the extra [tracing] is not installed.
     """
@@ -126,7 +129,7 @@ def send(challenge: Challenge, token: str, redis_url: str, settings: Settings) -
         enqueue.queue_errors(redis_url),
         shared_connection(redis_url).pipeline(transaction=False) as pipe,
     ):
-        asked = enqueue.ask(pipe, settings)
+        asked = enqueue.ask(pipe, challenge, settings)
         found: Any = pipe.execute()
         pending = enqueue.make_pending(challenge, token, traceparent, settings, asked, found)
         enqueue.put(pipe, pending, settings)

@@ -24,12 +24,10 @@ log = logging.getLogger(__name__)
 
 NONCE_PREFIX: Final = "touchline:nonce:"
 """Redis keys of the nonces that were used, shared by all gateways."""
-ANYBODY: Final = "anybody"
-"""The name under which requests count where signatures are not checked."""
 
 
 class Authentication:
-    """Checks requests.
+    """Checks who sent a request: `read` before its body is read, `check` with it.
 
     Args:
         settings: VERIFY_ENABLED, BLACKLIST_ENABLED, SPOTCHECK_MODE, MINER_HOTKEY.
@@ -48,8 +46,10 @@ class Authentication:
                 "signatures are NOT checked (VERIFY_ENABLED=0 or SPOTCHECK_MODE=1): whoever reaches this "
                 "port is answered"
             )
-        if not settings.checks_stake:
-            log.warning("stake and permit are NOT checked (BLACKLIST_ENABLED=0 or SPOTCHECK_MODE=1)")
+        if metagraph is None:
+            log.warning(
+                "stake and permit are NOT checked (BLACKLIST_ENABLED=0, VERIFY_ENABLED=0 or SPOTCHECK_MODE=1)"
+            )
 
     def read(self, headers: Mapping[str, str]) -> Credentials | None:
         """Check what the headers alone tell, before the body is read.
@@ -70,17 +70,17 @@ class Authentication:
             self._metagraph.check(credentials.validator)
         return credentials
 
-    async def check(self, credentials: Credentials | None, body: bytes) -> str:
+    async def check(self, credentials: Credentials | None, body: bytes) -> str | None:
         """Check the signature of the body, and that it is used for the first time.
 
         Returns:
-            The validator's hotkey, or `ANYBODY` where signatures are not checked.
+            The validator's hotkey; None where signatures are not checked.
 
         Raises:
             Refusal: The signature is another's, or the nonce was used before.
         """
         if credentials is None:
-            return ANYBODY
+            return None
         check_signature(credentials, body)
         # last, so that nobody else can use up a validator's nonces
         await self._use_nonce(credentials.validator, credentials.nonce)

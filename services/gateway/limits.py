@@ -13,14 +13,14 @@ class Limits:
     """Counts waiting requests; used by one event loop.
 
     Args:
-        in_all: MAX_REQUESTS.
-        of_one: MAX_REQUESTS_PER_HOTKEY.
+        total: MAX_REQUESTS.
+        per_hotkey: MAX_REQUESTS_PER_HOTKEY.
     """
 
-    def __init__(self, in_all: int, of_one: int) -> None:
-        self._in_all = in_all
-        self._of_one = of_one
-        self._waiting: Counter[str] = Counter()
+    def __init__(self, total: int, per_hotkey: int) -> None:
+        self._total = total
+        self._per_hotkey = per_hotkey
+        self._waiting: Counter[str | None] = Counter()
 
     @property
     def waiting(self) -> int:
@@ -28,15 +28,18 @@ class Limits:
         return self._waiting.total()
 
     @contextmanager
-    def waits(self, hotkey: str) -> Iterator[None]:
+    def waits(self, hotkey: str | None) -> Iterator[None]:
         """Count a request while it waits.
+
+        Args:
+            hotkey: The validator; None where nobody knows who asks: then only all together have a limit.
 
         Raises:
             Refusal: 429.
         """
-        if self.waiting >= self._in_all:
+        if self.waiting >= self._total:
             raise Refusal(429, "limit", f"{self.waiting} requests are waiting already (MAX_REQUESTS)")
-        if self._waiting[hotkey] >= self._of_one:
+        if hotkey is not None and self._waiting[hotkey] >= self._per_hotkey:
             text = f"{self._waiting[hotkey]} requests of this hotkey are waiting (MAX_REQUESTS_PER_HOTKEY)"
             raise Refusal(429, "limit", text)
         self._waiting[hotkey] += 1

@@ -3,44 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
 from services.gateway.refusal import Refusal
 
+TOGETHER: Final = 8
+"""Bodies of the maximum size that may be in memory before it is known who sent them."""
 
-async def read_body(request: Request, max_bytes: int, seconds: float) -> bytes:
-    """Read a body.
+
+class RequestBodies:
+    """Reads bodies; used by one event loop.
 
     Args:
-        request: The request.
-        max_bytes: Bytes from which on it is refused, whatever its header says.
-        seconds: Total time within which it has to arrive.
-
-    Raises:
-        Refusal: 413, 408, or 400 where the caller went away.
+        max_bytes: Bytes of one body.
+        seconds: Total time within which a body has to arrive.
     """
-    stated = request.headers.get("content-length", "0")
-    if not stated.isdigit():
-        raise Refusal(400, "body", "Content-Length is not a number")
-    if int(stated) > max_bytes:
-        raise _too_large(max_bytes)
-    parts: list[bytes] = []
-    try:
-        async with asyncio.timeout(seconds):
-            size = 0
-            async for part in request.stream():
-                size += len(part)
-                if size > max_bytes:
-                    raise _too_large(max_bytes)
-                parts.append(part)
-    except TimeoutError as error:
-        text = f"the body did not arrive within {seconds:g} s (BODY_TIMEOUT_S)"
-        raise Refusal(408, "body", text) from error
-    except ClientDisconnect as error:
-        raise Refusal(400, "body", "the caller went away before its body was complete") from error
-    return b"".join(parts)
 
+    def __init__(self, max_bytes: int, seconds: float) -> None:
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        self._held = 0
 
-def _too_large(max_bytes: int) -> Refusal:
-    return Refusal(413, "body", f"the body is larger than {max_bytes / 1e6:g} MB (MAX_BODY_MB)")
+    async def read(self, request: Request) -> bytes:
+        """Read a body.
+
+        Raises:
+            Refusal: 413, 408, 429 where too much is being read already, or 400 where the caller went away.
+        """
+        stated = request.headers.get("content-length", "0")
+        if not (stated.isascii() and stated.isdigit()):
+            raise Refusal(400, "body", "Content-Length is not a number")
+        if int(stated) > self._max_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._seconds):
+                async for part in request.stream():
+                    size += len(part)
+                    self._held += len(part)
+                    if size > self._max_bytes:
+                        raise self._too_large()
+                    if self._held > TOGETHER * self._max_bytes:
+                        raise Refusal(429, "limit", "too many large bodies are arriving at the same time")
+                    parts.append(part)
+        except TimeoutError as error:
+            text = f"the body did not arrive within {self._seconds:g} s (BODY_TIMEOUT_S)"
+            raise Refusal(408, "body", text) from error
+        except ClientDisconnect as error:
+            raise Refusal(400, "body", "the caller went away before its body was complete") from error
+        finally:
+            self._held -= size
+        return b"".join(parts)
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, "body", f"the body is larger than {self._max_bytes / 1e6:g} MB (MAX_BODY_MB)")

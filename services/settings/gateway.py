@@ -7,6 +7,9 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+SPOT_CHECK_S = 120.0
+"""Seconds that a spot check waits for an answer (docs/reference/wire.md)."""
+
 
 class GatewaySettings(BaseSettings, defer_build=True):
     """Settings of the HTTP gateway and of its authentication."""
@@ -66,7 +69,8 @@ class GatewaySettings(BaseSettings, defer_build=True):
     spotcheck_mode: bool = Field(
         False,
         description="Set by spot checks, which rerun the image with neither signature nor metagraph: "
-        "turns VERIFY_ENABLED and BLACKLIST_ENABLED off.",
+        "turns VERIFY_ENABLED and BLACKLIST_ENABLED off, allows an answer 120 seconds, and has the clip "
+        "fetched from the spot check's own proxy.",
     )
     min_stake_threshold: float = Field(
         1000.0, ge=0, description="Minimum stake of a validator, in the metagraph's unit."
@@ -93,6 +97,12 @@ class GatewaySettings(BaseSettings, defer_build=True):
         "METAGRAPH_NETWORK a job of yours writes it, and it is read again when it changes; with it, the "
         "gateway keeps its latest snapshot there for its next start.",
     )
+
+    @property
+    def answer_within_s(self) -> float:
+        """Seconds from the arrival of a request until its challenge's deadline."""
+        waited_s = max(self.gateway_deadline_s, SPOT_CHECK_S if self.spotcheck_mode else 0.0)
+        return max(0.0, waited_s - self.gateway_reserve_s)
 
     @property
     def verifies(self) -> bool:

@@ -76,6 +76,14 @@ def content_digest(challenge: Challenge) -> str:
     return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:32]
 
 
+def another_content(challenge: Challenge) -> InvalidChallenge:
+    """The error of a challenge whose id belongs to one with another content."""
+    return InvalidChallenge(
+        f"the id {challenge.challenge_id!r} belongs to another challenge that is worked on or done; "
+        "one of another kind or with other addresses needs an id of its own"
+    )
+
+
 WHAT_IT_TAKES = {
     "cricket_delivery": "it takes a predictor that is plugged in, and its name in SERVED_KINDS and PREDICTOR "
     "(docs/guides/challenge-kinds.md)"

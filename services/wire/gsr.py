@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from services.errors import InvalidChallenge
+from services.wire.request import decode_request
 
 DECIMALS = 2
 """Coordinates are rounded to this many decimals, as the validator does on its side."""
@@ -36,12 +36,9 @@ def read_request(body: bytes) -> GsrRequest:
     """Read a request.
 
     Raises:
-        InvalidChallenge: It is no request; the text names the field.
+        InvalidChallenge: It is not such a request; the text names the field.
     """
-    try:
-        return msgspec.json.decode(body, type=GsrRequest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidChallenge(f"not a request of the GSR track: {error}") from error
+    return decode_request(body, GsrRequest, "request of the GSR track")
 
 
 class GsrObject(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from services.errors import InvalidChallenge
 from services.wire.challenge import ChallengeFrame, check_assets
+from services.wire.request import decode_request
 
 FPS: Final = 25
 """Frames per second of the track's clips; tolerances are given in seconds."""
@@ -65,12 +65,9 @@ def read_request(body: bytes) -> PrivateRequest:
     """Read a request.
 
     Raises:
-        InvalidChallenge: It is no request, or names nothing to look at; the text names the field.
+        InvalidChallenge: It is not such a request, or names nothing to look at; the text names the field.
     """
-    try:
-        request = msgspec.json.decode(body, type=PrivateRequest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidChallenge(f"not a request of the private track: {error}") from error
+    request = decode_request(body, PrivateRequest, "request of the private track")
     check_assets(request.video_url, request.frames, request.image_url)
     return request
 

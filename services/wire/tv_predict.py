@@ -12,6 +12,7 @@ import msgspec
 from services.errors import ChallengeError, InvalidChallenge
 from services.wire.challenge import ChallengeFrame, check_assets
 from services.wire.gsr import KEYPOINTS_PER_FRAME
+from services.wire.request import decode_request
 
 
 class TvMeta(msgspec.Struct, frozen=True):
@@ -38,12 +39,10 @@ def read_input(body: bytes) -> TvInput:
     """Read an input.
 
     Raises:
-        InvalidChallenge: It is no input, names nothing to look at, or expects what is not answered here.
+        InvalidChallenge: It is not such an input, names nothing to look at, or expects what is not answered
+            here.
     """
-    try:
-        given = msgspec.json.decode(body, type=TvInput)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidChallenge(f"not a TVPredictInput: {error}") from error
+    given = decode_request(body, TvInput, "TVPredictInput")
     check_assets(given.url, given.frames, None)
     if given.meta.n_keypoints != KEYPOINTS_PER_FRAME:
         raise InvalidChallenge(

@@ -16,10 +16,11 @@ from services.preflight.repeat import check_answers
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.settings import load_settings
 from tasks.worker_process import WorkerProcess
-from tests.integration.test_gateway import MINER, POOR, guarded, metagraph, running
+from tests.integration.test_gateway_authentication import checks, guarded, metagraph
+from tests.support.gateways import MINER, POOR, running
 
 pytestmark = pytest.mark.integration
-__all__ = ["guarded", "metagraph"]
+__all__ = ["checks", "guarded", "metagraph"]
 
 
 def states(findings: Any) -> dict[str, str]:

@@ -8,13 +8,22 @@ import threading
 import pytest
 import redis
 
-from services.errors import DeadlineExceeded, InvalidChallenge, QueueUnavailable, SourceRejected
+from services.errors import (
+    DeadlineExceeded,
+    InvalidChallenge,
+    QueueFull,
+    QueueUnavailable,
+    SourceRejected,
+)
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
-from services.wire.reply import Answer, pack_answer, reply_key
+from services.settings import load_settings
+from services.wire.challenge import Challenge, content_digest
+from services.wire.reply import Answer, answer_key, cancelled_key, content_key, pack_answer, reply_key
 from tasks import reply
-from tasks.client import Client, Progress
+from tasks.client import Client, Progress, submit
 from tasks.queue_message import check_message
 from tasks.worker_process import WorkerProcess
+from tests.support.capacity import announce_worker
 
 pytestmark = pytest.mark.integration
 URL = "https://example.org/clip.mp4"
@@ -72,6 +81,87 @@ def test_a_caller_that_is_cancelled_cancels_its_challenge(valkey: EmbeddedValkey
     asyncio.run(run())
 
 
+def test_a_caller_that_is_cancelled_while_it_submits_waits_no_longer_and_leaves_no_work(
+    valkey: EmbeddedValkey,
+) -> None:
+    """At each moment: redis-py swallows a cancellation at some of them."""
+
+    async def run(attempts: int) -> None:
+        async with Client(settings=load_settings(redis_url=valkey.url, max_queue=1000)) as client:
+            for attempt in range(attempts):
+                caller = asyncio.create_task(client.submit(URL, challenge_id=f"c-{attempt}", deadline_s=60))
+                await asyncio.sleep(attempt * 0.01 / attempts)
+                caller.cancel()
+                done, _ = await asyncio.wait({caller}, timeout=5)
+                assert done, f"cancelled after {attempt * 10 / attempts:.2f} ms, and still waiting"
+                assert caller.cancelled(), repr(caller)
+
+    asyncio.run(run(200))
+    with redis.Redis.from_url(valkey.url) as connection:
+        messages = [check_message(bytes(data)) for data in connection.lrange("touchline", 0, -1)]
+        assert all(connection.exists(cancelled_key(message.token)) for message in messages)
+
+
+def test_a_challenge_that_could_not_be_answered_in_time_is_not_enqueued(valkey: EmbeddedValkey) -> None:
+    announce_worker(valkey.url, children=1, busy=1, seconds=3.0)
+
+    async def run() -> Answer:
+        async with Client(valkey.url) as client:
+            with pytest.raises(QueueFull, match="0 challenges wait for 1 processes"):
+                await client.submit(URL, deadline_s=4)
+            caller = asyncio.create_task(client.submit(URL, challenge_id="in-time", deadline_s=20))
+            await asyncio.to_thread(answer_all, valkey.url, 1)
+            return await caller
+
+    with pytest.raises(QueueFull):
+        submit(URL, deadline_s=4, redis_url=valkey.url)
+    with redis.Redis.from_url(valkey.url) as connection:
+        assert not connection.llen("touchline")
+    assert asyncio.run(run()).challenge_id == "in-time"
+
+
+def test_no_more_than_the_maximum_number_of_challenges_wait(valkey: EmbeddedValkey) -> None:
+    async def run() -> None:
+        settings = load_settings(redis_url=valkey.url, max_queue=1)
+        async with Client(settings=settings) as client:
+            first = asyncio.create_task(client.submit(URL, deadline_s=20))
+            with redis.Redis.from_url(valkey.url) as connection:
+                await queued(connection)
+            with pytest.raises(QueueFull, match="MAX_QUEUE"):
+                await client.submit(URL, deadline_s=20)
+            first.cancel()
+
+    asyncio.run(run())
+
+
+def test_an_answered_challenge_is_answered_from_the_store_without_a_worker(
+    valkey: EmbeddedValkey,
+) -> None:
+    async def run() -> None:
+        async with Client(valkey.url) as client:
+            caller = asyncio.create_task(client.submit(URL, challenge_id="done", deadline_s=20))
+            with redis.Redis.from_url(valkey.url) as connection:
+                await queued(connection)
+                (message,) = connection.lrange("touchline", 0, -1)
+                asked = check_message(bytes(message))
+                challenge = Challenge(challenge_id="done", video_url=URL, deadline=0.0, submitted_at=0.0)
+                data = pack_answer(Answer("done", b"{1}", partial=False, timeline={}))
+                connection.set(content_key("done"), content_digest(challenge))
+                connection.set(answer_key("done"), data)
+                reply.try_to_publish(asked.token, data, connection)
+                first = await caller
+                connection.delete("touchline")
+                again = await client.submit(f"{URL}?renewed=1", challenge_id="done", deadline_s=20)
+                assert again.body == first.body == b"{1}"
+                with pytest.raises(InvalidChallenge, match="another challenge"):
+                    await client.submit("https://example.org/other.mp4", challenge_id="done", deadline_s=20)
+                assert not connection.llen("touchline"), "nothing was enqueued for them"
+
+    asyncio.run(run())
+    same = submit(URL, challenge_id="done", deadline_s=20, redis_url=valkey.url)
+    assert same.wait().body == b"{1}"
+
+
 def test_callers_go_on_waiting_when_redis_loses_its_data() -> None:
     async def run(server: EmbeddedValkey) -> Answer:
         async with Client(server.url) as client:
@@ -118,11 +208,19 @@ def test_what_cannot_be_answered_is_a_typed_error(valkey: EmbeddedValkey) -> Non
 
 
 def test_a_caller_hears_which_stages_begin(worker: WorkerProcess, clip_url: str) -> None:
+    def fails(progress: Progress) -> None:
+        raise RuntimeError("a fault of the caller's")
+
     async def run() -> list[Progress]:
         heard: list[Progress] = []
         async with Client(worker.redis_url) as client:
-            answer = await client.submit(clip_url, deadline_s=60, on_progress=heard.append)
+            # before the connection that listens is there
+            answer, other = await asyncio.gather(
+                client.submit(clip_url, deadline_s=60, on_progress=heard.append),
+                client.submit(f"{clip_url}?again=1", deadline_s=60, on_progress=fails),
+            )
             assert not answer.partial
+            assert not other.partial, "its own fault costs nobody an answer"
             with pytest.raises(SourceRejected):
                 await client.submit(f"{clip_url}.missing", deadline_s=60)
         return heard

@@ -45,7 +45,7 @@ def answer_at_once(redis_url: str) -> None:
 def touchline(redis_url: str) -> Starlette:
     """The gateway, before a worker that answers at once."""
     settings = load_settings(redis_url=redis_url)
-    return make_app(settings, lambda: 1)
+    return make_app(settings)
 
 
 def celery_result(redis_url: str) -> Starlette:

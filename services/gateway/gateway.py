@@ -1,0 +1,247 @@
+"""The handlers of the gateway's routes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from services.download.guard import UrlGuard
+from services.errors import (
+    Cancelled,
+    ChallengeError,
+    DeadlineExceeded,
+    InvalidChallenge,
+    QueueUnavailable,
+    SettingsError,
+)
+from services.gateway.asked import Asked, Reader, read_gsr, read_private, read_tv_predict
+from services.gateway.authentication import Authentication
+from services.gateway.limits import Limits
+from services.gateway.load import Load, current_load
+from services.gateway.metagraph import Metagraph, metagraph_from
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.page import docs_page
+from services.gateway.recording import Recorder
+from services.gateway.refusal import Refusal, json_response, refusal_of
+from services.gateway.request_body import RequestBodies
+from services.gateway.status_page import StatusPage
+from services.monitoring import tracing
+from services.redis_connection import connect_async
+from services.settings import Settings
+from services.wire import tv_predict
+from tasks.shared_client import Client
+
+log = logging.getLogger(__name__)
+
+Failed = Callable[[ChallengeError], bytes]
+"""Encodes a failed challenge in the format of its track."""
+
+
+class Gateway:
+    """The handlers.
+
+    Args:
+        settings: The settings.
+
+    Raises:
+        SettingsError: Something that the authentication needs is missing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redis = connect_async(settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0)
+        self.client = Client(settings=settings)
+        self.guard = UrlGuard.from_settings(settings)
+        self.metagraph = needed_metagraph(settings)
+        self.authentication = Authentication(settings, self.metagraph, self.redis)
+        self.bodies = RequestBodies(int(settings.max_body_mb * 1e6), settings.body_timeout_s)
+        self.limits = Limits(settings.max_requests, settings.max_requests_per_hotkey)
+        self.metrics = GatewayMetrics()
+        self.status_page = StatusPage(settings)
+        self.recorder: Recorder | None = None
+        if settings.record_dir is not None:
+            self.recorder = Recorder(Path(settings.record_dir), int(settings.record_max_mb * 1e6))
+
+    async def close(self) -> None:
+        """Finish what runs behind the answers, and close connections; the client is closed by its context."""
+        if self.recorder is not None:
+            await self.recorder.finish()
+        await self.redis.aclose()
+
+    async def soccer_challenge(self, request: Request) -> Response:
+        """`POST /soccer/challenge`: the GSR track."""
+        return await self._answer(request, read_gsr)
+
+    async def challenge(self, request: Request) -> Response:
+        """`POST /challenge`: the private track, whose kind the deployment decides."""
+        return await self._answer(request, read_private)
+
+    async def predict(self, request: Request) -> Response:
+        """`POST /predict`: the open-source track; a failed challenge is answered in its own format."""
+        return await self._answer(request, read_tv_predict, tv_predict.encode_error)
+
+    async def _answer(self, request: Request, reader: Reader, failed: Failed | None = None) -> Response:
+        arrived = time.monotonic()
+        route = request.url.path
+        hotkey: str | None = None
+        try:
+            credentials = self.authentication.read(request.headers)
+            body = await self.bodies.read(request)
+            hotkey = await self.authentication.check(credentials, body)
+            # from here on it is a validator's: what strangers send is not traced
+            with tracing.request_span(f"{request.method} {route}", time.monotonic() - arrived):
+                content = await self._content(request, body, hotkey, arrived, reader, failed)
+            response = Response(content, media_type="application/json")
+        except Refusal as refusal:
+            who = hotkey or "an unknown caller"
+            log.info("%s of %s refused: %d %s: %s", route, who, refusal.status, refusal.reason, refusal)
+            response = refusal.response()
+        self.metrics.answered(route, response.status_code, time.monotonic() - arrived)
+        return response
+
+    async def _content(
+        self,
+        request: Request,
+        body: bytes,
+        hotkey: str | None,
+        arrived: float,
+        reader: Reader,
+        failed: Failed | None,
+    ) -> bytes:
+        """The body of the response to a request that may be answered.
+
+        Raises:
+            Refusal: It is not answered after all.
+        """
+        try:
+            asked = reader(body, self.settings)
+            for url in asked.urls:
+                self.guard.check_url(url)
+        except ChallengeError as error:
+            raise refusal_of(error) from error
+        with self.limits.waits(hotkey):
+            try:
+                return await _unless_gone(request, self._submitted(asked, arrived))
+            except ChallengeError as error:
+                # what the queue did not take is the same for every track
+                if failed is None or isinstance(error, InvalidChallenge | QueueUnavailable):
+                    raise refusal_of(error) from error
+                return failed(error)
+
+    async def _submitted(self, asked: Asked, arrived: float) -> bytes:
+        """Enqueue a challenge and wait for its answer, whose bytes are passed on as they are."""
+        left_s = self.settings.answer_within_s - (time.monotonic() - arrived)
+        if left_s <= 0:
+            raise DeadlineExceeded("the deadline passed while the request arrived", stage="gateway")
+        answer = await self.client.submit(
+            asked.video_url,
+            frames=asked.frames,
+            image_url=asked.image_url,
+            challenge_id=asked.challenge_id,
+            kind=asked.kind,
+            deadline_s=left_s,
+        )
+        if self.recorder is not None:
+            request = asked.to_dict() | {"challenge_id": answer.challenge_id}
+            self.recorder.begin(asked.kind, request, answer.body)
+        return answer.body
+
+    async def availability(self, request: Request) -> Response:
+        """`GET /availability`: whether a challenge that came now would be answered in time."""
+        load = await self._load()
+        return json_response(200, {"available": load is not None and load.takes_another(self.settings)})
+
+    async def status(self, request: Request) -> Response:
+        """`GET /`: the status page, for clients of the local network unless STATUS_PAGE says otherwise."""
+        if not self.status_page.may_see(request.client.host if request.client else ""):
+            return Refusal(404, "not_found", "there is nothing here").response()
+        return HTMLResponse(await self.status_page.html(), headers={"cache-control": "no-store"})
+
+    async def docs(self, request: Request) -> Response:
+        """`GET /docs`: 200 only while there is a warm worker; spot checks poll it."""
+        load = await self._load()
+        if load is None or not load.capacity.workers:
+            return Refusal(503, "warming", "no warm worker is there yet").response()
+        return HTMLResponse(docs_page(self.settings))
+
+    async def healthz(self, request: Request) -> Response:
+        """`GET /healthz`: this process lives."""
+        return json_response(200, {"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """`GET /readyz`: Redis answers, there is a warm worker, and it is known who may ask."""
+        load = await self._load()
+        workers, age = _workers(load), self._metagraph_age()
+        ready = workers > 0 and (self.metagraph is None or age is not None)
+        state = {
+            "ready": ready,
+            "redis": load is not None,
+            "warm_workers": workers,
+            "queue": None if load is None else load.waiting,
+            "waiting_requests": self.limits.waiting,
+            "metagraph_age_s": None if age is None else round(age),
+        }
+        return json_response(200 if ready else 503, state)
+
+    async def prometheus(self, request: Request) -> Response:
+        """`GET /metrics`."""
+        workers = _workers(await self._load())
+        return PlainTextResponse(self.metrics.text(self.limits.waiting, workers, self._metagraph_age()))
+
+    async def _load(self) -> Load | None:
+        return await current_load(self.redis, self.settings.queue_name)
+
+    def _metagraph_age(self) -> float | None:
+        return None if self.metagraph is None else self.metagraph.age_s
+
+
+def needed_metagraph(settings: Settings) -> Metagraph | None:
+    """The metagraph that the authentication needs; None where stake and permit are not checked.
+
+    Raises:
+        SettingsError: Something that the authentication needs is missing; the text says what.
+    """
+    if settings.verifies and settings.miner_hotkey is None:
+        raise SettingsError(
+            "MINER_HOTKEY is needed to check signatures; VERIFY_ENABLED=0 answers without checking"
+        )
+    return metagraph_from(settings) if settings.verifies and settings.checks_stake else None
+
+
+def _workers(load: Load | None) -> int:
+    return 0 if load is None else load.capacity.workers
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
+    """The work's result; it is cancelled when the client closes the connection, or when this is cancelled.
+
+    Raises:
+        Cancelled: The client went away.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise Cancelled("the client went away before the answer was there", stage="gateway")
+    finally:
+        gone.cancel()
+        if not working.done():
+            working.cancel()
+            with suppress(asyncio.CancelledError, ChallengeError):
+                await working
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client has closed the connection; the body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
