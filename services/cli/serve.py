@@ -15,9 +15,17 @@ from services.cli.process_tree import WATCH_S, StopSignal, run_until_stopped, sh
 
 if TYPE_CHECKING:
     from services.processes.supervised import SupervisedProcess
+    from services.settings import Settings
 
 GRACE_S: Final = 40.0
 """Seconds that the gateway gets to answer those who wait; a little more than a deadline."""
+QUEUE_MB: Final = 512
+"""Memory for waiting challenges and stored answers, as in docker-compose.yml."""
+KINDS: Final = ("soccer_action", "gsr", "tv_predict")
+"""One for each track: a spot check runs the image without saying which one it asks."""
+COSTS_MS: Final = {"inference_cost_ms": 32.0, "decode_cost_ms": 2.0}
+"""With what plans are made, instead of what this machine was measured to take: the answer of a spot check
+must not depend on the machine. A clip of 30 s fits into a deadline of 30 s."""
 
 
 def serve(
@@ -26,7 +34,10 @@ def serve(
         int | None, typer.Option(min=1, max=65535, help="Port to listen on; GATEWAY_PORT by default.")
     ] = None,
 ) -> None:
-    """Run Valkey, a worker and the gateway; GET /docs answers 200 once the models are warm."""
+    """Run Valkey, a worker and the gateway; GET /docs answers 200 once the models are warm.
+
+    All three tracks are answered unless SERVED_KINDS says otherwise.
+    """
     require_extra("worker", "gateway", "up")
     from services.gateway.app import check_settings
     from services.processes.embedded_valkey import EmbeddedValkey
@@ -41,9 +52,9 @@ def serve(
     address = host or settings.gateway_host, port or settings.gateway_port
     with ExitStack() as stack:
         # nobody outside needs this server, so that it gets a port that nobody knows
-        valkey = stack.enter_context(EmbeddedValkey())
+        valkey = stack.enter_context(EmbeddedValkey(max_memory_mb=QUEUE_MB))
         state = Path(stack.enter_context(TemporaryDirectory(prefix="touchline-serve-")))
-        env = {"REDIS_URL": valkey.url, "STATE_DIR": str(state)}
+        env = {"REDIS_URL": valkey.url, "STATE_DIR": str(state), **_defaults(settings)}
         worker = stack.enter_context(WorkerProcess(valkey.url, env, show_line))
         options = ("--host", address[0], "--port", str(address[1]))
         gateway = SupervisedProcess("gateway", command("gateway", *options), env, show_line, GRACE_S)
@@ -57,6 +68,12 @@ def serve(
         if not stop.wait(WATCH_S) and not _ended(gateway):
             say("ready", style="bold green")
         run_until_stopped(parts, stop, "stopping: those who wait get their answers first")
+
+
+def _defaults(settings: Settings) -> dict[str, str]:
+    """Values of one container's own for settings that the operator has not set."""
+    wanted = {"served_kinds": ",".join(KINDS), **{name: f"{cost:g}" for name, cost in COSTS_MS.items()}}
+    return {name.upper(): value for name, value in wanted.items() if name not in settings.model_fields_set}
 
 
 def _ended(part: SupervisedProcess) -> bool:

@@ -13,11 +13,10 @@ from services.download.origins import ascii_url
 from services.errors import UrlRefused
 from services.settings import Settings
 
-
 SPOT_CHECK_PROXY: Final = "video-proxy"
 """The host from which spot checks have the clip fetched, over plain http and inside their own network.
 
-Source: score-technologies/turbovision, scorevision/spotcheck/orchestrator/main.py (docs/reference/wire.md)."""
+Source: score-technologies/turbovision, scorevision/spotcheck/orchestrator (docs/reference/wire.md)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class EmbeddedValkey:
         listener: Gets its log lines.
         unix_socket: A socket file that it listens on as well.
         folder: Keeps its data there, and has it again after a restart; None keeps nothing on disk.
+        max_memory_mb: What its data may take before it refuses more; None: no limit.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class EmbeddedValkey:
         listener: Listener = quiet,
         unix_socket: Path | None = None,
         folder: Path | None = None,
+        max_memory_mb: int | None = None,
     ) -> None:
         self._wanted = port
+        self._max_memory_mb = max_memory_mb
         self._unix_socket = unix_socket
         self._folder = folder
         self._listener = listener
@@ -138,6 +141,8 @@ class EmbeddedValkey:
         }
         if self._unix_socket is not None:
             options["unixsocket"] = str(self._unix_socket)
+        if self._max_memory_mb is not None:
+            options["maxmemory"] = f"{self._max_memory_mb}mb"
         return [
             str(server_binary()),
             *(word for key, value in options.items() for word in (f"--{key}", value)),

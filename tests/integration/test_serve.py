@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from services.processes.embedded_valkey import free_port
 from services.processes.process_tree import descendants
+from services.settings import load_settings
 from services.wire.gsr import frames_part
-from tasks.client import submit
-from tasks.worker_process import WorkerProcess
+from services.wire.spot_check import compared_part
+from tasks.client import Client
 from tests.support.processes import alive, wait_for
-from tests.support.servers import WORKER_START_S, worker_env
+from tests.support.servers import WORKER_START_S, MakeWorker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+SPOT_CHECK = {"VERIFY_ENABLED": "false", "BLACKLIST_ENABLED": "false", "SPOTCHECK_MODE": "true"}
+"""All that a spot check sets of what concerns us."""
 
 
-def started(port: int, **env: str) -> subprocess.Popen[str]:
+def started(port: int, cores: set[int] | None = None, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "services.cli.main", "serve", "--port", str(port)],
         env={**os.environ, **env},
@@ -31,16 +40,17 @@ def started(port: int, **env: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
     )
 
 
-def test_one_tree_answers_like_the_parts_do_and_ends_as_one(
-    origin: DemoOrigin, worker: WorkerProcess, clip_url: str, tmp_path: Path
-) -> None:
+@contextmanager
+def served(cores: set[int] | None = None, **env: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+    """A `touchline serve` that is ready, and what it is before that."""
     port = free_port()
-    process = started(port, **worker_env(origin, tmp_path), SPOTCHECK_MODE="1")
+    process = started(port, cores, **env)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
 
             def status(path: str) -> int:
                 try:
@@ -49,22 +59,73 @@ def test_one_tree_answers_like_the_parts_do_and_ends_as_one(
                     return 0
 
             assert wait_for(lambda: status("/healthz") == 200, WORKER_START_S)
-            early = status("/docs")
+            assert status("/docs") == 503, "the models are not warm yet"
+            assert status("/readyz") == 503
             assert wait_for(lambda: status("/docs") == 200, WORKER_START_S)
-            assert early in (200, 503)
-            request = {"challenge_id": "serve-1", "type": "gsr", "video_url": clip_url}
-            given = client.post("/soccer/challenge", json=request, headers={"X-Miner-Hotkey": "any"})
-            assert given.status_code == 200, given.text
-        other = submit(clip_url, challenge_id="serve-2", redis_url=worker.redis_url, deadline_s=60).wait()
-        assert frames_part(given.content) == frames_part(other.body)
+            yield client, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def asked(client: httpx.Client, name: str, url: str) -> tuple[bytes, Any]:
+    """The answers of both tracks to a clip, without id and time, as a spot check asks."""
+    headers = {"X-Miner-Hotkey": "any"}
+    gsr = client.post(
+        "/soccer/challenge",
+        json={"challenge_id": f"{name}-gsr", "type": "gsr", "video_url": url},
+        headers=headers,
+    )
+    private = client.post(
+        "/challenge",
+        json={"challenge_id": f"{name}-private", "video_url": url, "frames": None},
+        headers=headers,
+    )
+    assert (gsr.status_code, private.status_code) == (200, 200), (gsr.text[:300], private.text[:300])
+    return frames_part(gsr.content), compared_part(private.json())
+
+
+def test_one_container_answers_like_the_whole_system_on_one_core_and_on_all(
+    origin: DemoOrigin, make_worker: MakeWorker, clip_url: str, tmp_path: Path
+) -> None:
+    env = worker_env(origin, tmp_path) | SPOT_CHECK
+    one = {min(os.sched_getaffinity(0))}
+    with served(one, **env) as (client, process):
+        first, second = (asked(client, name, clip_url) for name in ("first", "second"))
+        assert second == first
         family = descendants(process.pid)
         assert len(family) >= 3
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
         assert not alive(family)
-    finally:
-        process.kill()
-        process.communicate()
+    with served(**env) as (client, _):
+        assert asked(client, "later", clip_url) == first, "on all cores, in another run"
+    kinds = ("gsr", "soccer_action")
+    whole = make_worker(SERVED_KINDS=",".join(kinds))
+    settings = load_settings(redis_url=whole.redis_url, served_kinds=kinds)
+
+    async def answers() -> list[bytes]:
+        async with Client(settings=settings) as queue:
+            return [(await queue.submit(clip_url, kind=kind, deadline_s=60)).body for kind in kinds]
+
+    gsr, private = asyncio.run(answers())
+    assert (frames_part(gsr), compared_part(json.loads(private))) == first
+
+
+def test_a_signal_to_stop_lets_those_who_wait_have_their_answers(
+    origin: DemoOrigin, clip_url: str, tmp_path: Path
+) -> None:
+    given: list[httpx.Response] = []
+    with served(**worker_env(origin, tmp_path), **SPOT_CHECK, SERVED_KINDS="gsr") as (client, process):
+        # slow enough to be at work when the signal comes
+        request = {"challenge_id": "last", "type": "gsr", "video_url": f"{clip_url}?rate=200000"}
+        asking = threading.Thread(target=lambda: given.append(client.post("/soccer/challenge", json=request)))
+        asking.start()
+        assert wait_for(lambda: client.get("/readyz").json()["waiting_requests"] == 1, 20)
+        process.send_signal(signal.SIGTERM)
+        asking.join()
+        assert process.wait(90) == 0
+    assert given[0].status_code == 200, given[0].text
 
 
 def test_it_does_not_start_without_knowing_whom_to_answer(tmp_path: Path) -> None:
