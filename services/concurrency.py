@@ -5,6 +5,7 @@ Decoders, TLS and the models release the interpreter's lock while they work, so 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,13 @@ from services.cancellation import CancelScope
 T = TypeVar("T")
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
+
+
+def core_count() -> int:
+    """The cores that this process may use: a container may have fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class TimedOut(Exception):  # noqa: N818 - not an error: the caller asked to be told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from services.concurrency import core_count
 from services.errors import ModelNotReady
 from services.files import sha256_of
 from services.inference.ball_model import ball_detector
@@ -108,7 +108,7 @@ def check(name: str, settings: Settings) -> tuple[ModelFacts, str]:
 def _load(
     name: str, use: str, choice: RuntimeChoice, settings: Settings
 ) -> tuple[ModelFacts, Detector | PitchModel]:
-    backend = load_backend(choice, settings, slots=1, threads=os.cpu_count() or 1)
+    backend = load_backend(choice, settings, slots=1, threads=core_count())
     finds_keypoints = backend.keypoint_shape is not None or "kp01" in backend.names.values()
     limits = settings.conf_threshold, settings.max_detections
     model: Detector | PitchModel

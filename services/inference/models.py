@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from services.concurrency import core_count
 from services.frame_plan import batch_sizes
 from services.inference.ball_model import FindsBoxes, SeparateBallDetector, ball_detector
 from services.inference.ball_network import BallNetwork, load_ball_network
@@ -240,7 +240,7 @@ def _share_cores(
     Small networks do not fill several cores, so the cores are shared among what runs at the same time: under
     OpenVINO batches, in torch on the CPU the two models.
     """
-    cores = os.cpu_count() or 1
+    cores = core_count()
     if all(choice.runtime == "openvino" for choice in choices.values()):
         slots = settings.inference_slots or cores
         return slots, settings.torch_threads or max(1, cores // slots), None

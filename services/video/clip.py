@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.concurrency import core_count
 from services.frame_plan import FramePlan
 from services.video.letterbox import Frame, Letterbox
 from services.video.mp4_index import Mp4Index
@@ -36,7 +36,7 @@ class DecodeLimits:
     @property
     def thread_count(self) -> int:
         """Threads to use here."""
-        return self.threads or min(4, os.cpu_count() or 1)
+        return self.threads or min(4, core_count())
 
 
 @dataclass(slots=True)

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from services.concurrency import core_count
 from touchline_lab.benchmarks.clips import FRONT, prepare
-from touchline_lab.benchmarks.floors import combine, cores
+from touchline_lab.benchmarks.floors import combine
 from touchline_lab.benchmarks.job import Job, Row
 from touchline_lab.benchmarks.linklab.lab import congestion_controls, missing
 from touchline_lab.benchmarks.origins import Place, demo_place, lab_place
@@ -70,7 +71,9 @@ class _Bench:
 
     def results(self) -> Results:
         conditions = [self._condition(link, control) for link, control in self._plan.conditions]
-        return Results(conditions, self._plan.left_out, self._options.device, cores(), self._options.rounds)
+        return Results(
+            conditions, self._plan.left_out, self._options.device, core_count(), self._options.rounds
+        )
 
     def _condition(self, link: str, control: str) -> Condition:
         idle_s, rate = self._place.choose(link, control)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from services.concurrency import core_count
 from touchline_lab.benchmarks.job import Context, Job, Row
 from touchline_lab.benchmarks.meter import own_cpu_seconds
 from touchline_lab.benchmarks.raw_h2 import RawH2
-
-
-def cores() -> int:
-    """Number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class NetworkFloor:
@@ -59,7 +54,7 @@ class ComputeFloor:
     def run(self, job: Job) -> Row:
         """Measure CPU seconds on the clip as a file."""
         data = Path(job.path).read_bytes()
-        row: Row = {"cores": cores()}
+        row: Row = {"cores": core_count()}
         before = own_cpu_seconds()
         frames, box = self._decode(data)
         row["decode_cpu_s"] = own_cpu_seconds() - before

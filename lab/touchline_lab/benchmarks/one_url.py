@@ -13,13 +13,13 @@ from pathlib import Path
 
 import certifi
 
+from services.concurrency import core_count
 from services.deadline import Deadline
 from services.download.body_head import check_status
 from services.download.pool import ConnectionPool
 from services.errors import SettingsError, StartFailed
 from services.settings import get_settings
 from touchline_lab.benchmarks.bench import Say
-from touchline_lab.benchmarks.floors import cores
 from touchline_lab.benchmarks.job import Job, Row
 from touchline_lab.benchmarks.origins import MIN_IDLE_S
 from touchline_lab.benchmarks.process import MethodFailed, MethodProcess
@@ -111,7 +111,7 @@ def run_url(
     counted = {name: found for name, found in rows.items() if found}
     if not counted:
         raise StartFailed(f"no method could answer {url}: " + "; ".join(failed.values()))
-    return Results([Condition("url", "own", counted, {}, failed)], LEFT_OUT, device, cores(), rounds)
+    return Results([Condition("url", "own", counted, {}, failed)], LEFT_OUT, device, core_count(), rounds)
 
 
 def _check(place: UrlPlace) -> None:

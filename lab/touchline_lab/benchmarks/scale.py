@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from touchline_lab.benchmarks.floors import cores
+from services.concurrency import core_count
 from touchline_lab.benchmarks.meter import cpu_seconds, peak_mb, reset_peak, resident_mb
 from touchline_lab.benchmarks.origins import demo_place
 from touchline_lab.benchmarks.scale_clips import lengthened, resized
@@ -100,7 +100,7 @@ def run_scale(options: ScaleOptions, say: Say) -> ScaleResults:
         place = stack.enter_context(demo_place(folder, NO_DELAYS))
         bench = _Scale(options, clip, folder, place.urls, place.ca_file, say)
         points = [point for name in options.series for point in bench.series(name)]
-    return ScaleResults(points, options.device, cores(), options.rounds)
+    return ScaleResults(points, options.device, core_count(), options.rounds)
 
 
 class _Scale:
