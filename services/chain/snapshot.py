@@ -52,6 +52,7 @@ class ChainSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
         commit_block: The block of that commitment.
         neurons: All participants.
         inactive: Rows of the public list of inactive miners, or hotkeys alone.
+        blacklist: Rows of the subnet's blacklist, `{"hotkey", "reason"}`, or hotkeys alone.
     """
 
     block: int = 0
@@ -60,6 +61,7 @@ class ChainSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     commit_block: int | None = None
     neurons: list[Neuron] | None = None
     inactive: list[Any] | None = None
+    blacklist: list[Any] | None = None
 
 
 def read_snapshot(file: Path) -> ChainSnapshot:

@@ -52,7 +52,7 @@ def preflight(
     settings = get_settings()
     chain, findings = _chain(settings, snapshot, network, inactive)
     hotkey = settings.miner_hotkey or chain.hotkey
-    findings += check_commitment(chain, hotkey)
+    findings += check_commitment(chain, hotkey, settings.served_kinds)
     findings += probe(url or axon_url(chain, hotkey), hotkey)
     findings += check_answers(settings, video, kind)
     findings.append(check_image(chain, image))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from services.chain.snapshot import ChainSnapshot, Neuron
@@ -20,20 +20,31 @@ ROLES: Final = (None, "miner")
 """Its role, which may be left out."""
 NEEDED: Final = ("image_repo", "image_tag")
 """Fields that must not be empty."""
+ELEMENTS: Final = {
+    "manako/DetectFootballEvent": "soccer_action",
+    "manako/DetectCricketDelivery": "cricket_delivery",
+    "manako/TCGGrading": "tcg_grading",
+}
+"""Known elements and the challenge kinds that answer them; names are compared exactly."""
+REGISTRY: Final = "ghcr.io/"
+"""The registry in which spot checks look for images."""
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_HOTKEY: Final = "set MINER_HOTKEY to the SS58 address of this miner's hotkey"
 _HOW: Final = "read the chain with --network finney, or name a snapshot with --snapshot"
 
 
-def check_commitment(snapshot: ChainSnapshot, hotkey: str | None) -> Iterator[Finding]:
+def check_commitment(
+    snapshot: ChainSnapshot, hotkey: str | None, served_kinds: Collection[str]
+) -> Iterator[Finding]:
     """Check what spot checks and validators read before they ask: the commitment, then the axon.
 
     Args:
         snapshot: The chain.
         hotkey: This miner's hotkey, if it is known.
+        served_kinds: SERVED_KINDS.
     """
-    yield from _commitment(snapshot.commitment)
-    if hotkey is not None:
-        yield _axon(snapshot, hotkey)
+    yield from _commitment(snapshot.commitment, served_kinds)
+    yield unknown("axon", "the hotkey is not known", _HOTKEY) if hotkey is None else _axon(snapshot, hotkey)
 
 
 def check_registration(snapshot: ChainSnapshot, hotkey: str | None) -> Iterator[Finding]:
@@ -44,23 +55,24 @@ def check_registration(snapshot: ChainSnapshot, hotkey: str | None) -> Iterator[
         hotkey: This miner's hotkey, if it is known.
     """
     if hotkey is None:
-        advice = "set MINER_HOTKEY to the SS58 address of this miner's hotkey"
-        yield unknown("hotkey is registered", "the hotkey is not known", advice)
+        for name in ("hotkey is registered", "hotkey is not inactive"):
+            yield unknown(name, "the hotkey is not known", _HOTKEY)
         return
     yield _registered(snapshot, hotkey)
     yield _active(snapshot, hotkey)
+    if snapshot.blacklist is not None:
+        yield _not_blacklisted(snapshot.blacklist, hotkey)
 
 
 def axon_url(snapshot: ChainSnapshot, hotkey: str | None) -> str | None:
     """Where validators send challenges to, as plain HTTP; None when it is not known."""
     found = _find(snapshot, hotkey)
-    if found is None or not found.axon_port or not _is_public(found.axon_ip):
+    if found is None or not found.axon_port or ":" in found.axon_ip or not _is_public(found.axon_ip):
         return None
-    host = f"[{found.axon_ip}]" if ":" in found.axon_ip else found.axon_ip
-    return f"http://{host}:{found.axon_port}"
+    return f"http://{found.axon_ip}:{found.axon_port}"
 
 
-def _commitment(commitment: dict[str, Any] | None) -> Iterator[Finding]:
+def _commitment(commitment: dict[str, Any] | None, served_kinds: Collection[str]) -> Iterator[Finding]:
     names = ("element id", "commitment")
     if commitment is None:
         for name in names:
@@ -71,15 +83,7 @@ def _commitment(commitment: dict[str, Any] | None) -> Iterator[Finding]:
         for name in names:
             yield failed(name, text, "commit; what is sealed counts from the block at which it is revealed")
         return
-    element = commitment.get("element_id")
-    if isinstance(element, str) and element.strip():
-        yield ok(names[0], element)
-    else:
-        yield failed(
-            names[0],
-            f"element_id is {element!r}",
-            "commit the element that this miner answers, for example manako/DetectFootballEvent",
-        )
+    yield _element(commitment.get("element_id"), served_kinds)
     wrong = []
     if commitment.get("track") != TRACK:
         wrong.append(f"track is {commitment.get('track')!r}, not {TRACK!r}")
@@ -89,10 +93,29 @@ def _commitment(commitment: dict[str, Any] | None) -> Iterator[Finding]:
     digest = commitment.get("image_digest") or None
     if digest is not None and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
         wrong.append("image_digest is not sha256: and 64 hexadecimal digits")
+    image = f"{commitment.get('image_repo')}:{commitment.get('image_tag')}"
     if wrong:
         yield failed(names[1], "; ".join(wrong), "commit again with these fields; spot checks read them")
+    elif not image.startswith(REGISTRY):
+        text = f"{image} is not on {REGISTRY.rstrip('/')}, where spot checks look for images"
+        yield unknown(names[1], text, "push it there, and let the subnet's account read it")
     else:
-        yield ok(names[1], f"{commitment['image_repo']}:{commitment['image_tag']}")
+        yield ok(names[1], image)
+
+
+def _element(element: Any, served_kinds: Collection[str]) -> Finding:
+    name = "element id"
+    if not isinstance(element, str) or not element.strip():
+        advice = f"commit the element that this miner answers, for example {next(iter(ELEMENTS))}"
+        return failed(name, f"element_id is {element!r}", advice)
+    kind = ELEMENTS.get(element)
+    if kind is None:
+        text = f"{element} is not one of the elements known here: {', '.join(ELEMENTS)}"
+        return unknown(name, text, "compare it with the subnet's manifest, letter by letter")
+    if kind not in served_kinds:
+        text = f"{element} asks for {kind}, and SERVED_KINDS is {','.join(served_kinds)}"
+        return failed(name, text, f"set SERVED_KINDS={kind}, or commit the element that is served")
+    return ok(name, f"{element}, answered by {kind}")
 
 
 def _registered(snapshot: ChainSnapshot, hotkey: str) -> Finding:
@@ -130,6 +153,16 @@ def _names(row: Any, snapshot: ChainSnapshot, hotkey: str) -> bool:
     return all(own is None or str(own) == str(listed) for own, listed in zip(wanted, row[1:3], strict=True))
 
 
+def _not_blacklisted(blacklist: list[Any], hotkey: str) -> Finding:
+    name = "hotkey is not blacklisted"
+    for row in blacklist:
+        listed, reason = (row.get("hotkey"), row.get("reason")) if isinstance(row, dict) else (row, None)
+        if listed == hotkey:
+            text = f"it is on the blacklist: {reason or 'no reason is given'}"
+            return failed(name, text, "ask the subnet's team; a failed spot check ends there")
+    return ok(name, f"not among {len(blacklist)} blacklisted ones")
+
+
 def _axon(snapshot: ChainSnapshot, hotkey: str) -> Finding:
     name = "axon"
     found = _find(snapshot, hotkey)
@@ -139,8 +172,10 @@ def _axon(snapshot: ChainSnapshot, hotkey: str) -> Finding:
     advice = "serve the axon with the public address and the port of this machine"
     if not found.axon_port:
         return failed(name, f"{where}: no port is set, so that nobody asks", advice)
+    if ":" in found.axon_ip:
+        return failed(name, f"{where}: validators put an IPv6 address into no valid URL", advice)
     if not _is_public(found.axon_ip):
-        return failed(name, f"{where} is no address that others reach", advice)
+        return failed(name, f"{where} is not publicly reachable", advice)
     return ok(name, where)
 
 

@@ -16,6 +16,8 @@ from services.preflight.finding import Finding, failed, ok, unknown
 TIMEOUT_S: Final = 10.0
 """Seconds that each probe waits."""
 _REACHABLE: Final = "reachable over plain HTTP"
+_DOCS: Final = "/docs"
+_SIGNED: Final = "signed requests"
 _ROUTE: Final = "/challenge"
 _PORT: Final = "open the port in firewall and router, and check that `touchline gateway` listens on 0.0.0.0"
 
@@ -28,36 +30,34 @@ def probe(url: str | None, hotkey: str | None) -> Iterator[Finding]:
         hotkey: The miner's hotkey, which signed requests name; without one no signed request is sent.
     """
     if url is None:
-        yield unknown(
-            _REACHABLE,
-            "the address is not known",
-            "name the gateway's public address with --url http://IP:PORT",
-        )
+        for check in (_REACHABLE, _DOCS, _SIGNED):
+            advice = "name the gateway's public address with --url http://IP:PORT"
+            yield unknown(check, "the address is not known", advice)
         return
     with httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S, trust_env=False) as client:
         try:
             available = client.get("/availability")
+            docs = client.get("/docs")
         except httpx.HTTPError as error:
             yield failed(_REACHABLE, f"{url}: {type(error).__name__}: {error}", _PORT)
             return
         if available.status_code != httpx.codes.OK:
             yield failed(_REACHABLE, f"{url}/availability answers {available.status_code}", _PORT)
             return
-        yield ok(_REACHABLE, f"{url}, as seen from this machine")
-        docs = client.get("/docs")
+        yield ok(_REACHABLE, f"{url}, as seen from this machine; run this elsewhere to see it from outside")
         if docs.status_code == httpx.codes.OK:
-            yield ok("/docs", "200: a worker is warm")
+            yield ok(_DOCS, "200: a worker is warm")
         else:
             text = f"{docs.status_code}: spot checks wait for 200"
-            yield failed("/docs", text, "start a worker, and wait until `touchline doctor` calls it ready")
+            yield failed(_DOCS, text, "start a worker, and wait until `touchline doctor` calls it ready")
         yield _signed(client, hotkey)
 
 
 def _signed(client: httpx.Client, hotkey: str | None) -> Finding:
-    name = "signed requests"
+    name = _SIGNED
     if hotkey is None:
         return unknown(name, "the hotkey is not known", "set MINER_HOTKEY")
-    # a key that no metagraph has: the signature is checked, and nothing is worked on
+    # a key that no metagraph has: headers, hotkey and clock are checked, and nothing is worked on
     key = Keypair.create_from_mnemonic(Keypair.generate_mnemonic())
     body = json.dumps({"challenge_id": f"preflight-{time.time_ns()}"}).encode()
     nonce = str(time.time_ns())
@@ -76,9 +76,9 @@ def _signed(client: httpx.Client, hotkey: str | None) -> Finding:
     reason = _reason(given)
     if given.status_code == httpx.codes.UNAUTHORIZED:
         advice = "compare MINER_HOTKEY with the hotkey on the chain, and set this machine's clock (NTP)"
-        return failed(name, f"a valid signature is refused: {reason}", advice)
+        return failed(name, f"a correctly signed request is refused: {reason}", advice)
     if given.status_code == httpx.codes.FORBIDDEN:
-        return ok(name, f"a valid signature is read; a stranger is refused ({reason})")
+        return ok(name, f"headers, hotkey and clock are accepted; a stranger is refused ({reason})")
     if given.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
         # the request names nothing to look at: that was read, so that whoever asks is answered
         return failed(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import Final
+from typing import Any, Final
 
 from services.chain.snapshot import ChainSnapshot
 from services.preflight.finding import Finding, failed, ok, unknown
 
 MAX_GB: Final = 30.0
-"""GB that spot checks allow an image to have."""
+"""GB that spot checks allow an image to have. They count compressed layers, which are smaller than what is
+counted here."""
 TIMEOUT_S: Final = 10.0
 """Seconds that Docker gets to answer."""
 _NAME: Final = "image size"
+_PARTS: Final = ("image_repo", "image_tag", "image_digest")
 
 
 def check_image(snapshot: ChainSnapshot, image: str | None) -> Finding:
@@ -23,10 +25,7 @@ def check_image(snapshot: ChainSnapshot, image: str | None) -> Finding:
         snapshot: Its commitment names the image.
         image: Another name for it.
     """
-    committed = snapshot.commitment or {}
-    name = image or ":".join(str(committed.get(part) or "") for part in ("image_repo", "image_tag")).strip(
-        ":"
-    )
+    name = image or _committed(snapshot.commitment or {})
     if not name:
         return unknown(_NAME, "no image is named", "name it with --image REPOSITORY:TAG")
     docker = shutil.which("docker")
@@ -47,3 +46,11 @@ def check_image(snapshot: ChainSnapshot, image: str | None) -> Finding:
             _NAME, f"{name} has {size:.1f} GB, {MAX_GB:g} are allowed", "leave out what is not needed"
         )
     return ok(_NAME, f"{name}, {size:.1f} GB")
+
+
+def _committed(commitment: dict[str, Any]) -> str:
+    """The image that a commitment names, by its digest if there is one: that is what is pulled."""
+    repository, tag, digest = (str(commitment.get(name) or "") for name in _PARTS)
+    if not repository:
+        return ""
+    return f"{repository}@{digest}" if digest else f"{repository}:{tag}"

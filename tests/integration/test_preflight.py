@@ -79,6 +79,7 @@ def test_the_command_lists_everything_in_order(guarded: httpx.Client, tmp_path: 
         "reachable over plain HTTP",
         "/docs",
         "signed requests",
+        "answered in time",
         "answered twice the same",
         "image size",
         "hotkey is registered",

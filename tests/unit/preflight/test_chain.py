@@ -19,7 +19,7 @@ COMMITMENT = {
     "track": "private",
     "role": "miner",
     "element_id": "manako/DetectFootballEvent",
-    "image_repo": "someone/touchline",
+    "image_repo": "ghcr.io/someone/touchline",
     "image_tag": "1.0",
 }
 SNAPSHOT = {
@@ -35,7 +35,8 @@ LISTED = {"hotkey": HOTKEY, "element_id": COMMITMENT["element_id"], "commit_bloc
 
 
 def checked(snapshot: ChainSnapshot, hotkey: str | None = HOTKEY) -> list[Finding]:
-    return [*check_commitment(snapshot, hotkey), *check_registration(snapshot, hotkey)]
+    kinds = ["soccer_action"]
+    return [*check_commitment(snapshot, hotkey, kinds), *check_registration(snapshot, hotkey)]
 
 
 def states(tmp_path: Path, **changes: Any) -> dict[str, str]:
@@ -64,7 +65,11 @@ def test_a_miner_whose_chain_is_in_order_passes(tmp_path: Path) -> None:
         ("commitment", {"commitment": COMMITMENT | {"track": "open"}}),
         ("commitment", {"commitment": COMMITMENT | {"image_tag": None}}),
         ("commitment", {"commitment": COMMITMENT | {"image_digest": "sha256:abc"}}),
+        ("element id", {"commitment": COMMITMENT | {"element_id": "manako/DetectCricketDelivery"}}),
         ("hotkey is registered", {"neurons": []}),
+        ("hotkey is not blacklisted", {"blacklist": [{"hotkey": HOTKEY, "reason": "score_mismatch"}]}),
+        ("hotkey is not blacklisted", {"blacklist": [HOTKEY]}),
+        ("axon", {"neurons": [{"hotkey": HOTKEY, "axon_ip": "2606:4700::1", "axon_port": 8000}]}),
         ("commitment", {"commitment": COMMITMENT | {"role": "validator"}}),
         ("hotkey is not inactive", {"inactive": [HOTKEY]}),
         ("hotkey is not inactive", {"inactive": [LISTED], "commit_block": 90}),
@@ -92,6 +97,15 @@ def test_what_would_fail_silently_is_named(tmp_path: Path, check: str, changes: 
 )
 def test_another_commitment_than_the_listed_one_is_not_inactive(tmp_path: Path, row: Any) -> None:
     assert states(tmp_path, inactive=[row], commit_block=90)["hotkey is not inactive"] == "ok"
+
+
+def test_an_element_that_is_not_known_and_an_image_elsewhere_are_to_be_looked_at(tmp_path: Path) -> None:
+    typo = states(tmp_path, commitment=COMMITMENT | {"element_id": "manak0/DetectFootballEvent"})
+    assert typo["element id"] == "unknown"
+    elsewhere = states(tmp_path, commitment=COMMITMENT | {"image_repo": "someone/touchline"})
+    assert elsewhere["commitment"] == "unknown"
+    assert states(tmp_path, commitment=COMMITMENT | {"image_digest": ""})["commitment"] == "ok"
+    assert states(tmp_path, blacklist=["5Other"])["hotkey is not blacklisted"] == "ok"
 
 
 def test_a_commitment_may_leave_out_its_role(tmp_path: Path) -> None:
