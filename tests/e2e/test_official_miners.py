@@ -1,21 +1,22 @@
-"""The endpoints of the guides for official miners, run as they stand against real workers.
+"""The endpoints of the guides for official miners, in applications like the official ones, with real workers.
 
-Neither FastAPI nor the official packages are installed: stand-ins have the names that the guides import.
+The official packages are not installed: stand-ins have the names that the guides import, and the signatures
+of the official functions.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager
+from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, FastAPI
+from pydantic import BaseModel, Field
 
 from services.settings import get_settings
 from services.wire.gsr import decode_response
@@ -26,67 +27,128 @@ from tests.support.servers import MakeWorker
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(autouse=True)
-def _settings_of_the_test() -> Iterator[None]:
-    yield
+class Config:
+    """Stands for the Score Vision miner's configuration."""
+
+
+def get_config() -> Config:
+    return Config()
+
+
+class FrameInput(BaseModel):
+    frame_id: int = Field(ge=0)
+    url: str | None = None
+    data: str | None = None
+
+
+class ChallengeRequest(BaseModel):
+    """Stands for the TurboVision miner's request, with its fields."""
+
+    challenge_id: str
+    video_url: str | None = None
+    image_url: str | None = None
+    frames: list[FrameInput] | None = None
+
+
+class ChallengeResponse(BaseModel):
+    """Stands for its response, which the guide's endpoint goes around."""
+
+    challenge_id: str
+    predictions: list[Any] = Field(default_factory=list)
+    processing_time: float
+
+
+STAND_INS: dict[str, dict[str, Any]] = {
+    "miner": {},
+    "miner.core": {},
+    "miner.core.models": {},
+    "miner.core.models.config": {"Config": Config},
+    "miner.dependencies": {"get_config": get_config},
+    "scorevision": {},
+    "scorevision.utils": {},
+    "scorevision.utils.schemas": {"ChallengeRequest": ChallengeRequest},
+}
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Gives the endpoint that a guide shows, with settings for a Redis."""
+
+    def of(guide: str, name: str, redis_url: str, kinds: str) -> Any:
+        for module, content in STAND_INS.items():
+            made = ModuleType(module)
+            made.__dict__.update(content)
+            monkeypatch.setitem(sys.modules, module, made)
+        monkeypatch.setenv("REDIS_URL", redis_url)
+        monkeypatch.setenv("SERVED_KINDS", kinds)
+        get_settings.cache_clear()
+        names: dict[str, Any] = {}
+        (code,) = python_blocks(f"docs/guides/{guide}")
+        exec(compile(code, guide, "exec"), names)  # noqa: S102 - our own documentation
+        return names[name]
+
+    yield of
     get_settings.cache_clear()
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **content: Any) -> None:
-    module = ModuleType(name)
-    module.__dict__.update(content)
-    monkeypatch.setitem(sys.modules, name, module)
+def posted(app: FastAPI, path: str, body: dict[str, Any]) -> httpx.Response:
+    async def run() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://miner", timeout=60) as client:
+            return await client.post(path, json=body)
 
-
-def endpoint(
-    monkeypatch: pytest.MonkeyPatch, guide: str, name: str, redis_url: str, kinds: str = "gsr"
-) -> Any:
-    """The endpoint that a guide shows, with settings for this Redis."""
-    stand_in(monkeypatch, "fastapi", HTTPException=HTTPException, Request=Request, Response=Response)
-    for package in ("scorevision", "scorevision.utils"):
-        stand_in(monkeypatch, package)
-    stand_in(monkeypatch, "scorevision.utils.schemas", ChallengeRequest=SimpleNamespace)
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    monkeypatch.setenv("SERVED_KINDS", kinds)
-    get_settings.cache_clear()
-    names: dict[str, Any] = {}
-    (code,) = python_blocks(f"docs/guides/{guide}")
-    exec(compile(code, guide, "exec"), names)  # noqa: S102 - our own documentation
-    return names[name]
-
-
-def posted(body: dict[str, Any]) -> Request:
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
-
-    return Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+    return asyncio.run(run())
 
 
 def test_the_endpoint_of_the_score_vision_miner(
-    monkeypatch: pytest.MonkeyPatch, worker: WorkerProcess, clip_url: str
+    endpoint: Callable[..., Any], worker: WorkerProcess, clip_url: str
 ) -> None:
-    process = endpoint(monkeypatch, "from-score-vision.md", "process_challenge", worker.redis_url)
+    process = endpoint("from-score-vision.md", "process_challenge", worker.redis_url, "gsr")
+    router = APIRouter()
+    router.add_api_route("/challenge", process, methods=["POST"])
+    app = FastAPI()
+    app.include_router(router, prefix="/soccer", tags=["soccer"])
     body = {"challenge_id": "official-1", "type": "gsr", "video_url": clip_url, "created_at": None}
-    answer = decode_response(asyncio.run(process(posted(body))).body)
-    assert answer.challenge_id == "official-1"
-    assert len(answer.frames) == 100
-    with pytest.raises(HTTPException, match="UrlRefused"):
-        asyncio.run(process(posted(body | {"challenge_id": "official-2", "video_url": "ftp://x/y.mp4"})))
+    given = posted(app, "/soccer/challenge", body)
+    answer = decode_response(given.content)
+    assert (given.status_code, answer.challenge_id, len(answer.frames)) == (200, "official-1", 100)
+    refused = posted(app, "/soccer/challenge", body | {"challenge_id": "2", "video_url": "ftp://x/y.mp4"})
+    assert (refused.status_code, "UrlRefused" in refused.json()["detail"]) == (500, True)
+    assert posted(app, "/soccer/challenge", body | {"video_url": None}).status_code == 400
 
 
 def test_the_endpoint_of_the_turbovision_miner(
-    monkeypatch: pytest.MonkeyPatch, make_worker: MakeWorker, clip_url: str
+    endpoint: Callable[..., Any], make_worker: MakeWorker, clip_url: str
 ) -> None:
     worker = make_worker(SERVED_KINDS="soccer_action")
-    handle = endpoint(
-        monkeypatch, "from-turbovision.md", "handle_challenge", worker.redis_url, "soccer_action"
+    handle_challenge = endpoint("from-turbovision.md", "handle_challenge", worker.redis_url, "soccer_action")
+    checked: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> Any:
+        yield
+
+    def security() -> None:
+        checked.append("signature")
+
+    app = FastAPI(lifespan=lifespan)
+
+    async def challenge_endpoint(request: ChallengeRequest) -> Any:
+        return await handle_challenge(request)
+
+    app.post("/challenge", response_model=ChallengeResponse, dependencies=[Depends(security)])(
+        challenge_endpoint
     )
-    answer = json.loads(
-        asyncio.run(handle(SimpleNamespace(challenge_id="official-3", video_url=clip_url))).body
-    )
-    assert answer["challenge_id"] == "official-3"
-    assert answer["prediction"]["type"] == "soccer_action"
-    assert answer["processing_time"] > 0
-    missing = clip_url.replace("clip", "missing")
-    with pytest.raises(HTTPException, match="SourceRejected"):
-        asyncio.run(handle(SimpleNamespace(challenge_id="official-4", video_url=missing)))
+    given = posted(app, "/challenge", {"challenge_id": "official-3", "video_url": clip_url})
+    assert given.status_code == 200, given.text
+    assert given.json()["challenge_id"] == "official-3"
+    assert given.json()["prediction"]["type"] == "soccer_action"
+    assert given.json()["processing_time"] > 0
+    assert checked == ["signature"]
+    elsewhere = clip_url.replace("clip", "missing")
+    missing = posted(app, "/challenge", {"challenge_id": "official-4", "video_url": elsewhere})
+    assert (missing.status_code, "SourceRejected" in missing.json()["detail"]) == (500, True)
+    frame = {"frame_id": 0, "url": elsewhere.replace("mp4", "jpg")}
+    pictures = posted(app, "/challenge", {"challenge_id": "official-5", "frames": [frame]})
+    assert "404" in pictures.text, "pictures are asked for as well"
+    assert posted(app, "/challenge", {"challenge_id": 6, "video_url": clip_url}).status_code == 422
