@@ -93,12 +93,12 @@ def check_signature(credentials: Credentials, body: bytes) -> None:
     """Check the signature against both messages.
 
     Raises:
-        Refusal: 401, the address is none, or the signature belongs to neither message.
+        Refusal: 401, the address is invalid, or the signature belongs to neither message.
     """
     try:
         key = Keypair(ss58_address=credentials.validator)
     except ValueError as error:
-        raise Refusal(401, "headers", f"Validator-Hotkey is no SS58 address: {error}") from error
+        raise Refusal(401, "headers", f"Validator-Hotkey is not a valid SS58 address: {error}") from error
     signature = bytes.fromhex(credentials.signature)
     for message in messages(credentials, body):
         try:

@@ -29,3 +29,15 @@ def test_all_together_have_a_limit_too() -> None:
         pytest.fail("let in")
     with limits.waits("b"):
         assert limits.waiting == 1
+
+
+def test_where_nobody_knows_who_asks_all_together_have_a_limit() -> None:
+    limits = Limits(3, 1)
+    with (
+        limits.waits(None),
+        limits.waits(None),
+        limits.waits(None),
+        pytest.raises(Refusal, match=r"\(MAX_REQUESTS\)"),
+        limits.waits(None),
+    ):
+        pytest.fail("let in")

@@ -12,6 +12,7 @@ from services.gateway.refusal import Refusal
 from services.gateway.signatures import Credentials, check_signature, check_time, messages, read_credentials
 
 VALIDATOR = Keypair.create_from_uri("//Alice")
+ED25519 = 0
 OTHER = Keypair.create_from_uri("//Bob")
 MINER = Keypair.create_from_uri("//Charlie").ss58_address
 BODY = b'{"challenge_id": "1", "video_url": "https://x/y.mp4"}'
@@ -76,13 +77,21 @@ def test_a_signature_for_another_miner_is_refused() -> None:
 
 
 def test_a_signature_of_another_scheme_is_refused() -> None:
-    credentials = Credentials(VALIDATOR.ss58_address, MINER, now(), "ab" * 64)
+    nonce = now()
+    other = Keypair.create_from_uri("//Alice", crypto_type=ED25519)
+    signature = bytes(other.sign(turbovision(nonce)))
+    assert other.verify(turbovision(nonce), signature), "it is valid, in its own scheme"
     with pytest.raises(Refusal, match="does not belong"):
-        check_signature(credentials, BODY)
+        check_signature(Credentials(other.ss58_address, MINER, nonce, signature.hex()), BODY)
 
 
-def test_an_address_that_is_none_is_named() -> None:
-    with pytest.raises(Refusal, match="no SS58 address"):
+def test_any_64_bytes_are_not_a_signature() -> None:
+    with pytest.raises(Refusal, match="does not belong"):
+        check_signature(Credentials(VALIDATOR.ss58_address, MINER, now(), "ab" * 64), BODY)
+
+
+def test_an_invalid_address_is_named() -> None:
+    with pytest.raises(Refusal, match="not a valid SS58 address"):
         check_signature(Credentials("5xyz", MINER, now(), "ab" * 64), BODY)
 
 
