@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-LOCKED_EXTRAS = ("worker", "flower", "tracing", "up", "dev")
+LOCKED_EXTRAS = ("worker", "flower", "gateway", "chain", "tracing", "up", "dev")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 BUILD_FILES = [
     "Makefile",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -21,13 +22,21 @@ class Loaded:
         seconds: From each request's time in the plan to the last byte of its answer.
         took_s: From the first request to the last answer.
         failed: Requests that were not answered with 200, by status.
-        bytes: Of all answers.
     """
 
     seconds: tuple[float, ...]
     took_s: float
     failed: Counter[int]
-    bytes: int
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.seconds) / self.took_s
+
+    def percentile(self, percent: float) -> float:
+        """Seconds within which this share of the answers came; infinite where there are none."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else math.inf
 
 
 class _Connection:
@@ -35,8 +44,14 @@ class _Connection:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, int]:
-        """Send a request; status and length of the answer."""
+    async def close(self) -> None:
+        """Close it."""
+        if self._streams is not None:
+            self._streams[1].close()
+            await self._streams[1].wait_closed()
+
+    async def exchange(self, method: str, path: str, body: bytes = b"") -> int:
+        """Send a request and read the whole answer; its status."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 21)
         reader, writer = self._streams
@@ -46,7 +61,7 @@ class _Connection:
         lines = answer.decode().lower().splitlines()
         length = next((int(line.split(":")[1]) for line in lines if line.startswith("content-length")), 0)
         await reader.readexactly(length)
-        return int(lines[0].split()[1]), length
+        return int(lines[0].split()[1])
 
 
 async def load(port: int, rate: float, count: int, prefix: str) -> Loaded:
@@ -60,7 +75,6 @@ async def load(port: int, rate: float, count: int, prefix: str) -> Loaded:
     """
     idle: list[_Connection] = []
     seconds: list[float] = []
-    sizes: list[int] = []
     failed: Counter[int] = Counter()
     started = time.perf_counter()
 
@@ -72,17 +86,18 @@ async def load(port: int, rate: float, count: int, prefix: str) -> Loaded:
         body = json.dumps(
             {"challenge_id": name, "type": "gsr", "video_url": f"https://127.0.0.1/{name}.mp4"}
         ).encode()
-        status, length = await connection.exchange("POST", "/soccer/challenge", body)
+        status = await connection.exchange("POST", "/soccer/challenge", body)
         while status in (202, 404):
-            status, length = await connection.exchange("GET", f"/result/{name}")
+            status = await connection.exchange("GET", f"/result/{name}")
             if status == 404:
                 await asyncio.sleep(ASK_AGAIN_S)
         if status == 200:
             seconds.append(time.perf_counter() - planned)
-            sizes.append(length)
         else:
             failed[status] += 1
         idle.append(connection)
 
     await asyncio.gather(*(one(number) for number in range(count)))
-    return Loaded(tuple(seconds), time.perf_counter() - started, failed, sum(sizes))
+    took_s = time.perf_counter() - started
+    await asyncio.gather(*(connection.close() for connection in idle))
+    return Loaded(tuple(seconds), took_s, failed)
