@@ -1,4 +1,4 @@
-"""`touchline gateway`: the HTTP front door."""
+"""`touchline gateway`: the HTTP server for validators."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The HTTP front door: the official contracts, who may use them, and answers that are passed on untouched."""
+"""The HTTP gateway: the official contracts, who may use them, and answers that are passed on untouched."""

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.gateway.gateway import Gateway, needed_metagraph
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 from services.monitoring import tracing
 from services.settings import Settings
 
@@ -70,10 +70,10 @@ def make_app(settings: Settings) -> Starlette:
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:
-    """A path or a method that there is not, in JSON as every other refusal."""
+    """A path or a method that there is not, in JSON as every other rejection."""
     assert isinstance(error, HTTPException)
     reason = {404: "not_found", 405: "method"}.get(error.status_code, "request")
     text = f"{request.method} {request.url.path}: {error.detail}; GET /docs lists what there is"
-    response = Refusal(error.status_code, reason, text).response()
+    response = Rejection(error.status_code, reason, text).response()
     response.headers.update(error.headers or {})
     return response

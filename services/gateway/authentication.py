@@ -10,7 +10,7 @@ import redis.asyncio
 import redis.exceptions
 
 from services.gateway.metagraph import Metagraph
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 from services.gateway.signatures import (
     NONCE_VALID_S,
     Credentials,
@@ -58,13 +58,13 @@ class Authentication:
             What they say; None where signatures are not checked.
 
         Raises:
-            Refusal: With the first reason that was found.
+            Rejection: With the first reason that was found.
         """
         if not self._settings.verifies:
             return None
         credentials = read_credentials(headers)
         if credentials.miner != self._settings.miner_hotkey:
-            raise Refusal(401, "miner", f"this request is for another hotkey: {credentials.miner}")
+            raise Rejection(401, "miner", f"this request is for another hotkey: {credentials.miner}")
         check_time(credentials)
         if self._metagraph is not None:
             self._metagraph.check(credentials.validator)
@@ -77,7 +77,7 @@ class Authentication:
             The validator's hotkey; None where signatures are not checked.
 
         Raises:
-            Refusal: The signature is another's, or the nonce was used before.
+            Rejection: The signature is another's, or the nonce was used before.
         """
         if credentials is None:
             return None
@@ -91,6 +91,6 @@ class Authentication:
         try:
             fresh = await self._redis.set(key, b"", nx=True, ex=int(2 * NONCE_VALID_S))
         except (redis.exceptions.RedisError, OSError) as error:
-            raise Refusal(503, "queue", f"Redis cannot say whether the nonce is new: {error}") from error
+            raise Rejection(503, "queue", f"Redis cannot say whether the nonce is new: {error}") from error
         if not fresh:
-            raise Refusal(401, "nonce", "this nonce has been used before")
+            raise Rejection(401, "nonce", "this nonce has been used before")

@@ -30,7 +30,7 @@ from services.gateway.metagraph import Metagraph, metagraph_from
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.page import docs_page
 from services.gateway.recording import Recorder
-from services.gateway.refusal import Refusal, json_response, refusal_of
+from services.gateway.rejection import Rejection, json_response, rejection_of
 from services.gateway.request_body import RequestBodies
 from services.gateway.status_page import StatusPage
 from services.monitoring import tracing
@@ -100,10 +100,10 @@ class Gateway:
             with tracing.request_span(f"{request.method} {route}", time.monotonic() - arrived):
                 content = await self._content(request, body, hotkey, arrived, reader, failed)
             response = Response(content, media_type="application/json")
-        except Refusal as refusal:
+        except Rejection as rejection:
             who = hotkey or "an unknown caller"
-            log.info("%s of %s refused: %d %s: %s", route, who, refusal.status, refusal.reason, refusal)
-            response = refusal.response()
+            log.info("%s of %s refused: %d %s: %s", route, who, rejection.status, rejection.reason, rejection)
+            response = rejection.response()
         self.metrics.answered(route, response.status_code, time.monotonic() - arrived)
         return response
 
@@ -119,21 +119,21 @@ class Gateway:
         """The body of the response to a request that may be answered.
 
         Raises:
-            Refusal: It is not answered after all.
+            Rejection: It is not answered after all.
         """
         try:
             asked = reader(body, self.settings)
             for url in asked.urls:
                 self.guard.check_url(url)
         except ChallengeError as error:
-            raise refusal_of(error) from error
+            raise rejection_of(error) from error
         with self.limits.waits(hotkey):
             try:
                 return await _unless_gone(request, self._submitted(asked, arrived))
             except ChallengeError as error:
                 # what the queue did not take is the same for every track
                 if failed is None or isinstance(error, InvalidChallenge | QueueUnavailable):
-                    raise refusal_of(error) from error
+                    raise rejection_of(error) from error
                 return failed(error)
 
     async def _submitted(self, asked: Asked, arrived: float) -> bytes:
@@ -162,14 +162,14 @@ class Gateway:
     async def status(self, request: Request) -> Response:
         """`GET /`: the status page, for clients of the local network unless STATUS_PAGE says otherwise."""
         if not self.status_page.may_see(request.client.host if request.client else ""):
-            return Refusal(404, "not_found", "there is nothing here").response()
+            return Rejection(404, "not_found", "there is nothing here").response()
         return HTMLResponse(await self.status_page.html(), headers={"cache-control": "no-store"})
 
     async def docs(self, request: Request) -> Response:
         """`GET /docs`: 200 only while there is a warm worker; spot checks poll it."""
         load = await self._load()
         if load is None or not load.capacity.workers:
-            return Refusal(503, "warming", "no warm worker is there yet").response()
+            return Rejection(503, "warming", "no warm worker is there yet").response()
         return HTMLResponse(docs_page(self.settings))
 
     async def healthz(self, request: Request) -> Response:

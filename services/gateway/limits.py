@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 
 
 class Limits:
@@ -35,13 +35,13 @@ class Limits:
             hotkey: The validator; None where nobody knows who asks: then only all together have a limit.
 
         Raises:
-            Refusal: 429.
+            Rejection: 429.
         """
         if self.waiting >= self._total:
-            raise Refusal(429, "limit", f"{self.waiting} requests are waiting already (MAX_REQUESTS)")
+            raise Rejection(429, "limit", f"{self.waiting} requests are waiting already (MAX_REQUESTS)")
         if hotkey is not None and self._waiting[hotkey] >= self._per_hotkey:
             text = f"{self._waiting[hotkey]} requests of this hotkey are waiting (MAX_REQUESTS_PER_HOTKEY)"
-            raise Refusal(429, "limit", text)
+            raise Rejection(429, "limit", text)
         self._waiting[hotkey] += 1
         try:
             yield

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from services.chain.snapshot import ChainSnapshot, Neuron, decode_snapshot, encode_snapshot, read_snapshot
 from services.errors import ChainUnreadable, SettingsError
 from services.files import complete_or_absent
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 from services.settings import Settings
 from tasks.worker_process import command
 
@@ -198,18 +198,20 @@ class Metagraph:
         """Check that a hotkey is a validator with enough stake.
 
         Raises:
-            Refusal: 403; 503 while the validators are not known.
+            Rejection: 403; 503 while the validators are not known.
         """
         if self._dated is None:
-            raise Refusal(503, "metagraph", "the subnet's validators are not known yet; try again")
+            raise Rejection(503, "metagraph", "the subnet's validators are not known yet; try again")
         neuron = self._validators.get(hotkey)
         if neuron is None:
-            raise Refusal(403, "unknown", f"the hotkey {hotkey} is not in the metagraph (block {self.block})")
+            raise Rejection(
+                403, "unknown", f"the hotkey {hotkey} is not in the metagraph (block {self.block})"
+            )
         if not neuron.validator_permit:
-            raise Refusal(403, "permit", f"the hotkey {hotkey} has no validator permit")
+            raise Rejection(403, "permit", f"the hotkey {hotkey} has no validator permit")
         if neuron.stake < self._min_stake:
             text = f"the stake of {hotkey} is {neuron.stake:g}, MIN_STAKE_THRESHOLD is {self._min_stake:g}"
-            raise Refusal(403, "stake", text)
+            raise Rejection(403, "stake", text)
 
     def _take(self, dated: Dated) -> None:
         self._validators = {neuron.hotkey: neuron for neuron in dated.snapshot.neurons or ()}

@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0)
-"""Upper limits of the histogram, seconds: a refusal takes milliseconds, a challenge up to 30 s."""
+"""Upper limits of the histogram, seconds: a rejection takes milliseconds, a challenge up to 30 s."""
 
 
 class GatewayMetrics:

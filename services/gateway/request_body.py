@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 
 TOGETHER: Final = 8
 """Bodies of the maximum size that may be in memory before it is known who sent them."""
@@ -30,11 +30,11 @@ class RequestBodies:
         """Read a body.
 
         Raises:
-            Refusal: 413, 408, 429 where too much is being read already, or 400 where the caller went away.
+            Rejection: 413, 408, 429 where too much is being read already, or 400 where the caller went away.
         """
         stated = request.headers.get("content-length", "0")
         if not (stated.isascii() and stated.isdigit()):
-            raise Refusal(400, "body", "Content-Length is not a number")
+            raise Rejection(400, "body", "Content-Length is not a number")
         if int(stated) > self._max_bytes:
             raise self._too_large()
         parts: list[bytes] = []
@@ -47,16 +47,16 @@ class RequestBodies:
                     if size > self._max_bytes:
                         raise self._too_large()
                     if self._held > TOGETHER * self._max_bytes:
-                        raise Refusal(429, "limit", "too many large bodies are arriving at the same time")
+                        raise Rejection(429, "limit", "too many large bodies are arriving at the same time")
                     parts.append(part)
         except TimeoutError as error:
             text = f"the body did not arrive within {self._seconds:g} s (BODY_TIMEOUT_S)"
-            raise Refusal(408, "body", text) from error
+            raise Rejection(408, "body", text) from error
         except ClientDisconnect as error:
-            raise Refusal(400, "body", "the caller went away before its body was complete") from error
+            raise Rejection(400, "body", "the caller went away before its body was complete") from error
         finally:
             self._held -= size
         return b"".join(parts)
 
-    def _too_large(self) -> Refusal:
-        return Refusal(413, "body", f"the body is larger than {self._max_bytes / 1e6:g} MB (MAX_BODY_MB)")
+    def _too_large(self) -> Rejection:
+        return Rejection(413, "body", f"the body is larger than {self._max_bytes / 1e6:g} MB (MAX_BODY_MB)")

@@ -10,7 +10,7 @@ from typing import Final
 
 from bittensor_wallet import Keypair
 
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 
 NONCE_VALID_S: Final = 120.0
 """Seconds around now in which a nonce is valid: clocks differ, and so do routes."""
@@ -41,11 +41,11 @@ class Credentials:
         """The nonce as seconds since 1970.
 
         Raises:
-            Refusal: 401, it does not begin with a number of nanoseconds.
+            Rejection: 401, it does not begin with a number of nanoseconds.
         """
         digits = self.nonce.replace("-", "_").partition("_")[0]
         if not (digits.isascii() and digits.isdigit()) or len(self.nonce) > MAX_NONCE:
-            raise Refusal(401, "nonce", "the nonce is not a number of nanoseconds since 1970")
+            raise Rejection(401, "nonce", "the nonce is not a number of nanoseconds since 1970")
         return int(digits) / 1e9
 
 
@@ -53,17 +53,17 @@ def read_credentials(headers: Mapping[str, str]) -> Credentials:
     """Read the four headers, each with or without the prefix `X-`; names are case-insensitive.
 
     Raises:
-        Refusal: 401, one is missing or malformed; the text names it.
+        Rejection: 401, one is missing or malformed; the text names it.
     """
     found = {}
     for name in ("Validator-Hotkey", "Miner-Hotkey", "Nonce", "Signature"):
         value = headers.get(name) or headers.get(f"X-{name}")
         if not value:
-            raise Refusal(401, "headers", f"the header {name} is missing")
+            raise Rejection(401, "headers", f"the header {name} is missing")
         found[name] = value.strip()
     signature = found["Signature"].removeprefix("0x")
     if len(signature) != SIGNATURE_HEX or any(digit not in "0123456789abcdefABCDEF" for digit in signature):
-        raise Refusal(401, "signature", "the signature is not 0x and 128 hexadecimal digits")
+        raise Rejection(401, "signature", "the signature is not 0x and 128 hexadecimal digits")
     return Credentials(found["Validator-Hotkey"], found["Miner-Hotkey"], found["Nonce"], signature)
 
 
@@ -79,26 +79,26 @@ def check_time(credentials: Credentials, now: float | None = None) -> None:
     """Check that the nonce is of about now.
 
     Raises:
-        Refusal: 401.
+        Rejection: 401.
     """
     away = abs((time.time() if now is None else now) - credentials.nonce_time)
     if away > NONCE_VALID_S:
         text = (
             f"the nonce is {away:.0f} s away from this machine's clock; at most {NONCE_VALID_S:g} s are valid"
         )
-        raise Refusal(401, "nonce", text)
+        raise Rejection(401, "nonce", text)
 
 
 def check_signature(credentials: Credentials, body: bytes) -> None:
     """Check the signature against both messages.
 
     Raises:
-        Refusal: 401, the address is invalid, or the signature belongs to neither message.
+        Rejection: 401, the address is invalid, or the signature belongs to neither message.
     """
     try:
         key = Keypair(ss58_address=credentials.validator)
     except ValueError as error:
-        raise Refusal(401, "headers", f"Validator-Hotkey is not a valid SS58 address: {error}") from error
+        raise Rejection(401, "headers", f"Validator-Hotkey is not a valid SS58 address: {error}") from error
     signature = bytes.fromhex(credentials.signature)
     for message in messages(credentials, body):
         try:
@@ -106,4 +106,4 @@ def check_signature(credentials: Credentials, body: bytes) -> None:
                 return
         except ValueError:
             continue  # 64 bytes that no signature has
-    raise Refusal(401, "signature", "the signature does not belong to this body, nonce and hotkey")
+    raise Rejection(401, "signature", "the signature does not belong to this body, nonce and hotkey")

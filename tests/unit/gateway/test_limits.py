@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from services.gateway.limits import Limits
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 
 
 def test_requests_are_counted_while_they_wait() -> None:
@@ -16,7 +16,7 @@ def test_requests_are_counted_while_they_wait() -> None:
 def test_one_validator_cannot_take_all_places() -> None:
     limits = Limits(10, 2)
     with limits.waits("a"), limits.waits("a"):
-        with pytest.raises(Refusal, match="MAX_REQUESTS_PER_HOTKEY") as refused, limits.waits("a"):
+        with pytest.raises(Rejection, match="MAX_REQUESTS_PER_HOTKEY") as refused, limits.waits("a"):
             pytest.fail("let in")
         with limits.waits("b"):
             assert limits.waiting == 3
@@ -25,7 +25,7 @@ def test_one_validator_cannot_take_all_places() -> None:
 
 def test_all_together_have_a_limit_too() -> None:
     limits = Limits(1, 5)
-    with limits.waits("a"), pytest.raises(Refusal, match=r"\(MAX_REQUESTS\)"), limits.waits("b"):
+    with limits.waits("a"), pytest.raises(Rejection, match=r"\(MAX_REQUESTS\)"), limits.waits("b"):
         pytest.fail("let in")
     with limits.waits("b"):
         assert limits.waiting == 1
@@ -37,7 +37,7 @@ def test_where_nobody_knows_who_asks_all_together_have_a_limit() -> None:
         limits.waits(None),
         limits.waits(None),
         limits.waits(None),
-        pytest.raises(Refusal, match=r"\(MAX_REQUESTS\)"),
+        pytest.raises(Rejection, match=r"\(MAX_REQUESTS\)"),
         limits.waits(None),
     ):
         pytest.fail("let in")

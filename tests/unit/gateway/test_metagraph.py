@@ -13,7 +13,7 @@ from services.chain.snapshot import ChainSnapshot, Neuron, encode_snapshot, read
 from services.errors import SettingsError
 from services.gateway import metagraph as module
 from services.gateway.metagraph import Chain, Dated, Metagraph, SnapshotFile, metagraph_from
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 from services.settings import load_settings
 
 
@@ -41,7 +41,7 @@ def test_a_validator_with_permit_and_stake_may_ask(file: Path) -> None:
 
 
 def test_an_unknown_hotkey_is_refused(file: Path) -> None:
-    with pytest.raises(Refusal, match="not in the metagraph") as refused:
+    with pytest.raises(Rejection, match="not in the metagraph") as refused:
         of(file).check("5other")
     assert refused.value.status == 403
 
@@ -49,7 +49,7 @@ def test_an_unknown_hotkey_is_refused(file: Path) -> None:
 @pytest.mark.parametrize(("stake", "permit", "why"), [(999.0, True, "stake"), (2000.0, False, "permit")])
 def test_too_little_stake_or_no_permit_is_refused(file: Path, stake: float, permit: bool, why: str) -> None:
     write(file, stake, permit)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Rejection) as refused:
         of(file).check("5abc")
     assert (refused.value.status, refused.value.reason) == (403, why)
 
@@ -62,7 +62,7 @@ def test_a_new_snapshot_is_taken(file: Path) -> None:
     write(file, stake=1.0, at=2000)
     asyncio.run(metagraph.refresh())
     assert metagraph.block == 2000
-    with pytest.raises(Refusal):
+    with pytest.raises(Rejection):
         metagraph.check("5abc")
 
 
@@ -72,7 +72,7 @@ def test_a_file_that_was_replaced_within_the_same_second_is_taken(file: Path) ->
     write(other, stake=1.0)
     other.replace(file)
     asyncio.run(metagraph.refresh())
-    with pytest.raises(Refusal):
+    with pytest.raises(Rejection):
         metagraph.check("5abc")
 
 
@@ -122,7 +122,7 @@ def test_what_the_chain_says_is_taken_and_kept(tmp_path: Path, monkeypatch: pyte
     )
     source = chain_that_runs(monkeypatch, code, tmp_path / "kept.json")
     metagraph = Metagraph(source, 1000.0)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Rejection) as refused:
         metagraph.check("5abc")
     assert refused.value.status == 503, "until the chain has been read, it is not known who may ask"
     asyncio.run(metagraph.refresh())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 from services.gateway.request_body import TOGETHER, RequestBodies
 
 
@@ -29,19 +29,19 @@ def request_of(parts: Iterator[bytes], length: str | None = None, between_s: flo
     ("length", "status"), [("101", 413), ("-1", 400), ("1e2", 400), ("\xb2", 400), ("", 400)]
 )
 def test_a_length_that_is_too_large_or_not_a_number_is_refused_at_once(length: str, status: int) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Rejection) as refused:
         asyncio.run(RequestBodies(100, 5.0).read(request_of(iter([]), length)))
     assert refused.value.status == status
 
 
 def test_a_body_that_is_longer_than_it_says_is_refused() -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Rejection) as refused:
         asyncio.run(RequestBodies(100, 5.0).read(request_of(iter([b"x" * 60, b"x" * 60]), "10")))
     assert refused.value.status == 413
 
 
 def test_a_body_that_does_not_end_is_given_up() -> None:
-    with pytest.raises(Refusal, match="BODY_TIMEOUT_S") as refused:
+    with pytest.raises(Rejection, match="BODY_TIMEOUT_S") as refused:
         asyncio.run(RequestBodies(100, 0.05).read(request_of(iter([b"{"]))))
     assert refused.value.status == 408
 
@@ -61,6 +61,6 @@ def test_bodies_that_arrive_together_are_bounded_together() -> None:
         return first, later
 
     first, later = asyncio.run(run())
-    statuses = sorted(refusal.status for refusal in first)
+    statuses = sorted(rejection.status for rejection in first)
     assert statuses == [408] * TOGETHER + [429] * 4
-    assert [refusal.status for refusal in later] == [408], "what was given up no longer counts"
+    assert [rejection.status for rejection in later] == [408], "what was given up no longer counts"

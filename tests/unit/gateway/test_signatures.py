@@ -8,7 +8,7 @@ import time
 import pytest
 from bittensor_wallet import Keypair
 
-from services.gateway.refusal import Refusal
+from services.gateway.rejection import Rejection
 from services.gateway.signatures import Credentials, check_signature, check_time, messages, read_credentials
 
 VALIDATOR = Keypair.create_from_uri("//Alice")
@@ -59,20 +59,20 @@ def test_the_messages_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize("message", [fiber, turbovision])
 def test_another_body_than_the_signed_one_is_refused(message, body: bytes) -> None:
     nonce = now()
-    with pytest.raises(Refusal, match="does not belong") as refused:
+    with pytest.raises(Rejection, match="does not belong") as refused:
         check_signature(signed(message(nonce), nonce), body)
     assert refused.value.status == 401
 
 
 def test_a_signature_of_somebody_else_is_refused() -> None:
     nonce = now()
-    with pytest.raises(Refusal, match="does not belong"):
+    with pytest.raises(Rejection, match="does not belong"):
         check_signature(signed(turbovision(nonce), nonce, OTHER), BODY)
 
 
 def test_a_signature_for_another_miner_is_refused() -> None:
     nonce = now()
-    with pytest.raises(Refusal, match="does not belong"):
+    with pytest.raises(Rejection, match="does not belong"):
         check_signature(signed(fiber(nonce, miner=OTHER.ss58_address), nonce), BODY)
 
 
@@ -81,17 +81,17 @@ def test_a_signature_of_another_scheme_is_refused() -> None:
     other = Keypair.create_from_uri("//Alice", crypto_type=ED25519)
     signature = bytes(other.sign(turbovision(nonce)))
     assert other.verify(turbovision(nonce), signature), "it is valid, in its own scheme"
-    with pytest.raises(Refusal, match="does not belong"):
+    with pytest.raises(Rejection, match="does not belong"):
         check_signature(Credentials(other.ss58_address, MINER, nonce, signature.hex()), BODY)
 
 
 def test_any_64_bytes_are_not_a_signature() -> None:
-    with pytest.raises(Refusal, match="does not belong"):
+    with pytest.raises(Rejection, match="does not belong"):
         check_signature(Credentials(VALIDATOR.ss58_address, MINER, now(), "ab" * 64), BODY)
 
 
 def test_an_invalid_address_is_named() -> None:
-    with pytest.raises(Refusal, match="not a valid SS58 address"):
+    with pytest.raises(Rejection, match="not a valid SS58 address"):
         check_signature(Credentials("5xyz", MINER, now(), "ab" * 64), BODY)
 
 
@@ -104,7 +104,7 @@ def test_nonces_of_about_now_are_valid(away: int) -> None:
     "nonce", [str((1_000_000 - 121) * 10**9), str((1_000_000 + 121) * 10**9), "", "abc", "²", "1" * 80]
 )
 def test_stale_future_and_malformed_nonces_are_refused(nonce: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Rejection) as refused:
         check_time(Credentials("v", "m", nonce, ""), now=1_000_000.0)
     assert (refused.value.status, refused.value.reason) == (401, "nonce")
 
@@ -121,12 +121,12 @@ def test_headers_come_with_and_without_a_prefix(prefix: str) -> None:
 def test_a_missing_header_is_named(missing: str) -> None:
     headers = {"Validator-Hotkey": "v", "Miner-Hotkey": "m", "Nonce": "1", "Signature": "0x" + "ab" * 64}
     del headers[missing]
-    with pytest.raises(Refusal, match=missing):
+    with pytest.raises(Rejection, match=missing):
         read_credentials(headers)
 
 
 @pytest.mark.parametrize("signature", ["0x", "0x" + "ab" * 63, "0x" + "zz" * 64, "ab" * 65])
 def test_a_signature_that_is_no_hexadecimal_of_64_bytes_is_refused(signature: str) -> None:
     headers = {"Validator-Hotkey": "v", "Miner-Hotkey": "m", "Nonce": "1", "Signature": signature}
-    with pytest.raises(Refusal, match="128 hexadecimal"):
+    with pytest.raises(Rejection, match="128 hexadecimal"):
         read_credentials(headers)

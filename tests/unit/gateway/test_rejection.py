@@ -5,7 +5,7 @@ import json
 import pytest
 
 from services.errors import ERROR_TYPES, ChallengeError
-from services.gateway.refusal import Refusal, refusal_of, status_of
+from services.gateway.rejection import Rejection, rejection_of, status_of
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ def test_no_error_is_an_internal_one(error: type[ChallengeError]) -> None:
     assert status_of(error("why")) != 500
 
 
-def test_a_refusal_is_said_in_json() -> None:
-    response = refusal_of(ERROR_TYPES["UrlRefused"]("host 'x' is not in ALLOWED_HOSTS")).response()
+def test_a_rejection_is_said_in_json() -> None:
+    response = rejection_of(ERROR_TYPES["UrlRefused"]("host 'x' is not in ALLOWED_HOSTS")).response()
     assert response.headers["content-type"] == "application/json"
     assert json.loads(bytes(response.body)) == {
         "error": "UrlRefused",
         "detail": "host 'x' is not in ALLOWED_HOSTS",
     }
-    assert Refusal(401, "nonce", "old").response().status_code == 401
+    assert Rejection(401, "nonce", "old").response().status_code == 401

@@ -68,7 +68,7 @@ async def load(port: int, rate: float, count: int, prefix: str) -> Loaded:
     """Send `count` requests, `rate` a second, however long the earlier ones take.
 
     Args:
-        port: Of the door on the loopback.
+        port: Of the front end on the loopback.
         rate: Requests a second.
         count: Requests.
         prefix: Of the challenge ids.

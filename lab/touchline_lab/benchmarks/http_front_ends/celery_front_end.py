@@ -1,4 +1,4 @@
-"""The baseline's Celery app: `celery -A touchline_lab.benchmarks.front_door.celery_door worker`."""
+"""The baseline's Celery app: `celery -A touchline_lab.benchmarks.http_front_ends.celery_front_end worker`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from celery import Celery
 
 from services.settings import get_settings
-from touchline_lab.benchmarks.front_door.doors import BODY
+from touchline_lab.benchmarks.http_front_ends.front_ends import BODY
 
 _URL = get_settings().broker_url
-app = Celery("front-door", broker=_URL, backend=_URL)
+app = Celery("front-end", broker=_URL, backend=_URL)
 app.conf.update(task_serializer="json", result_serializer="json", result_expires=30)
 
 

@@ -1,4 +1,4 @@
-"""`python -m touchline_lab.benchmarks.front_door`: what each front door adds, and how much it carries."""
+"""`python -m touchline_lab.benchmarks.http_front_ends`: what each HTTP front end adds, and how much it carries."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from rich.table import Table
 
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.processes.supervised import SupervisedProcess
-from touchline_lab.benchmarks.front_door.doors import DOORS
-from touchline_lab.benchmarks.front_door.load import Loaded, load
+from touchline_lab.benchmarks.http_front_ends.front_ends import FRONT_ENDS
+from touchline_lab.benchmarks.http_front_ends.load import Loaded, load
 
 START_S: Final = 60.0
-"""Seconds that a door may take until it answers."""
+"""Seconds that a front end may take until it answers."""
 CALM, FULL = 20.0, 200.0
 """Requests a second: what few operators ever see, and what the gateway is to hold."""
-MODULE: Final = "touchline_lab.benchmarks.front_door"
+MODULE: Final = "touchline_lab.benchmarks.http_front_ends"
 
 
 @contextmanager
-def door(name: str) -> Iterator[int]:
-    """A front door with what stands behind it; its port."""
+def front_end(name: str) -> Iterator[int]:
+    """An HTTP front end with what stands behind it; its port."""
     with ExitStack() as stack:
         valkey = stack.enter_context(EmbeddedValkey())
         port = free_port()
@@ -47,11 +47,11 @@ def door(name: str) -> Iterator[int]:
             "REPLY_TTL_S": "10",
         }
         python = [sys.executable, "-P", "-m"]
-        parts = {"door": [*python, f"{MODULE}.doors", name, str(port), valkey.url]}
+        parts = {"front end": [*python, f"{MODULE}.front_ends", name, str(port), valkey.url]}
         if name == "touchline gateway":
-            parts["worker"] = [*python, f"{MODULE}.doors", "worker", "0", valkey.url]
+            parts["worker"] = [*python, f"{MODULE}.front_ends", "worker", "0", valkey.url]
         if name == "celery JSON result":
-            app = f"{MODULE}.celery_door"
+            app = f"{MODULE}.celery_front_end"
             quiet = ["--pool", "solo", "--loglevel", "ERROR"]
             parts["worker"] = [*python, "celery", "-A", app, "worker", *quiet]
         started = [
@@ -72,11 +72,11 @@ def door(name: str) -> Iterator[int]:
 
 
 def measure(names: Sequence[str], rounds: int, seconds: float) -> dict[tuple[str, float], list[Loaded]]:
-    """Load every door at both rates, interleaved."""
+    """Load every front end at both rates, interleaved."""
     found: dict[tuple[str, float], list[Loaded]] = {}
     for number in range(rounds):
         for name in names:
-            with door(name) as port:
+            with front_end(name) as port:
                 asyncio.run(load(port, CALM, 20, "warm"))
                 for rate in (CALM, FULL):
                     done = asyncio.run(load(port, rate, int(rate * seconds), f"r{number}-{rate:.0f}"))
@@ -89,13 +89,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of load, per round and rate")
-    parser.add_argument("--only", choices=sorted(DOORS))
+    parser.add_argument("--only", choices=sorted(FRONT_ENDS))
     parser.add_argument("--cores", type=int, default=2, help="for everything, the load generator included")
     options = parser.parse_args()
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: options.cores]))
-    names = [options.only] if options.only else list(DOORS)
+    names = [options.only] if options.only else list(FRONT_ENDS)
     table = Table(
-        "front door", "asked a second", "answered a second", "p50 (ms)", "p95 (ms)", "failed, by status",
+        "HTTP front end", "asked a second", "answered a second", "p50 (ms)", "p95 (ms)", "failed, by status",
         title="answers of 1 MB, work that takes no time; medians of the rounds", title_justify="left",
     )  # fmt: skip
     for (name, rate), rounds in measure(names, options.rounds, options.seconds).items():

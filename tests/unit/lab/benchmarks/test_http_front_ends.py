@@ -1,4 +1,4 @@
-"""The load of the front-door benchmark, against a server that answers at once."""
+"""The load of the front-end benchmark, against a server that answers at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from touchline_lab.benchmarks.front_door.load import Loaded, load
+from touchline_lab.benchmarks.http_front_ends.load import Loaded, load
 
 
 def test_percentiles_and_rate_come_from_the_answers() -> None:

@@ -1,6 +1,6 @@
-"""Three front doors for the same work, which takes no time and makes an answer of 1 MB.
+"""Three HTTP front ends for the same work, which takes no time and makes an answer of 1 MB.
 
-`python -m touchline_lab.benchmarks.front_door.doors NAME PORT REDIS_URL` serves one until it is killed.
+`python -m touchline_lab.benchmarks.http_front_ends.front_ends NAME PORT REDIS_URL` serves one until it is killed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def touchline(redis_url: str) -> Starlette:
 
 def celery_result(redis_url: str) -> Starlette:
     """A task whose result is the answer, as JSON in Celery's result backend."""
-    from touchline_lab.benchmarks.front_door.celery_door import answer
+    from touchline_lab.benchmarks.http_front_ends.celery_front_end import answer
 
     async def challenge(request: Request) -> Response:
         asked = json.loads(await request.body())
@@ -81,7 +81,7 @@ def background_task(redis_url: str) -> Starlette:
     )
 
 
-DOORS: Final[dict[str, Callable[[str], Starlette]]] = {
+FRONT_ENDS: Final[dict[str, Callable[[str], Starlette]]] = {
     "touchline gateway": touchline,
     "celery JSON result": celery_result,
     "background task": background_task,
@@ -89,12 +89,12 @@ DOORS: Final[dict[str, Callable[[str], Starlette]]] = {
 
 
 def main() -> None:
-    """Serve one door, or answer at once."""
+    """Serve one front end, or answer at once."""
     name, port, redis_url = sys.argv[1:]
     if name == "worker":
         answer_at_once(redis_url)
     uvicorn.run(
-        DOORS[name](redis_url),
+        FRONT_ENDS[name](redis_url),
         host="127.0.0.1",
         port=int(port),
         log_level="error",

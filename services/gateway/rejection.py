@@ -36,7 +36,7 @@ OTHER_STATUS: Final = 503
 """Status of an error that no type above fits: the gateway itself is well, so it is not 500."""
 
 
-class Refusal(Exception):
+class Rejection(Exception):
     """A request that is not answered.
 
     Args:
@@ -52,7 +52,7 @@ class Refusal(Exception):
         self.message = message
 
     def response(self) -> Response:
-        """The refusal as a response."""
+        """The rejection as a response."""
         return json_response(self.status, {"error": self.reason, "detail": self.message})
 
 
@@ -61,9 +61,9 @@ def status_of(error: ChallengeError) -> int:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), OTHER_STATUS)
 
 
-def refusal_of(error: ChallengeError) -> Refusal:
-    """The refusal that stands for a challenge's error."""
-    return Refusal(status_of(error), type(error).__name__, error.message)
+def rejection_of(error: ChallengeError) -> Rejection:
+    """The rejection that stands for a challenge's error."""
+    return Rejection(status_of(error), type(error).__name__, error.message)
 
 
 def json_response(status: int, content: object) -> Response:
