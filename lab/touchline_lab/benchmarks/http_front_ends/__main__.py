@@ -1,4 +1,4 @@
-"""`python -m touchline_lab.benchmarks.http_front_ends`: what each HTTP front end adds, and how much it carries."""
+"""`python -m touchline_lab.benchmarks.http_front_ends`: what each one adds, and how much it carries."""
 
 from __future__ import annotations
 

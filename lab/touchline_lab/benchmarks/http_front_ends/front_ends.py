@@ -1,6 +1,6 @@
 """Three HTTP front ends for the same work, which takes no time and makes an answer of 1 MB.
 
-`python -m touchline_lab.benchmarks.http_front_ends.front_ends NAME PORT REDIS_URL` serves one until it is killed.
+`python -m touchline_lab.benchmarks.http_front_ends.front_ends NAME PORT REDIS_URL` serves one until it ends.
 """
 
 from __future__ import annotations
