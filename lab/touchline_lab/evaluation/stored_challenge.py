@@ -147,8 +147,8 @@ def _kind(asked: Mapping[str, Any], answer: Any, name: str, element: str) -> str
         for word, kind in KINDS.items():
             if word in str(candidate or "").lower():
                 return kind
-    if (kind := _kind_of_answer(answer)) is not None:
-        return kind
+    if (found := _kind_of_answer(answer)) is not None:
+        return found
     raise ValueError(f"{name}: neither `kind` nor `element`, nor the answer, tells what was asked")
 
 
