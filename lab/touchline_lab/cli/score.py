@@ -51,7 +51,8 @@ class Scored:
     def to_dict(self) -> dict[str, Any]:
         """As JSON data; the counts stand beside the score."""
         found = asdict(self)
-        return found | found.pop("counts")
+        del found["counts"]
+        return found | self.counts
 
 
 def score(
@@ -158,7 +159,7 @@ def _print(found: Scored) -> None:
     from rich.table import Table
 
     console = stdout()
-    console.print(f"official score of {found.name} ({found.kind}): {found.score:.4f}")
+    console.print(f"official score of {found.name} ({found.kind}): {found.score:.4f}", markup=False)
     if found.reason:
         console.print(f"scores 0: {found.reason}", markup=False)
     if found.kind == "soccer_action":
@@ -215,6 +216,7 @@ def _print_actions(found: Scored, console: Console) -> None:
 
 
 def _print_many(found: list[Scored], mean: float) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     actions = found[0].kind == "soccer_action"
@@ -222,7 +224,7 @@ def _print_many(found: list[Scored], mean: float) -> None:
     table = Table("answer", "score", *columns, "scores 0 because", title=f"Official scores ({found[0].kind})")
     for one in found:
         numbers = [str(one.counts[column]) for column in columns]
-        table.add_row(one.name, f"{one.score:.4f}", *numbers, one.reason)
+        table.add_row(escape(one.name), f"{one.score:.4f}", *numbers, escape(one.reason))
     console = stdout()
     console.print(table)
     console.print(f"mean of {len(found)} answers: {mean:.4f}; each in detail: one by one, or --json")
