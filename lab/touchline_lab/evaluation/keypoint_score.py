@@ -203,7 +203,7 @@ def _scored(
         "stability": _weighted([_stability(shot) for shot in shots], weights),
         "plausibility": (_weighted([_plausible(shot) for shot in shots], weights) + _calmness(own)) / 2,
         "consistency": _consistency({frame.number: frame for frame in own}, wanted, size),
-        "scale": min(1.0, _mean(scales)),
+        "scale": min(_mean(scales), 1.0),
         "valid": min(1.0, len(fitted) / len(wanted) / WANTED_SHARE),
     }
     if not all(map(math.isfinite, parts.values())):

@@ -294,6 +294,14 @@ def test_an_odd_frame_that_the_scorer_cannot_read_costs_the_whole_score(
     assert score.frames == 4
 
 
+def test_a_score_that_is_not_a_number_counts_as_nothing() -> None:
+    frames = answer(2)
+    # their distance is the difference of two infinities
+    frames[0]["objects"] += [{"id": 7, "class_id": 0, "bbox": [0.0, 300.0, float("inf"), 400.0]}] * 2
+    score = scored(frames)
+    assert (score.final, score.reason) == (0.0, "a part of the score is not a number")
+
+
 @pytest.mark.parametrize("frames", [None, {}, "x", [None], [[]], [3]])
 def test_an_answer_without_frames_scores_nothing(frames: Any) -> None:
     assert keypoint_score(frames, {}, SIZE, range(4)).final == 0.0

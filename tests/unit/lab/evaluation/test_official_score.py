@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import copy
+import random
+from typing import Any
+
 import pytest
 
 from touchline_lab.evaluation.field_score import CARDS, CRICKET, field_score
@@ -286,3 +290,53 @@ def test_a_late_answer_would_score_more_if_it_came_sooner() -> None:
     assert shifts[-0.2].score == pytest.approx(1.0)
     assert shifts[0.5].score == pytest.approx(1 - 18 / 25)
     assert score_shifts("unreadable", truth) == []
+
+
+ODD = (None, True, -1, 5.5, "5", "x", [], {}, [5], {"kph": 1.0}, float("nan"), float("inf"), 10**400)
+"""Values that an answer may have anywhere."""
+GOOD: dict[str, tuple[object, object]] = {
+    "soccer_action": (soccer([PASS, {"frame": 90, "action": "goal"}]), [PASS]),
+    "cricket_delivery": ({**OWN, "prediction": {"type": "cricket_delivery", "item": DELIVERY}}, DELIVERY),
+    "tcg_grading": ({**OWN, "prediction": CARD}, CARD),
+}
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Each part of a JSON value: what holds it, and its key there."""
+    if not isinstance(value, dict | list):
+        return []
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    return [(value, key) for key in keys] + [place for key in keys for place in places(value[key])]
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_no_answer_is_an_error_and_none_with_a_reason_scores(kind: str) -> None:
+    chance = random.Random(5)
+    whole, truth = GOOD[kind]
+    reasons = 0
+    for _ in range(400):
+        answer = copy.deepcopy(whole)
+        for _ in range(chance.randrange(1, 4)):
+            if found := places(answer):
+                holder, key = chance.choice(found)
+                holder[key] = copy.deepcopy(chance.choice(ODD))
+        score = score_prediction(kind, answer, truth)
+        assert 0.0 <= score.total <= 1.0
+        assert score.total == 0.0 or not score.reason
+        reasons += bool(score.reason)
+    assert 100 < reasons < 400, "some of these answers are still read"
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_an_answer_with_a_part_left_out_scores_no_more(kind: str) -> None:
+    whole, truth = GOOD[kind]
+    best = score_prediction(kind, whole, truth).total
+    for number in range(len(places(whole))):
+        answer = copy.deepcopy(whole)
+        holder, key = places(answer)[number]
+        if isinstance(holder, dict):
+            del holder[key]
+            found = score_prediction(kind, answer, truth)
+            assert found.total <= best
+            # a confidence and single fields of a delivery may be left out, all else may not
+            assert found.reason or found.total > 0
