@@ -160,8 +160,10 @@ def keypoint_score(
             raise Unreadable("no frame was asked about")
         if not isinstance(lines, Mapping):
             lines = dict(zip(map(frame_number, frames), lines, strict=True))
-        own = [_read(frame, size) for frame in read_frames(frames, set(wanted))]
-        return _scored(own, lines, size, wanted)
+        # odd coordinates may be infinite, which is told at the end
+        with np.errstate(all="ignore"):
+            own = [_read(frame, size) for frame in read_frames(frames, set(wanted))]
+            return _scored(own, lines, size, wanted)
     except (Unreadable, cv2.error, *READ_ERRORS) as error:
         reason = str(error) if isinstance(error, Unreadable) else repr(error)
         return KeypointScore(0, 0, 0, 0, 0, 0, 0, 0, 0, frames=len(wanted), reason=reason)
