@@ -232,6 +232,24 @@ def test_of_players_with_one_id_each_is_compared_with_the_last_of_the_frame_befo
     assert scored(frames).plausibility == pytest.approx(((1 - 2 / 3) + 1.0) / 2)
 
 
+def test_a_cut_needs_half_of_the_players_not_of_their_ids() -> None:
+    # five with one id, of which two seem to jump in each frame: 2 of 5 are no cut
+    crowd = [
+        {"id": 0, "class_id": 2, "bbox": [x, 300.0, x + 20, 350.0]} for x in (200, 300, 1000, 1001, 1002)
+    ]
+    frames = [{**frame, "objects": crowd} for frame in answer(3)]
+    # with a cut after the second frame, the third would be a shot without movements
+    assert scored(frames).plausibility == pytest.approx(((1 - 2 / 5) + 1.0) / 2)
+
+
+@pytest.mark.parametrize(("width", "counts"), [(14.996, True), (14.994, False)])
+def test_a_box_is_measured_after_rounding(width: float, counts: bool) -> None:
+    frames = answer(2)
+    for frame in frames:
+        frame["objects"] = [{"id": 1, "class_id": 2, "bbox": [600.0, 300.0, 600.0 + width, 350.0]}]
+    assert scored(frames).inside == float(counts)
+
+
 def test_coordinates_are_rounded_to_two_decimals_first() -> None:
     exact, rounded = answer(2), answer(2)
     for fine, coarse in zip(exact, rounded, strict=True):
@@ -309,10 +327,12 @@ def test_an_answer_without_frames_scores_nothing(frames: Any) -> None:
 
 
 def test_the_order_of_the_frames_does_not_count_and_the_later_of_two_with_one_number_does() -> None:
-    frames = answer(4, shift=3.0)
+    # 12 px a frame are possible, 24 px would be a cut
+    frames = answer(4, shift=12.0)
     empty = {"frame_number": 2, "keypoints": [], "objects": []}
     expected = scored(frames).to_dict()
     assert scored(frames[::-1]).to_dict() == expected
+    assert scored([frames[number] for number in (2, 0, 3, 1)]).to_dict() == expected
     assert scored([empty, *frames]).to_dict() == expected
     assert scored([*frames, empty]).final < expected["final"]
 

@@ -115,7 +115,9 @@ def test_true_is_read_as_frame_one() -> None:
 
 
 def test_a_frame_number_beyond_every_float_is_no_crash() -> None:
-    found = score_prediction("soccer_action", [PASS | {"frame": 10**400}], [PASS])
+    far = [PASS | {"frame": 10**400}]
+    assert score_shifts(far, [PASS]) == []
+    found = score_prediction("soccer_action", far, [PASS])
     assert (found.total, found.reason) == (0.0, "a frame number is too large to be a time")
 
 
