@@ -327,8 +327,8 @@ def test_an_answer_without_frames_scores_nothing(frames: Any) -> None:
 
 
 def test_the_order_of_the_frames_does_not_count_and_the_later_of_two_with_one_number_does() -> None:
-    # 12 px a frame are possible, 24 px would be a cut
-    frames = answer(4, shift=12.0)
+    # 8 px a frame are restless, 16 px and more would count fully
+    frames = answer(4, shift=8.0)
     empty = {"frame_number": 2, "keypoints": [], "objects": []}
     expected = scored(frames).to_dict()
     assert scored(frames[::-1]).to_dict() == expected
