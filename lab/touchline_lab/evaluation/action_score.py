@@ -146,8 +146,12 @@ def decay(rule: ActionRule, given: int, true: int, fps: int = FPS) -> float:
         true: Frame of the true action.
         fps: Frames per second of the clip.
     """
+    return _decay(rule, given / fps, true / fps)
+
+
+def _decay(rule: ActionRule, given_s: float, true_s: float) -> float:
     # the difference of two times, as the official score computes it: its rounding decides at the tolerance
-    seconds = abs(given / fps - true / fps)
+    seconds = abs(given_s - true_s)
     if seconds > rule.tolerance_s:
         return 0.0
     return 1 - (seconds / rule.tolerance_s) * (1 - rule.min_score)
@@ -160,6 +164,9 @@ def action_score(given: Iterable[Action], truth: Iterable[Action], fps: int = FP
         given: The actions of the answer; their confidence does not count.
         truth: The true actions, in the order of the ground truth, which decides between equally near ones.
         fps: Frames per second of the clip.
+
+    Raises:
+        OverflowError: A frame number is beyond every float.
     """
     known = [action for action in truth if action.action in ACTIONS]
     answered = sorted((action for action in given if action.action in ACTIONS), key=lambda one: one.frame)
@@ -212,9 +219,10 @@ def _nearest(
 ) -> tuple[int | None, float]:
     """The free true action with the greatest decay above 0, the first of several, and that decay."""
     best, chosen = 0.0, None
+    rule, seconds = ACTIONS[action.action], action.frame / fps
     for number, true in enumerate(known):
         if free[number] and true.action == action.action:
-            share = decay(ACTIONS[action.action], action.frame, true.frame, fps)
+            share = _decay(rule, seconds, true.frame / fps)
             if share > best:
                 best, chosen = share, number
     return chosen, best

@@ -26,7 +26,7 @@ class AnsweredFrame:
     Attributes:
         number: Its frame number.
         keypoints: Points in pixels; as many, and with as many numbers each, as the answer has.
-        objects: Objects with their boxes in pixels; empty where the answer has no list of them.
+        objects: Objects, most of them with a box in pixels; empty where the answer has no list of them.
     """
 
     number: int
@@ -90,4 +90,13 @@ def _objects(frame: Mapping[str, Any]) -> list[dict[str, Any]]:
     objects = frame.get("objects")
     if not isinstance(objects, list):
         return []
-    return [{**one, "bbox": [round(float(number), 2) for number in one["bbox"]]} for one in objects]
+    return [_object(one) for one in objects]
+
+
+def _object(one: Any) -> dict[str, Any]:
+    if not isinstance(one, dict):
+        raise TypeError(f"an object is {one!r}")
+    if "bbox" not in one:
+        # this costs the score where the box is looked at, but not everywhere
+        return one
+    return {**one, "bbox": [round(float(number), 2) for number in one["bbox"]]}

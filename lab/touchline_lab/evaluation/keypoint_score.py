@@ -102,7 +102,7 @@ class KeypointScore:
 
 
 def _final(parts: Mapping[str, float]) -> float:
-    if round(parts["lines"], 2) <= 0:
+    if np.round(parts["lines"], 2) <= 0:
         return 0.0
     total = sum(weight * parts[name] for name, weight in WEIGHTS.items())
     return total * parts["consistency"] * (parts["scale"] + parts["valid"]) / 2

@@ -265,6 +265,9 @@ ODD_AND_READ = {
     "no objects": lambda frame: frame.pop("objects"),
     "objects are null": lambda frame: frame.update(objects=None),
     "an object without a class": lambda frame: frame["objects"][0].pop("class_id"),
+    "an object without a box where there is no homography": lambda frame: frame.update(
+        keypoints=[], objects=[{"id": 1, "class_id": 3}]
+    ),
     "a referee without an id": lambda frame: frame["objects"].append(
         {"class_id": 3, "bbox": [300.0, 300.0, 330.0, 360.0]}
     ),

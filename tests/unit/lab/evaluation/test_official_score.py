@@ -115,7 +115,7 @@ def test_true_is_read_as_frame_one() -> None:
 
 
 def test_a_frame_number_beyond_every_float_is_no_crash() -> None:
-    far = [PASS | {"frame": 10**400}]
+    far = [PASS, {"frame": 10**400, "action": "tackle"}]  # also where there is none to match
     assert score_shifts(far, [PASS]) == []
     found = score_prediction("soccer_action", far, [PASS])
     assert (found.total, found.reason) == (0.0, "a frame number is too large to be a time")
