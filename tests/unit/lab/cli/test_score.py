@@ -73,7 +73,8 @@ def test_a_ground_truth_that_is_not_json_is_named(files: list[str], tmp_path: Pa
     (tmp_path / "truth.json").write_text("{")
     done = CliRunner().invoke(app, ["score", *files])
     assert done.exit_code == 2
-    assert "truth.json is not JSON" in plain(done.output)
+    # a long path is broken into lines anywhere
+    assert "truth.jsonisnotJSON" in plain(done.output).replace(" ", "")
 
 
 def test_folders_are_scored_by_name_with_their_mean(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_folders_are_scored_by_name_with_their_mean(tmp_path: Path) -> None:
 
     (tmp_path / "truths" / "two.json").unlink()
     refused = CliRunner().invoke(app, ["score", *folders])
-    assert "no file named two" in plain(refused.output)
+    assert "nofilenamedtwo" in plain(refused.output).replace(" ", "")
 
 
 def test_a_folder_is_printed_as_one_row_for_each_answer(tmp_path: Path) -> None:
@@ -126,10 +127,9 @@ def test_the_keypoint_score_of_an_answer_to_a_clip(clip: list[str], tmp_path: Pa
     assert json.loads(CliRunner().invoke(app, ["score", *clip, "--json"]).output)["score"] == 0.0
 
 
-@pytest.mark.parametrize(
-    ("frames", "why"), [("3:", "none of those that are asked about"), ("5", "is not START:STOP")]
-)
+@pytest.mark.parametrize(("frames", "why"), [("3:", "none of those"), ("5", "is not START:STOP")])
 def test_frames_that_the_clip_does_not_have_are_refused(clip: list[str], frames: str, why: str) -> None:
     done = CliRunner().invoke(app, ["score", *clip, "--frames", frames])
     assert done.exit_code == 2
-    assert why in plain(done.output)
+    # a long path is broken into lines anywhere
+    assert why.replace(" ", "") in plain(done.output).replace(" ", "")
