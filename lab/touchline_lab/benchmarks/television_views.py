@@ -167,8 +167,8 @@ def main() -> None:
         clip = make_clip(pictures[number], random)
         frames = json.loads(answer_by_pipeline(clip.data, models, settings))["frames"]
         count(clip, frames, totals)
-        size, lines = painted_lines_of_clip(clip.data, [frame["frame_number"] for frame in frames])
-        scores.append(keypoint_score(frames, lines, size))
+        found = painted_lines_of_clip(clip.data, {frame["frame_number"] for frame in frames})
+        scores.append(keypoint_score(frames, found.lines, found.size, range(found.frames)))
     recall, precision = totals.hits / totals.true, totals.hits / np.maximum(totals.given, 1)
     for kind, name in enumerate(("people", "ball")):
         print(

@@ -58,6 +58,9 @@ def evaluate(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="With --clip: an answer of the kind gsr, as JSON."),
     ] = None,
+    frames: Annotated[
+        str, typer.Option(help="With --clip: START:STOP of the frames that are asked about; by default all.")
+    ] = ":",
     aspect: Annotated[
         str | None, typer.Option(help="With --dataset: stretch the pictures to this ratio, such as 16:9.")
     ] = None,
@@ -78,7 +81,7 @@ def evaluate(
     if unlabelled is not None:
         from touchline_lab.cli.evaluate_clip import evaluate_clip_command
 
-        evaluate_clip_command(unlabelled, answer, as_json)
+        evaluate_clip_command(unlabelled, answer, frames, as_json)
         return
     from services.inference.models import load_models
     from services.settings import get_settings

@@ -15,26 +15,36 @@ MEANINGS = {
     "inside": "I: people are on the pitch",
     "stability": "S: distances between keypoints stay within a shot",
     "plausibility": "P: players do not jump",
-    "consistency": "keypoints do not jump from frame to frame",
+    "consistency": "keypoints do not jump from one frame asked about to the next",
     "scale": "keypoints are spread like people",
     "valid": "enough frames have a homography",
-    "final": "(.25 K + .4 L + .2 I + .05 S + .1 P) * consistency * (scale + valid) / 2",
+    "final": "(.25 K + .4 L + .2 I + .05 S + .1 P) * consistency * (scale + valid) / 2; 0 where L is .00",
 }
 """What each part of the score says."""
 
 
-def evaluate_clip_command(clip: Path, answer: Path | None, as_json: bool) -> None:
+def evaluate_clip_command(clip: Path, answer: Path | None, frames: str, as_json: bool) -> None:
     """Score an answer to a clip, or the answer that the models of the settings give.
 
-    Raises:
-        typer.BadParameter: The answer cannot be read, or has no frames.
-    """
-    from touchline_lab.evaluation.clip_score import score_clip
+    Args:
+        clip: The clip.
+        answer: The answer, as JSON.
+        frames: `START:STOP`, the frames that are asked about.
+        as_json: One JSON object on standard output.
 
+    Raises:
+        typer.BadParameter: The answer is not JSON, the clip cannot be read, or no frame is asked about.
+    """
+    from touchline_lab.evaluation.clip_score import parse_frames, score_clip
+
+    try:
+        asked = parse_frames(frames)
+    except ValueError as error:
+        raise typer.BadParameter(f"--frames: {error}") from error
     body = _answered(clip) if answer is None else answer.read_bytes()
     try:
         with waiting("finding painted lines and scoring"):
-            score = score_clip(clip, json.loads(body))
+            score = score_clip(clip, json.loads(body), asked)
     except ValueError as error:
         # of JSON, too; NotScorable is one
         raise typer.BadParameter(f"{answer}: {error}") from error
@@ -47,7 +57,10 @@ def evaluate_clip_command(clip: Path, answer: Path | None, as_json: bool) -> Non
     table = Table("part", "value", "meaning", title=f"Keypoint score of {clip.name}, {score.frames} frames")
     for name, meaning in MEANINGS.items():
         table.add_row(name, f"{found[name]:.3f}", meaning)
-    stdout().print(table)
+    console = stdout()
+    console.print(table)
+    if score.reason:
+        console.print(f"scores 0: {score.reason}", markup=False)
 
 
 def _answered(clip: Path) -> bytes:

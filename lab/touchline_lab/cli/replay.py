@@ -49,13 +49,18 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Answer stored challenges once more, and compare and score the answers beside the stored ones."""
-    from touchline_lab.evaluation.stored_challenge import read_stored
+    from touchline_lab.evaluation.stored_challenge import BrokenFile, read_stored
 
     try:
         stored = list(read_stored(path))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    found = [_replayed(one, deadline) for one in stored]
+    found = [
+        Replayed(one.name, "", "", error=one.error)
+        if isinstance(one, BrokenFile)
+        else _replayed(one, deadline)
+        for one in stored
+    ]
     if as_json:
         print(json.dumps({"challenges": [asdict(one) for one in found]}))
     else:
@@ -67,9 +72,11 @@ def replay(
 def _replayed(stored: StoredChallenge, deadline: float) -> Replayed:
     import time
 
-    from services.errors import ChallengeError
     from tasks.client import submit
     from touchline_lab.evaluation.stored_challenge import same_answer
+
+    def row(**found: Any) -> Replayed:
+        return Replayed(stored.name, stored.challenge_id, stored.kind, **found)
 
     begun = time.monotonic()
     try:
@@ -82,17 +89,15 @@ def _replayed(stored: StoredChallenge, deadline: float) -> Replayed:
             challenge_id=f"replay-{secrets.token_hex(4)}-{stored.challenge_id}"[:200],
             deadline_s=deadline,
         ).wait()
-    except ChallengeError as error:
-        what = f"{type(error).__name__}: {error}"
-        return Replayed(stored.name, stored.challenge_id, stored.kind, error=what)
+    except Exception as error:  # noqa: BLE001 - what one file holds must not end the others' replay
+        return row(error=f"{type(error).__name__}: {error}")
     seconds = time.monotonic() - begun
     try:
         ours, theirs = _scores(stored, answer.body)
         same = None if stored.answer is None else same_answer(stored.kind, stored.answer, answer.body)
-    except ValueError as error:
-        what = f"not to be compared: {error}"
-        return Replayed(stored.name, stored.challenge_id, stored.kind, seconds, what)
-    return Replayed(stored.name, stored.challenge_id, stored.kind, seconds, "", ours, theirs, same)
+    except Exception as error:  # noqa: BLE001 - the same
+        return row(seconds=seconds, error=f"not to be compared: {error}")
+    return row(seconds=seconds, ours=ours, stored=theirs, same=same)
 
 
 def _scores(stored: StoredChallenge, body: bytes) -> tuple[float | None, float | None]:
@@ -108,19 +113,20 @@ def _scores(stored: StoredChallenge, body: bytes) -> tuple[float | None, float |
 
 
 def _print(found: list[Replayed]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("challenge", "kind", "seconds", "our score", "stored score", "same answer", "error")
     for one in found:
         same = "" if one.same is None else ("yes" if one.same else "no")
         table.add_row(
-            one.challenge_id,
-            one.kind,
+            escape(one.challenge_id or one.name),
+            escape(one.kind),
             _number(one.seconds, 2),
             _number(one.ours, 4),
             _number(one.stored, 4),
             same,
-            one.error,
+            escape(one.error),
         )
     stdout().print(table)
 

@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services.cli.console import stdout
 from services.wire.private_track import ACTIONS, FPS
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STEP_S = 0.1
 """Seconds of delay whose price is shown."""
@@ -25,16 +28,31 @@ class Scored:
         name: The answer's file.
         kind: The challenge kind.
         score: The official number, 0 to 1.
+        reason: Why a validator cannot read the answer, or empty.
         losses: What each action or field lost of it; for `gsr`, what it would gain if this part were 1.
+        counts: For `soccer_action`: the score before it is limited (`unlimited`), and how many actions were
+            `matched`, `given` and `expected`.
+        actions: For `soccer_action`: what became of each action of the answer and of the truth.
         timings: For `soccer_action`: by tenths of a second after the true action (negative: before it), how
             many actions were off by that, and what they lost.
+        shifts: For `soccer_action`: the score if all actions came sooner or later.
     """
 
     name: str
     kind: str
     score: float
+    reason: str
     losses: dict[str, Any]
+    counts: dict[str, float] = field(default_factory=dict)
+    actions: list[dict[str, Any]] = field(default_factory=list)
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
+    shifts: list[dict[str, float]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON data; the counts stand beside the score."""
+        found = asdict(self)
+        del found["counts"]
+        return found | self.counts
 
 
 def score(
@@ -53,25 +71,32 @@ def score(
     kind: Annotated[
         str, typer.Option(help="soccer_action, cricket_delivery, tcg_grading, or gsr (its keypoint score).")
     ] = "soccer_action",
+    frames: Annotated[
+        str, typer.Option(help="For gsr: START:STOP of the frames that are asked about; by default all.")
+    ] = ":",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Score answers as validators do, and show where the points went."""
+    from touchline_lab.evaluation.clip_score import parse_frames
     from touchline_lab.evaluation.official_score import NotScorable
 
     try:
-        found = [_scored(kind, *pair) for pair in _pairs(answer, truth)]
+        asked = parse_frames(frames)
+    except ValueError as error:
+        raise typer.BadParameter(f"--frames: {error}") from error
+    try:
+        found = [_scored(kind, *pair, asked) for pair in _pairs(answer, truth)]
     except NotScorable as error:
         raise typer.BadParameter(str(error)) from error
     mean = sum(one.score for one in found) / len(found)
-    if not as_json:
-        for one in found:
-            _print(one)
-        if len(found) > 1:
-            stdout().print(f"mean of {len(found)} answers: {mean:.4f}")
+    if as_json:
+        answers = [one.to_dict() for one in found]
+        many = {"kind": kind, "score": mean, "answers": answers}
+        print(json.dumps(many if answer.is_dir() else answers[0]))
     elif answer.is_dir():
-        print(json.dumps({"kind": kind, "score": mean, "answers": [asdict(one) for one in found]}))
+        _print_many(found, mean)
     else:
-        print(json.dumps(asdict(found[0])))
+        _print(found[0])
 
 
 def _pairs(answer: Path, truth: Path) -> Iterator[tuple[Path, Path]]:
@@ -91,54 +116,115 @@ def _pairs(answer: Path, truth: Path) -> Iterator[tuple[Path, Path]]:
         yield file, truths[file.stem]
 
 
-def _scored(kind: str, answer: Path, truth: Path) -> Scored:
+def _scored(kind: str, answer: Path, truth: Path, asked: slice) -> Scored:
     from touchline_lab.evaluation.action_score import ActionScore
-    from touchline_lab.evaluation.official_score import score_prediction
+    from touchline_lab.evaluation.official_score import score_prediction, score_shifts
 
-    given = _read(answer)
+    given, fault = _read(answer)
+    fault = fault and f"the answer {fault}"
     if kind == "gsr":
         from touchline_lab.evaluation.clip_score import score_clip
 
-        keypoints = score_clip(truth, given)
-        return Scored(answer.name, kind, keypoints.final, keypoints.losses)
-    found = score_prediction(kind, given, _read(truth))
+        keypoints = score_clip(truth, given, asked)
+        return Scored(answer.name, kind, keypoints.final, fault or keypoints.reason, keypoints.losses)
+    true, unreadable = _read(truth)
+    if unreadable:
+        raise typer.BadParameter(f"{truth} {unreadable}")
+    found = score_prediction(kind, given, true)
+    reason = fault or found.reason
     if not isinstance(found, ActionScore):
-        return Scored(answer.name, kind, found.total, dict(found.losses))
-    losses = {name: asdict(loss) for name, loss in sorted(found.losses.items())}
-    timings = {f"{tenths / 10:+.1f}": asdict(timing) for tenths, timing in found.timings.items()}
-    return Scored(answer.name, kind, found.total, losses, timings)
+        return Scored(answer.name, kind, found.total, reason, found.losses)
+    return Scored(
+        answer.name,
+        kind,
+        found.total,
+        reason,
+        {name: asdict(loss) for name, loss in sorted(found.losses.items())},
+        {name: getattr(found, name) for name in ("unlimited", "matched", "given", "expected")},
+        [asdict(outcome) for outcome in found.outcomes],
+        {f"{tenths / 10:+.1f}": asdict(timing) for tenths, timing in found.timings.items()},
+        [asdict(shift) for shift in score_shifts(given, true)],
+    )
 
 
-def _read(file: Path) -> Any:
+def _read(file: Path) -> tuple[Any, str]:
+    """What a file says, or None and why that is not JSON, which for an answer is a time-out."""
     try:
-        return json.loads(file.read_bytes())
-    except ValueError as error:
-        raise typer.BadParameter(f"{file} is not JSON: {error}") from error
+        return json.loads(file.read_bytes()), ""
+    except (ValueError, RecursionError) as error:
+        return None, f"is not JSON: {error}"
 
 
 def _print(found: Scored) -> None:
     from rich.table import Table
 
     console = stdout()
-    console.print(f"official score of {found.name} ({found.kind}): {found.score:.4f}")
+    console.print(f"official score of {found.name} ({found.kind}): {found.score:.4f}", markup=False)
+    if found.reason:
+        console.print(f"scores 0: {found.reason}", markup=False)
     if found.kind == "soccer_action":
-        table = Table(
-            "action", "missed", "late", "wrong", f"each {STEP_S:g} s late costs", title="Points lost"
-        )
-        for name, loss in found.losses.items():
-            rule = ACTIONS[name]
-            price = rule.weight * (1 - rule.min_score) * STEP_S / rule.tolerance_s
-            parts = [f"{loss[part]:.4f}" for part in ("missed", "late", "wrong")]
-            table.add_row(
-                name, *parts, f"{price:.3f} of a weight of {rule.weight:g} ({STEP_S * FPS:g} frames)"
-            )
-        console.print(table)
-        table = Table("seconds late", "actions", "lost", title="Points lost by timing")
-        for seconds, timing in found.timings.items():
-            table.add_row(seconds, str(timing["actions"]), f"{timing['lost']:.4f}")
-    else:
-        heading = "the score would gain" if found.kind == "gsr" else "lost"
-        table = Table("part", heading, title="Points lost")
-        for name, lost in found.losses.items():
-            table.add_row(name, f"{lost:.4f}")
+        _print_actions(found, console)
+        return
+    heading = "the score would gain" if found.kind == "gsr" else "lost"
+    table = Table("part", heading, title="Points lost")
+    for name, lost in found.losses.items():
+        table.add_row(name, f"{lost:.4f}")
     console.print(table)
+
+
+def _print_actions(found: Scored, console: Console) -> None:
+    from rich.table import Table
+
+    counts = found.counts
+    console.print(
+        f"{counts['unlimited']:.4f} before it is limited to 0 to 1; {counts['given']} actions given, "
+        f"{counts['expected']} expected, {counts['matched']} matched"
+    )
+    table = Table(
+        "action", "answered at", "true at", "s late", "share earned", "lost", title="Each action, by frame"
+    )
+    table.columns[0].no_wrap = True
+    for one in found.actions:
+        late = (
+            "missed" if one["given"] is None else "wrong" if one["true"] is None else f"{one['late_s']:+.2f}"
+        )
+        given, true = ("" if one[key] is None else str(one[key]) for key in ("given", "true"))
+        table.add_row(one["action"], given, true, late, f"{one['share']:.3f}", f"{one['lost']:.4f}")
+    console.print(table)
+
+    table = Table(
+        "action", "missed", "late", "wrong", f"{STEP_S:g} s late costs", title="Points lost by name"
+    )
+    for name, loss in found.losses.items():
+        rule = ACTIONS[name]
+        price = rule.weight * (1 - rule.min_score) * STEP_S / rule.tolerance_s
+        parts = [f"{loss[part]:.4f}" for part in ("missed", "late", "wrong")]
+        table.add_row(name, *parts, f"{price:.3f} of a weight of {rule.weight:g}")
+    console.print(table)
+
+    table = Table("seconds late", "actions", "lost", title="Points lost by timing")
+    for seconds, timing in found.timings.items():
+        table.add_row(seconds, str(timing["actions"]), f"{timing['lost']:.4f}")
+    console.print(table)
+
+    table = Table(
+        "seconds later", "in frames", "score", title=f"If all actions came sooner or later ({FPS} fps)"
+    )
+    for shift in found.shifts:
+        table.add_row(f"{shift['seconds']:+.1f}", f"{shift['frames']:+d}", f"{shift['score']:.4f}")
+    console.print(table)
+
+
+def _print_many(found: list[Scored], mean: float) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    actions = found[0].kind == "soccer_action"
+    columns = ("matched", "given", "expected") if actions else ()
+    table = Table("answer", "score", *columns, "scores 0 because", title=f"Official scores ({found[0].kind})")
+    for one in found:
+        numbers = [str(one.counts[column]) for column in columns]
+        table.add_row(escape(one.name), f"{one.score:.4f}", *numbers, escape(one.reason))
+    console = stdout()
+    console.print(table)
+    console.print(f"mean of {len(found)} answers: {mean:.4f}; each in detail: one by one, or --json")

@@ -1,7 +1,7 @@
 """The official scores of `cricket_delivery` and `tcg_grading`: a weighted sum over fields.
 
 Source: score-technologies/turbovision, facts as listed in docs/reference/wire.md. A field earns
-`weight * max(0, 1 - |error| / tolerance)`; a missing one earns nothing.
+`weight * max(0, 1 - |error| / tolerance)`; a missing one earns nothing. The sum is limited to 0 to 1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["CRICKET", "CARDS", "FieldRule", "FieldScore", "card_fields", "field_score"]
+__all__ = ["CRICKET", "CARDS", "FieldRule", "FieldScore", "field_score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,12 @@ class FieldScore:
     Attributes:
         total: The official number, 0 to 1.
         losses: What each field lost of it.
+        reason: Why the answer counts as a time-out, or empty.
     """
 
     total: float
     losses: dict[str, float]
+    reason: str = ""
 
 
 def field_score(
@@ -74,12 +76,7 @@ def field_score(
             share = max(0.0, 1.0 - abs(answer - true) / rule.tolerance)
         total += rule.weight * share
         losses[name] = rule.weight * (1.0 - share)
-    return FieldScore(total, losses)
-
-
-def card_fields(prediction: Mapping[str, Any]) -> dict[str, Any]:
-    """The grades of a `tcg_grading` prediction, whose header and grades lie in two objects."""
-    return {**prediction.get("Header", {}), **prediction.get("Grading_Features", {})}
+    return FieldScore(min(1.0, max(0.0, total)), losses)
 
 
 def _number(value: Any) -> float | None:

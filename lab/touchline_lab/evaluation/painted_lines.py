@@ -6,7 +6,8 @@ Source: score-technologies/score-vision: top-hat, grass, Canny, Hough.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 import av
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["painted_lines", "painted_lines_of_clip"]
+__all__ = ["ClipLines", "painted_lines", "painted_lines_of_clip"]
 
 GRASS_HSV: Final = ((35, 40, 40), (85, 255, 255))
 """Lower and upper limits of grass in OpenCV's HSV."""
@@ -69,24 +70,35 @@ def _away_from_the_edge(segments: npt.NDArray[np.int32], shape: tuple[int, ...])
     return np.asarray(((middles >= BORDER_PX) & (middles < high)).all(axis=1), np.bool_)
 
 
-def painted_lines_of_clip(data: bytes, numbers: Sequence[int]) -> tuple[tuple[int, int], Iterator[Segments]]:
-    """The picture's width and height, and the painted lines of the frames with these rising numbers.
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipLines:
+    """The painted lines of a clip.
+
+    Attributes:
+        size: Width and height of its pictures.
+        frames: How many frames it has.
+        lines: The segments by frame number, from 0.
+    """
+
+    size: tuple[int, int]
+    frames: int
+    lines: dict[int, Segments]
+
+
+def painted_lines_of_clip(data: bytes, wanted: Collection[int]) -> ClipLines:
+    """Find the painted lines of some frames of a clip; all of its frames are decoded and counted.
 
     Args:
         data: A video file.
-        numbers: Frame numbers, from 0.
+        wanted: Frame numbers, from 0; those beyond the clip have no lines.
     """
+    lines = {}
+    frames = 0
     with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.video[0]
         size = stream.width, stream.height
-
-    def found() -> Iterator[Segments]:
-        wanted = iter(numbers)
-        number = next(wanted, None)
-        with av.open(io.BytesIO(data), "r") as container:
-            for index, picture in enumerate(container.decode(video=0)):
-                if index == number:
-                    yield painted_lines(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8))
-                    number = next(wanted, None)
-
-    return size, found()
+        for number, picture in enumerate(container.decode(video=0)):
+            frames = number + 1
+            if number in wanted:
+                lines[number] = painted_lines(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8))
+    return ClipLines(size, frames, lines)

@@ -25,7 +25,7 @@ from services.wire.gsr import decode_response
 from services.wire.spot_check import compared_part
 from touchline_lab.evaluation.field_score import CARDS, CRICKET
 
-__all__ = ["StoredChallenge", "read_stored", "same_answer"]
+__all__ = ["BrokenFile", "StoredChallenge", "read_stored", "same_answer"]
 
 KINDS: Final = {
     "football": "soccer_action",
@@ -76,11 +76,24 @@ class StoredChallenge:
     answer: Any
 
 
-def read_stored(path: Path) -> Iterator[StoredChallenge]:
-    """Read one file, which may hold several, or all files below a folder.
+@dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """A file, or an item of it, that holds no stored challenge.
+
+    Attributes:
+        name: Which one.
+        error: Why; the text names it, too.
+    """
+
+    name: str
+    error: str
+
+
+def read_stored(path: Path) -> Iterator[StoredChallenge | BrokenFile]:
+    """Read one file, which may hold several, or all files below a folder; a broken one does not end it.
 
     Raises:
-        ValueError: A file does not hold stored challenges; the text names it.
+        ValueError: There is no JSON file at all.
     """
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
     files = [file for file in files if file.name != INDEX]
@@ -89,11 +102,15 @@ def read_stored(path: Path) -> Iterator[StoredChallenge]:
     for file in files:
         try:
             content = json.loads(file.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"{file} is not JSON: {error}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            yield BrokenFile(file.name, f"{file} is not JSON: {error}")
+            continue
         # the folder of an export is named after its element
         for name, item in _items(content, file):
-            yield _stored(item, name, element=file.parent.name)
+            try:
+                yield _stored(item, name, element=file.parent.name)
+            except ValueError as error:
+                yield BrokenFile(name, str(error))
 
 
 def _items(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
@@ -124,7 +141,7 @@ def _stored(item: Any, name: str, element: str) -> StoredChallenge:
     for part in parts:
         asked |= part if isinstance(part, Mapping) else {}
     sources = {key: asked.get(key) or "" for key in ("video_url", "image_url")}
-    frames = tuple(asked.get("frames") or ()) if not any(sources.values()) else ()
+    frames = () if any(sources.values()) else _frames(asked.get("frames"), name)
     if not any(sources.values()) and not frames:
         raise ValueError(f"{name}: neither `video_url` nor `image_url` nor `frames` is there")
     return StoredChallenge(
@@ -139,6 +156,12 @@ def _stored(item: Any, name: str, element: str) -> StoredChallenge:
     )
 
 
+def _frames(value: Any, name: str) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(value or [], list) or not all(isinstance(frame, Mapping) for frame in value or ()):
+        raise ValueError(f"{name}: `frames` is no list of objects")
+    return tuple(value or ())
+
+
 def _kind(asked: Mapping[str, Any], answer: Any, name: str, element: str) -> str:
     named = asked.get("kind") or asked.get("type")
     if isinstance(named, str):
@@ -147,8 +170,8 @@ def _kind(asked: Mapping[str, Any], answer: Any, name: str, element: str) -> str
         for word, kind in KINDS.items():
             if word in str(candidate or "").lower():
                 return kind
-    if (kind := _kind_of_answer(answer)) is not None:
-        return kind
+    if (found := _kind_of_answer(answer)) is not None:
+        return found
     raise ValueError(f"{name}: neither `kind` nor `element`, nor the answer, tells what was asked")
 
 
@@ -163,7 +186,8 @@ def _kind_of_answer(answer: Any) -> str | None:
         return "soccer_action"
     prediction = answer.get("prediction")
     if isinstance(prediction, Mapping):
-        fields = {*prediction, *(prediction.get("Grading_Features") or ())}
+        grades = prediction.get("Grading_Features")
+        fields = {*prediction, *(grades if isinstance(grades, Mapping) else ())}
         for kind, rules in (("cricket_delivery", CRICKET), ("tcg_grading", CARDS)):
             if fields & set(rules):
                 return kind

@@ -36,17 +36,45 @@ def test_the_score_comes_with_what_was_lost_where(files: list[str]) -> None:
     assert found["losses"]["pass"]["late"] == pytest.approx(0.24 / 11.9)
 
 
-def test_the_price_of_a_delay_is_shown(files: list[str]) -> None:
-    done = CliRunner().invoke(app, ["score", *files], env={"COLUMNS": "160"})
+def test_every_action_is_told_with_its_timing_and_what_a_shift_would_give(files: list[str]) -> None:
+    found = json.loads(CliRunner().invoke(app, ["score", *files, "--json"]).output)
+    assert (found["matched"], found["given"], found["expected"]) == (1, 1, 2)
+    assert found["unlimited"] == found["score"]
+    late, missed = found["actions"]
+    assert late["late_s"] == 0.24
+    assert (late["given"], late["true"], late["share"]) == (106, 100, pytest.approx(0.76))
+    assert (missed["action"], missed["given"], missed["true"]) == ("goal", None, 300)
+    assert [one["seconds"] for one in found["shifts"]] == [tenths / 10 for tenths in range(-5, 6)]
+    assert found["shifts"][5]["score"] == found["score"]
+    assert found["shifts"][3] == {"seconds": -0.2, "frames": -5, "score": pytest.approx(0.96 / 11.9)}
+
+
+def test_the_tables_fit_into_eighty_columns_and_show_the_price_of_a_delay(files: list[str]) -> None:
+    done = CliRunner().invoke(app, ["score", *files], env={"COLUMNS": "80"})
     assert "official score of answer.json (soccer_action): 0.0639" in done.output
+    assert "1 actions given, 2 expected, 1 matched" in plain(done.output)
     assert "0.100 of a weight of 1" in done.output
+    for wanted in ("Each action", "+0.24", "missed", "Points lost by timing", "-13"):
+        assert wanted in done.output
+    assert max(map(len, done.output.splitlines())) <= 80
 
 
-def test_a_file_that_is_not_json_is_named(files: list[str], tmp_path: Path) -> None:
+def test_an_answer_that_is_not_json_is_a_time_out_and_scores_nothing(
+    files: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "answer.json").write_text("{")
+    found = json.loads(CliRunner().invoke(app, ["score", *files, "--json"]).output)
+    assert found["score"] == 0.0
+    assert "the answer is not JSON" in found["reason"]
+    assert "scores 0: the answer is not JSON" in plain(CliRunner().invoke(app, ["score", *files]).output)
+
+
+def test_a_ground_truth_that_is_not_json_is_named(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "truth.json").write_text("{")
     done = CliRunner().invoke(app, ["score", *files])
     assert done.exit_code == 2
-    assert "is not JSON" in plain(done.output)
+    # a long path is broken into lines anywhere
+    assert "truth.jsonisnotJSON" in plain(done.output).replace(" ", "")
 
 
 def test_folders_are_scored_by_name_with_their_mean(tmp_path: Path) -> None:
@@ -64,19 +92,44 @@ def test_folders_are_scored_by_name_with_their_mean(tmp_path: Path) -> None:
 
     (tmp_path / "truths" / "two.json").unlink()
     refused = CliRunner().invoke(app, ["score", *folders])
-    assert "no file named two" in plain(refused.output)
+    assert "nofilenamedtwo" in plain(refused.output).replace(" ", "")
 
 
-def test_the_keypoint_score_of_an_answer_to_a_clip(tmp_path: Path) -> None:
+def test_a_folder_is_printed_as_one_row_for_each_answer(tmp_path: Path) -> None:
+    for folder in ("answers", "truths"):
+        (tmp_path / folder).mkdir()
+        for name in ("bad", "good"):
+            (tmp_path / folder / f"{name}.json").write_text('[{"frame": 5, "action": "pass"}]')
+    (tmp_path / "answers" / "bad.json").write_text("[3]")
+    done = CliRunner().invoke(app, ["score", str(tmp_path / "answers"), str(tmp_path / "truths")])
+    bad, good = (line for line in done.output.splitlines() if ".json" in line)
+    assert "0.0000" in bad
+    assert "counts as a" in bad
+    assert "1.0000" in good
+    assert "mean of 2 answers: 0.5000" in done.output
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> list[str]:
     (tmp_path / "clip.mp4").write_bytes(make_video(frames=3))
     frames = [{"frame_number": 0, "keypoints": [[0.0, 0.0]] * 32, "objects": []}]
     (tmp_path / "answer.json").write_text(json.dumps({"challenge_id": "1", "frames": frames}))
-    files = [str(tmp_path / "answer.json"), str(tmp_path / "clip.mp4")]
-    done = CliRunner().invoke(app, ["score", *files, "--kind", "gsr", "--json"])
+    return [str(tmp_path / "answer.json"), str(tmp_path / "clip.mp4"), "--kind", "gsr"]
+
+
+def test_the_keypoint_score_of_an_answer_to_a_clip(clip: list[str], tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["score", *clip, "--json"])
     found = json.loads(done.output)
-    assert found["score"] == 0.0, "without keypoints there is no homography"
+    assert (found["score"], found["reason"]) == (0.0, ""), "without keypoints there is no homography"
     assert set(found["losses"]) >= {"fit", "lines", "inside", "valid"}
 
     (tmp_path / "answer.json").write_text("[]")
-    refused = CliRunner().invoke(app, ["score", *files, "--kind", "gsr"])
-    assert "no list of frames" in plain(refused.output)
+    assert json.loads(CliRunner().invoke(app, ["score", *clip, "--json"]).output)["score"] == 0.0
+
+
+@pytest.mark.parametrize(("frames", "why"), [("3:", "none of those"), ("5", "is not START:STOP")])
+def test_frames_that_the_clip_does_not_have_are_refused(clip: list[str], frames: str, why: str) -> None:
+    done = CliRunner().invoke(app, ["score", *clip, "--frames", frames])
+    assert done.exit_code == 2
+    # a long path is broken into lines anywhere
+    assert why.replace(" ", "") in plain(done.output).replace(" ", "")

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from services.wire.private_track import ACTIONS, Action
-from touchline_lab.evaluation.action_score import action_score, decay
+from touchline_lab.evaluation.action_score import Outcome, action_score, decay, shifted_scores
 
 TRUTH = [Action(100, "pass"), Action(130, "pass_received"), Action(400, "ball_out_of_play")]
 POSSIBLE = 1.0 + 1.4 + 2.9
@@ -106,6 +106,32 @@ def test_losses_and_score_add_up_to_one() -> None:
         assert sum(timing.actions for timing in score.timings.values()) == score.matched
         assert 0.0 <= score.total <= 1.0
         assert score.total == action_score(sorted(given, key=lambda action: action.frame), truth).total
+
+
+def test_what_became_of_every_action_is_told_by_rising_frame() -> None:
+    given = [Action(390, "ball_out_of_play"), Action(106, "pass"), Action(700, "pass")]
+    assert action_score(given, TRUTH).outcomes == (
+        Outcome("pass", 106, 100, 0.24, pytest.approx(0.76), pytest.approx(0.24 / POSSIBLE)),
+        Outcome("pass_received", None, 130, None, 0.0, pytest.approx(1.4 / POSSIBLE)),
+        Outcome("ball_out_of_play", 390, 400, -0.4, pytest.approx(0.9), pytest.approx(0.29 / POSSIBLE)),
+        Outcome("pass", 700, None, None, 0.0, pytest.approx(1.0 / POSSIBLE)),
+    )
+
+
+def test_an_answer_is_matched_anew_when_it_is_moved() -> None:
+    # where it is, both passes are beyond the tolerance of a second; three tenths sooner they match
+    truth = [Action(100, "pass"), Action(200, "pass")]
+    given = [Action(130, "pass"), Action(230, "pass")]
+    scores = {shift.seconds: shift.score for shift in shifted_scores(given, truth)}
+    assert scores[0.0] == scores[0.5] == 0.0
+    assert scores[-0.3] == pytest.approx(1 - 22 / 25)
+    assert scores[-0.5] == pytest.approx(1 - 17 / 25)
+
+
+def test_no_action_is_moved_before_the_clip() -> None:
+    shifts = shifted_scores([Action(2, "goal")], [Action(0, "goal")])
+    assert shifts[0].score == 1.0
+    assert shifts[-1].score == pytest.approx(decay(ACTIONS["goal"], 15, 0))
 
 
 def test_at_the_tolerance_the_difference_of_two_rounded_times_decides() -> None:

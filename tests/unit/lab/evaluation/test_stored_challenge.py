@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from touchline_lab.evaluation.official_score import score_prediction
-from touchline_lab.evaluation.stored_challenge import read_stored, same_answer
+from touchline_lab.evaluation.stored_challenge import BrokenFile, read_stored, same_answer
 
 ACTION = {"frame": 10, "action": "pass", "confidence": 1.0}
 EXPORTED = {
@@ -49,11 +49,27 @@ def test_a_request_may_be_nested(tmp_path: Path) -> None:
         ([1], "JSON object"),
         ({"kind": "gsr"}, "video_url"),
         ({"video_url": "https://x/y.mp4", "element": "chess"}, "tells what was asked"),
+        ({"frames": 3, "kind": "gsr"}, "no list of objects"),
+        ({"image_url": "x", "prediction": {"Grading_Features": 3}}, "tells what was asked"),
     ],
 )
 def test_a_file_without_stored_challenges_is_named(tmp_path: Path, content: Any, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        read(tmp_path, content)
+    (found,) = read(tmp_path, content)
+    assert isinstance(found, BrokenFile)
+    assert reason in found.error
+    assert "stored.json" in found.error
+
+
+def test_a_broken_file_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.json").write_text(json.dumps([EXPORTED, 3]))
+    kinds = [(type(one).__name__, one.name) for one in read_stored(tmp_path)]
+    assert kinds == [("BrokenFile", "a.json"), ("StoredChallenge", "b.json 1"), ("BrokenFile", "b.json 2")]
+
+
+def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no JSON files"):
+        list(read_stored(tmp_path))
 
 
 SOCCER_EXPORT = {
