@@ -55,7 +55,8 @@ class UrlGuard:
             plain = ascii_url(url)
             parts = urlsplit(plain)
             host, port = parts.hostname, parts.port
-        except ValueError as error:
+            names = {host, httpx.URL(plain).host}  # IDNA, and as people write it
+        except (ValueError, httpx.InvalidURL) as error:
             raise UrlRefused(f"{url[:200]!r} is not a URL: {error}") from error
         if parts.scheme not in ("https", "http") or not host:
             raise UrlRefused(f"{url[:200]!r} is not an https URL")
@@ -67,7 +68,6 @@ class UrlGuard:
             raise UrlRefused(f"{url[:200]!r} is not https; ALLOW_HTTP=1 accepts plain http")
         if port is not None and not self.allow_private and port not in (80, 443, 8080, 8443):
             raise UrlRefused(f"port {port} is not a web port; ALLOW_PRIVATE_ADDRESSES=1 accepts every port")
-        names = {host, httpx.URL(plain).host}  # IDNA, and as people write it
         if not any(self._matches(name, pattern) for name in names for pattern in self.allowed_hosts):
             raise UrlRefused(f"host {host!r} is not in ALLOWED_HOSTS")
         return plain

@@ -76,9 +76,7 @@ class SnapshotFile:
         state = (status.st_mtime_ns, status.st_size, status.st_ino)
         if state == self._seen:
             return None
-        snapshot = read_snapshot(self._file)
-        if not snapshot.neurons:
-            raise ChainUnreadable(f"METAGRAPH_FILE={self._file} lists no neurons")
+        snapshot = _with_validators(read_snapshot(self._file), f"METAGRAPH_FILE={self._file}")
         self._seen = state
         return Dated(snapshot, status.st_mtime)
 
@@ -108,7 +106,7 @@ class Chain:
     async def read(self) -> Dated:
         """The neurons at the latest block."""
         at = time.time()
-        snapshot = decode_snapshot(await self._output())
+        snapshot = _with_validators(decode_snapshot(await self._output()), self._network)
         if self._kept_in is not None:
             await asyncio.to_thread(self._keep, self._kept_in, snapshot)
         return Dated(snapshot, at)
@@ -143,6 +141,17 @@ class Chain:
                 unfinished.write_bytes(encode_snapshot(snapshot))
         except OSError as error:
             log.warning("the snapshot cannot be kept in METAGRAPH_FILE=%s: %s", file, error)
+
+
+def _with_validators(snapshot: ChainSnapshot, where: str) -> ChainSnapshot:
+    """The snapshot, if it is one of a subnet with validators: one without would refuse everybody.
+
+    Raises:
+        ChainUnreadable: It has none.
+    """
+    if not any(neuron.validator_permit for neuron in snapshot.neurons or ()):
+        raise ChainUnreadable(f"{where} lists no neuron with a validator permit")
+    return snapshot
 
 
 class Metagraph:

@@ -56,7 +56,7 @@ class Recorder:
             answer: The encoded answer, as it was sent.
         """
         stored = {"kind": kind, **request, "recorded_at": time.time(), "answer": msgspec.Raw(answer)}
-        name = re.sub(r"[^\w.-]", "_", str(request["challenge_id"]))[:100]
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", str(request["challenge_id"]))[:100]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with complete_or_absent(self._folder / f"{time.time_ns():020d}-{name}.json") as file:

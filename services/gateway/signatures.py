@@ -18,6 +18,8 @@ SIGNATURE_HEX: Final = 128
 """Hexadecimal digits of an sr25519 signature of 64 bytes."""
 MAX_NONCE: Final = 64
 """Characters of a nonce; both formats need about twenty."""
+MAX_ADDRESS: Final = 50
+"""Characters of an SS58 address; decoding takes a time that grows with the square of its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ def read_credentials(headers: Mapping[str, str]) -> Credentials:
         if not value:
             raise Rejection(401, "headers", f"the header {name} is missing")
         found[name] = value.strip()
+    for name in ("Validator-Hotkey", "Miner-Hotkey"):
+        if len(found[name]) > MAX_ADDRESS:
+            raise Rejection(401, "headers", f"{name} is not a valid SS58 address: it is too long")
     signature = found["Signature"].removeprefix("0x")
     if len(signature) != SIGNATURE_HEX or any(digit not in "0123456789abcdefABCDEF" for digit in signature):
         raise Rejection(401, "signature", "the signature is not 0x and 128 hexadecimal digits")
@@ -99,6 +104,9 @@ def check_signature(credentials: Credentials, body: bytes) -> None:
         key = Keypair(ss58_address=credentials.validator)
     except ValueError as error:
         raise Rejection(401, "headers", f"Validator-Hotkey is not a valid SS58 address: {error}") from error
+    if Keypair(public_key=bytes(key.public_key).hex()).ss58_address != credentials.validator:
+        # one key has many addresses, and nonces and limits are counted by address
+        raise Rejection(401, "headers", "Validator-Hotkey is not the address that the chain uses (format 42)")
     signature = bytes.fromhex(credentials.signature)
     for message in messages(credentials, body):
         try:

@@ -11,7 +11,7 @@ from services.settings import Settings
 from services.video.clip import Clip
 from services.video.letterbox import Letterbox
 
-CLASSES_S: Final = (0.5, 1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048)
+CLASSES_S: Final = (0.5, 1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048)
 """Deadline classes: a challenge is planned as if it had exactly so many seconds."""
 STATED_SHARE: Final = 0.8
 """The class has at most this share of the stated time: it is the same until a fifth of that has passed."""

@@ -11,6 +11,8 @@ import msgspec
 
 from services.errors import InvalidChallenge, UnsupportedKind
 
+MAX_FRAME_ID = 2**31 - 1
+"""The largest number of a picture; a day at 25 frames a second has two million."""
 OUT_OF_SCOPE = {"tcg_grading": "grading pictures of trading cards is out of this project's scope"}
 """Kinds that exist elsewhere and that no setting brings here, with the reason."""
 
@@ -24,7 +26,7 @@ class ChallengeFrame(msgspec.Struct, frozen=True, omit_defaults=True):
         data: The picture itself, JPEG or PNG in base64; takes precedence over `url`.
     """
 
-    frame_id: Annotated[int, msgspec.Meta(ge=0)]
+    frame_id: Annotated[int, msgspec.Meta(ge=0, le=MAX_FRAME_ID)]
     url: str | None = None
     data: str | None = None
 

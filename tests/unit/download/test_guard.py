@@ -30,6 +30,8 @@ def test_allowed(url: str) -> None:
         ("file:///etc/passwd", "https"),
         ("ftp://scoredata.me/a", "https"),
         ("//scoredata.me/a", "https"),
+        ("https://xn--a/a", "URL"),
+        ("https://xn--zzzzzz--/a", "URL"),
         ("", "https"),
     ],
 )

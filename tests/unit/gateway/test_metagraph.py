@@ -42,13 +42,14 @@ def test_a_validator_with_permit_and_stake_may_ask(file: Path) -> None:
 
 def test_an_unknown_hotkey_is_refused(file: Path) -> None:
     with pytest.raises(Rejection, match="not in the metagraph") as refused:
-        of(file).check("5other")
+        of(file).check("5nobody")
     assert refused.value.status == 403
 
 
 @pytest.mark.parametrize(("stake", "permit", "why"), [(999.0, True, "stake"), (2000.0, False, "permit")])
 def test_too_little_stake_or_no_permit_is_refused(file: Path, stake: float, permit: bool, why: str) -> None:
-    write(file, stake, permit)
+    neurons = [Neuron("5abc", 0, stake, permit), Neuron("5other", 1, 5000.0, True)]
+    file.write_bytes(encode_snapshot(ChainSnapshot(neurons=neurons)))
     with pytest.raises(Rejection) as refused:
         of(file).check("5abc")
     assert (refused.value.status, refused.value.reason) == (403, why)
@@ -76,12 +77,23 @@ def test_a_file_that_was_replaced_within_the_same_second_is_taken(file: Path) ->
         metagraph.check("5abc")
 
 
-@pytest.mark.parametrize("content", ["{", "{}", '{"neurons": []}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"{}",
+        b'{"neurons": []}',
+        b'{"neurons": [{"hotkey": "5abc", "stake": 9}]}',
+        b'{"neurons": [{"hotkey": "\xff\xfe", "stake": 9, "validator_permit": true}]}',
+        b'{"neurons": [], "further": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    ],
+    ids=["cut off", "empty", "no neurons", "no validator", "broken UTF-8", "nested too deeply"],
+)
 def test_a_snapshot_that_breaks_leaves_the_former_one_in_use(
-    file: Path, content: str, caplog: pytest.LogCaptureFixture
+    file: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     metagraph = of(file)
-    file.write_text(content)
+    file.write_bytes(content)
     asyncio.run(metagraph.refresh())
     metagraph.check("5abc")
     assert "stays in use" in caplog.text

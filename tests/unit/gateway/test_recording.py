@@ -28,6 +28,12 @@ def test_the_oldest_records_are_removed(tmp_path: Path) -> None:
     assert kept == ["8", "9"]
 
 
+def test_an_id_of_any_script_gets_a_file(tmp_path: Path) -> None:
+    Recorder(tmp_path, 10_000).record("gsr", REQUEST | {"challenge_id": "\u5834" * 150}, b"{}")
+    (file,) = tmp_path.iterdir()
+    assert json.loads(file.read_bytes())["challenge_id"] == "\u5834" * 150
+
+
 def test_files_of_others_in_the_folder_stay(tmp_path: Path) -> None:
     (tmp_path / "0-my-notes.json").write_text("x" * 5_000)
     Recorder(tmp_path, 1_000).record("gsr", REQUEST, b"{}")

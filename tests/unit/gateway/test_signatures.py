@@ -30,6 +30,27 @@ def signed(message: bytes, nonce: str, key: Keypair = VALIDATOR) -> Credentials:
     return Credentials(VALIDATOR.ss58_address, MINER, nonce, bytes(key.sign(message)).hex())
 
 
+def ss58(public_key: bytes, ss58_format: int) -> str:
+    """The address of a key in a format (https://docs.substrate.io/reference/address-formats)."""
+    low, high = ss58_format & 0b1111_1111_1111_1100, ss58_format & 0b11
+    prefix = (
+        bytes([ss58_format])
+        if ss58_format < 64
+        else bytes([(low >> 2) & 63 | 64, ss58_format >> 8 | high << 6])
+    )
+    body = prefix + public_key
+    number = int.from_bytes(body + hashlib.blake2b(b"SS58PRE" + body).digest()[:2], "big")
+    text = ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[digit] + text
+    return "1" * (len(body) - len(body.lstrip(b"\0"))) + text
+
+
+def test_the_encoder_of_these_tests_gives_the_known_address() -> None:
+    assert ss58(bytes(VALIDATOR.public_key), 42) == VALIDATOR.ss58_address
+
+
 def now() -> str:
     return str(time.time_ns())
 
@@ -93,6 +114,23 @@ def test_any_64_bytes_are_not_a_signature() -> None:
 def test_an_invalid_address_is_named() -> None:
     with pytest.raises(Rejection, match="not a valid SS58 address"):
         check_signature(Credentials("5xyz", MINER, now(), "ab" * 64), BODY)
+
+
+@pytest.mark.parametrize("ss58_format", [0, 2, 5, 1000])
+def test_another_address_of_the_same_key_is_refused(ss58_format: int) -> None:
+    """A nonce would be used again under it."""
+    nonce = now()
+    address = ss58(bytes(VALIDATOR.public_key), ss58_format)
+    assert bytes(Keypair(ss58_address=address).public_key) == bytes(VALIDATOR.public_key)
+    signature = bytes(VALIDATOR.sign(turbovision(nonce))).hex()
+    with pytest.raises(Rejection, match="format 42"):
+        check_signature(Credentials(address, MINER, nonce, signature), BODY)
+
+
+def test_an_address_that_would_take_long_to_decode_is_refused_at_once() -> None:
+    headers = {"Validator-Hotkey": "5" * 60_000, "Miner-Hotkey": "m", "Nonce": "1"}
+    with pytest.raises(Rejection, match="too long"):
+        read_credentials(headers | {"Signature": "0x" + "ab" * 64})
 
 
 @pytest.mark.parametrize("away", [-119, 0, 119])

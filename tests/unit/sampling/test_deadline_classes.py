@@ -90,7 +90,7 @@ def test_a_clip_without_an_index_gets_coarser_strides_only() -> None:
 def test_the_class_of_a_deadline_is_the_same_until_a_fifth_of_it_has_passed() -> None:
     for remaining in (30.0, 29.2, 27.0, 24.0):
         assert available(30, remaining, 0, RESERVE_S) == 24 - RESERVE_S
-    assert available(30, 23.9, 0, RESERVE_S) == 16 - RESERVE_S
+    assert available(30, 23.9, 0, RESERVE_S) == 20 - RESERVE_S
     assert available(10, 9.5, 0, RESERVE_S) == available(10, 8.0, 0, RESERVE_S) == 8 - RESERVE_S
 
 
