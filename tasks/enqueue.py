@@ -105,7 +105,8 @@ def put(pipe: Any, pending: PendingChallenge, settings: Settings) -> None:
     key = no_room_key(token)
     pipe.rpush(key, pack_error(challenge.challenge_id, no_room))
     pipe.expireat(key, int(challenge.deadline + NO_ROOM_S))
-    pipe.lpush(queue, encode_message(challenge, token, queue, pending.traceparent))
+    pending.message = encode_message(challenge, token, queue, pending.traceparent)
+    pipe.lpush(queue, pending.message)
 
 
 def put_again(pipe: Any, pending: PendingChallenge, settings: Settings) -> None:
@@ -114,18 +115,21 @@ def put_again(pipe: Any, pending: PendingChallenge, settings: Settings) -> None:
     put(pipe, pending, settings)
 
 
-def cancel(pipe: Any, challenge_id: str, token: str, deadline: float) -> None:
-    """Say that the caller of a challenge does not wait any more.
+def cancel(pipe: Any, challenge: Challenge, token: str, pending: PendingChallenge | None, queue: str) -> None:
+    """Say that the caller of a challenge does not wait any more, and take it off the queue if it is there.
 
     Args:
         pipe: Takes the commands.
-        challenge_id: The challenge.
+        challenge: With its times by this machine's clock.
         token: Names the caller's reply.
-        deadline: By this machine's clock, seconds since 1970.
+        pending: The challenge as it was enqueued; None where that is not known.
+        queue: The queue.
     """
-    pipe.srem(joined_key(challenge_id), token)
+    pipe.srem(joined_key(challenge.challenge_id), token)
     # the mark stays a little longer than the challenge could
-    pipe.set(cancelled_key(token), 1, ex=max(1, int(deadline - time.time() + CANCELLED_S)))
+    pipe.set(cancelled_key(token), 1, ex=max(1, int(challenge.deadline - time.time() + CANCELLED_S)))
+    if pending is not None and pending.message is not None:
+        pipe.lrem(queue, 1, pending.message)
 
 
 @contextmanager

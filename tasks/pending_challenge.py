@@ -31,9 +31,11 @@ class PendingChallenge:
     Attributes:
         deadline: By this machine's clock, seconds since 1970.
         stored: The reply, if the challenge was answered before it was submitted.
+        message: As it was put on the queue; None before that.
     """
 
     stored: bytes | None = None
+    message: bytes | None = None
 
     def __init__(
         self, challenge: Challenge, token: str, clock_difference: float, traceparent: str | None = None
@@ -42,7 +44,7 @@ class PendingChallenge:
         self.token = token
         self.traceparent = traceparent
         self.deadline = challenge.deadline - clock_difference
-        self._clock_difference = clock_difference
+        self.clock_difference = clock_difference
         self._until = time.monotonic() + self.deadline - time.time()
 
     @property
@@ -81,7 +83,7 @@ class PendingChallenge:
         if data is None:
             raise DeadlineExceeded(
                 f"no answer to challenge {self.challenge.challenge_id!r} before its deadline; "
-                f"is a worker running?{described(self._clock_difference)}"
+                f"is a worker running?{described(self.clock_difference)}"
             )
         try:
             answer = unpack_reply(data)
@@ -91,7 +93,7 @@ class PendingChallenge:
         return msgspec.structs.replace(answer, timeline=self._with_result_wait(answer.timeline))
 
     def _with_result_wait(self, timeline: dict[str, Any]) -> dict[str, Any]:
-        received = time.time() + self._clock_difference
+        received = time.time() + self.clock_difference
         whole = with_result_wait(timeline, received, self.challenge.submitted_at)
         if self.traceparent is not None:
             from services.monitoring.tracing import record_result_wait

@@ -36,6 +36,8 @@ TURN_S = 10.0
 """Seconds that a command waits for a connection at most."""
 COMMAND_S = 2.0
 """Seconds for one short command."""
+LAST_TURN_S = 0.7
+"""Seconds behind the deadline that the last look for a reply may wait for its turn."""
 LISTEN_S = 5.0
 """Seconds for which the connection that listens waits at a time."""
 CHECK_S = 1.0
@@ -129,12 +131,19 @@ class Client:
             settings=self._settings,
         )
         token = make_token()
+        pending: PendingChallenge | None = None
         async with self._hearing(token, on_progress):
             try:
-                return await self.receive(await self._send(challenge, token))
+                with (
+                    submit_span(self._settings, challenge.challenge_id, challenge.kind) as traceparent,
+                    enqueue.queue_errors(self._url),
+                ):
+                    pending = await self._prepare(challenge, token, traceparent)
+                    await self._put(pending)
+                return await self.receive(pending)
             except asyncio.CancelledError:
                 # it may have been enqueued, whether or not this is known here
-                await asyncio.shield(self._cancel(challenge, token))
+                await asyncio.shield(self._cancel(challenge, token, pending))
                 raise
 
     async def receive(self, pending: PendingChallenge) -> Answer:
@@ -152,11 +161,11 @@ class Client:
         cancelled = _cancellations()
         try:
             while True:
-                if _cancellations() > cancelled:
-                    raise asyncio.CancelledError
+                _check_cancelled(cancelled)
                 replied.clear()
                 try:
-                    data = await self._take(pending)
+                    async with asyncio.timeout(pending.left_s() + LAST_TURN_S):
+                        data = await self._take(pending)
                     if data is not None or pending.is_over():
                         return pending.open(data)
                 except (redis.exceptions.RedisError, OSError) as error:
@@ -167,21 +176,20 @@ class Client:
         finally:
             self._replied.pop(pending.token, None)
 
-    async def _send(self, challenge: Challenge, token: str) -> PendingChallenge:
-        with (
-            submit_span(self._settings, challenge.challenge_id, challenge.kind) as traceparent,
-            enqueue.queue_errors(self._url),
-        ):
-            async with self._pipeline() as pipe:
-                asked = enqueue.ask(pipe, challenge, self._settings)
-                cancelled = _cancellations()
-                found = await pipe.execute()
-                pending = enqueue.make_pending(challenge, token, traceparent, self._settings, asked, found)
-                enqueue.put(pipe, pending, self._settings)
-                await pipe.execute()
-                if _cancellations() > cancelled:
-                    raise asyncio.CancelledError
-                return pending
+    async def _prepare(self, challenge: Challenge, token: str, traceparent: str | None) -> PendingChallenge:
+        cancelled = _cancellations()
+        async with self._pipeline() as pipe:
+            asked = enqueue.ask(pipe, challenge, self._settings)
+            found = await pipe.execute()
+        _check_cancelled(cancelled)
+        return enqueue.make_pending(challenge, token, traceparent, self._settings, asked, found)
+
+    async def _put(self, pending: PendingChallenge) -> None:
+        cancelled = _cancellations()
+        async with self._pipeline() as pipe:
+            enqueue.put(pipe, pending, self._settings)
+            await pipe.execute()
+        _check_cancelled(cancelled)
 
     async def _take(self, pending: PendingChallenge) -> bytes | None:
         """The reply, if it is there; a challenge that Redis has lost is enqueued again."""
@@ -199,15 +207,15 @@ class Client:
                 await pipe.execute()
         return data
 
-    async def _cancel(self, challenge: Challenge, token: str) -> None:
+    async def _cancel(self, challenge: Challenge, token: str, pending: PendingChallenge | None) -> None:
         import redis
 
         try:
-            async with self._pipeline() as pipe:
-                enqueue.cancel(pipe, challenge.challenge_id, token, challenge.deadline)
+            async with asyncio.timeout(COMMAND_S), self._pipeline() as pipe:
+                enqueue.cancel(pipe, challenge, token, pending, self._settings.queue_name)
                 await pipe.execute()
         except (redis.exceptions.RedisError, OSError) as error:
-            # the caller is gone: nobody is left to be told
+            # the caller is gone: nobody is left to be told; TimeoutError is an OSError
             log.warning("challenge %s could not be cancelled: %s", challenge.challenge_id, error)
 
     @contextlib.asynccontextmanager
@@ -274,6 +282,16 @@ class Client:
 
 
 def _cancellations() -> int:
-    """How often the current task was cancelled: redis-py swallows a cancellation at times."""
+    """How often the current task was cancelled."""
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()
+
+
+def _check_cancelled(before: int) -> None:
+    """Raise a cancellation that was swallowed, as `wait_for` of Python 3.11 does at times, also in redis-py.
+
+    Args:
+        before: What `_cancellations` returned before it could happen.
+    """
+    if _cancellations() > before:
+        raise asyncio.CancelledError

@@ -13,6 +13,7 @@ from services.wire.challenge import Challenge
 from services.wire.reply import Answer
 from tasks import enqueue
 from tasks.pending_challenge import PendingChallenge
+from tasks.redis_clock import by_own_clock
 
 if TYPE_CHECKING:
     import redis
@@ -53,7 +54,8 @@ class Submission:
             enqueue.queue_errors(self._redis_url),
             shared_connection(self._redis_url).pipeline(transaction=False) as pipe,
         ):
-            enqueue.cancel(pipe, self.challenge_id, self.token, self.deadline)
+            challenge = by_own_clock(self._pending.challenge, self._pending.clock_difference)
+            enqueue.cancel(pipe, challenge, self.token, self._pending, self._settings.queue_name)
             pipe.execute()
 
     def wait(self) -> Answer:

@@ -10,8 +10,8 @@ from services.cli.extras import require_extra, require_tracing
 
 KEEP_ALIVE_S = 75
 """Seconds for which an idle connection of a validator stays open; it asks about once a minute."""
-GRACE_S = 35
-"""Seconds that waiting requests get when the gateway is stopped: a little more than a deadline."""
+GRACE_S = 5
+"""Seconds behind the latest deadline that waiting requests get when the gateway is stopped."""
 
 
 def gateway(
@@ -25,17 +25,24 @@ def gateway(
     import uvicorn
 
     from services.gateway.app import make_app
+    from services.gateway.connections import BoundedConnection, allow_many_connections
+    from services.monitoring.logs import set_up_logging
     from services.settings import get_settings
 
     settings = get_settings()
     require_tracing(settings)
+    set_up_logging(settings.log_level, settings.log_format)
+    allow_many_connections()
     uvicorn.run(
         make_app(settings),
         host=host or settings.gateway_host,
         port=port or settings.gateway_port,
+        http=BoundedConnection,
+        ws="none",
+        log_config=None,
         log_level=settings.log_level.lower(),
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=int(settings.answer_within_s) + GRACE_S,
         server_header=False,
     )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from services.processes.supervised import SupervisedProcess
     from services.settings import Settings
 
-GRACE_S: Final = 40.0
-"""Seconds that the gateway gets to answer those who wait; a little more than a deadline."""
+GRACE_S: Final = 10.0
+"""Seconds behind the latest deadline that the gateway gets to answer those who wait."""
 QUEUE_MB: Final = 512
 """Memory for waiting challenges and stored answers, as in docker-compose.yml."""
 KINDS: Final = ("soccer_action", "gsr", "tv_predict")
@@ -56,8 +56,9 @@ def serve(
         state = Path(stack.enter_context(TemporaryDirectory(prefix="touchline-serve-")))
         env = {"REDIS_URL": valkey.url, "STATE_DIR": str(state), **_defaults(settings)}
         worker = stack.enter_context(WorkerProcess(valkey.url, env, show_line))
+        grace_s = settings.answer_within_s + GRACE_S
         options = ("--host", address[0], "--port", str(address[1]))
-        gateway = SupervisedProcess("gateway", command("gateway", *options), env, show_line, GRACE_S)
+        gateway = SupervisedProcess("gateway", command("gateway", *options), env, show_line, grace_s)
         stack.enter_context(gateway)
         assert valkey.part is not None
         parts: list[SupervisedProcess] = [valkey.part, worker, gateway]

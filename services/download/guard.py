@@ -55,7 +55,7 @@ class UrlGuard:
             plain = ascii_url(url)
             parts = urlsplit(plain)
             host, port = parts.hostname, parts.port
-            names = {host, httpx.URL(plain).host}  # IDNA, and as people write it
+            names = {name for name in (host, httpx.URL(plain).host) if name}  # IDNA, and as people write it
         except (ValueError, httpx.InvalidURL) as error:
             raise UrlRefused(f"{url[:200]!r} is not a URL: {error}") from error
         if parts.scheme not in ("https", "http") or not host:

@@ -66,7 +66,9 @@ def make_app(settings: Settings) -> Starlette:
         ("GET", "/metrics", gateway.prometheus),
     ]
     routes = [Route(path, handler, methods=[method]) for method, path, handler in handlers]
-    return Starlette(routes=routes, lifespan=background, exception_handlers={HTTPException: _not_routed})
+    app = Starlette(routes=routes, lifespan=background, exception_handlers={HTTPException: _not_routed})
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

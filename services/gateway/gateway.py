@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from bittensor_wallet import Keypair
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -41,6 +42,16 @@ from tasks.shared_client import Client
 
 log = logging.getLogger(__name__)
 
+CONNECTIONS: Final = 8
+"""Connections to Redis for nonces and the load; further requests wait for their turn."""
+ANSWER_S: Final = 2.0
+"""Seconds that Redis gets for each of these."""
+FRESH_S: Final = 0.3
+"""Seconds for which one look at the load is enough for everybody: polls are free to anyone."""
+LATE_S: Final = 1.0
+"""Seconds behind the deadline until which an error may come: by then Redis does not answer."""
+MANY_URLS: Final = 20
+"""From here on addresses are checked in a thread: a thousand take a tenth of a second."""
 Failed = Callable[[ChallengeError], bytes]
 """Encodes a failed challenge in the format of its track."""
 
@@ -57,7 +68,13 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.redis = connect_async(settings.broker_url, socket_timeout=2.0, socket_connect_timeout=2.0)
+        self.redis = connect_async(
+            settings.broker_url,
+            max_connections=CONNECTIONS,
+            turn_s=ANSWER_S,
+            socket_timeout=ANSWER_S,
+            socket_connect_timeout=ANSWER_S,
+        )
         self.client = Client(settings=settings)
         self.guard = UrlGuard.from_settings(settings)
         self.metagraph = needed_metagraph(settings)
@@ -66,6 +83,9 @@ class Gateway:
         self.limits = Limits(settings.max_requests, settings.max_requests_per_hotkey)
         self.metrics = GatewayMetrics()
         self.status_page = StatusPage(settings)
+        self._looking = asyncio.Lock()
+        self._looked = -FRESH_S
+        self._seen: Load | None = None
         self.recorder: Recorder | None = None
         if settings.record_dir is not None:
             self.recorder = Recorder(Path(settings.record_dir), int(settings.record_max_mb * 1e6))
@@ -92,6 +112,7 @@ class Gateway:
         arrived = time.monotonic()
         route = request.url.path
         hotkey: str | None = None
+        body: bytes | None = None
         try:
             credentials = self.authentication.read(request.headers)
             body = await self.bodies.read(request)
@@ -102,8 +123,17 @@ class Gateway:
             response = Response(content, media_type="application/json")
         except Rejection as rejection:
             who = hotkey or "an unknown caller"
-            log.info("%s of %s refused: %d %s: %s", route, who, rejection.status, rejection.reason, rejection)
+            log.info(
+                "%s of %s rejected: %d %s: %s", route, who, rejection.status, rejection.reason, rejection
+            )
             response = rejection.response()
+            if body is None and not await self.bodies.drained(request):
+                response.headers["connection"] = "close"
+        except Exception:
+            log.exception("%s failed", route)
+            response = Rejection(
+                500, "internal", "an unexpected fault of the gateway; its log tells more"
+            ).response()
         self.metrics.answered(route, response.status_code, time.monotonic() - arrived)
         return response
 
@@ -123,11 +153,10 @@ class Gateway:
         """
         try:
             asked = reader(body, self.settings)
-            for url in asked.urls:
-                self.guard.check_url(url)
         except ChallengeError as error:
             raise rejection_of(error) from error
         with self.limits.waits(hotkey):
+            await self._check_urls(asked.urls)
             try:
                 return await _unless_gone(request, self._submitted(asked, arrived))
             except ChallengeError as error:
@@ -136,19 +165,42 @@ class Gateway:
                     raise rejection_of(error) from error
                 return failed(error)
 
+    async def _check_urls(self, urls: list[str]) -> None:
+        """Check all addresses.
+
+        Raises:
+            Rejection: One is not fetched from here.
+        """
+
+        def check() -> None:
+            for url in urls:
+                self.guard.check_url(url)
+
+        try:
+            if len(urls) > MANY_URLS:
+                await asyncio.to_thread(check)
+            else:
+                check()
+        except ChallengeError as error:
+            raise rejection_of(error) from error
+
     async def _submitted(self, asked: Asked, arrived: float) -> bytes:
         """Enqueue a challenge and wait for its answer, whose bytes are passed on as they are."""
         left_s = self.settings.answer_within_s - (time.monotonic() - arrived)
         if left_s <= 0:
             raise DeadlineExceeded("the deadline passed while the request arrived", stage="gateway")
-        answer = await self.client.submit(
-            asked.video_url,
-            frames=asked.frames,
-            image_url=asked.image_url,
-            challenge_id=asked.challenge_id,
-            kind=asked.kind,
-            deadline_s=left_s,
-        )
+        try:
+            async with asyncio.timeout(left_s + LATE_S):
+                answer = await self.client.submit(
+                    asked.video_url,
+                    frames=asked.frames,
+                    image_url=asked.image_url,
+                    challenge_id=asked.challenge_id,
+                    kind=asked.kind,
+                    deadline_s=left_s,
+                )
+        except TimeoutError as error:
+            raise QueueUnavailable("Redis did not answer until the deadline") from error
         if self.recorder is not None:
             request = asked.to_dict() | {"challenge_id": answer.challenge_id}
             self.recorder.begin(asked.kind, request, answer.body)
@@ -197,7 +249,12 @@ class Gateway:
         return PlainTextResponse(self.metrics.text(self.limits.waiting, workers, self._metagraph_age()))
 
     async def _load(self) -> Load | None:
-        return await current_load(self.redis, self.settings.queue_name)
+        """The load, of now or of a moment ago."""
+        async with self._looking:
+            if time.monotonic() - self._looked >= FRESH_S:
+                self._seen = await current_load(self.redis, self.settings.queue_name)
+                self._looked = time.monotonic()
+        return self._seen
 
     def _metagraph_age(self) -> float | None:
         return None if self.metagraph is None else self.metagraph.age_s
@@ -213,6 +270,11 @@ def needed_metagraph(settings: Settings) -> Metagraph | None:
         raise SettingsError(
             "MINER_HOTKEY is needed to check signatures; VERIFY_ENABLED=0 answers without checking"
         )
+    if settings.miner_hotkey is not None:
+        try:
+            Keypair(ss58_address=settings.miner_hotkey)
+        except ValueError as error:
+            raise SettingsError(f"MINER_HOTKEY is not a valid SS58 address: {error}") from error
     return metagraph_from(settings) if settings.verifies and settings.checks_stake else None
 
 

@@ -9,6 +9,10 @@ from starlette.requests import ClientDisconnect, Request
 
 from services.gateway.rejection import Rejection
 
+DRAIN_S: Final = 0.05
+"""Seconds that the rest of a rejected body gets: one that is under way stays out of the next request."""
+DRAIN_BYTES: Final = 65_536
+"""Bytes of it."""
 TOGETHER: Final = 8
 """Bodies of the maximum size that may be in memory before it is known who sent them."""
 
@@ -57,6 +61,20 @@ class RequestBodies:
         finally:
             self._held -= size
         return b"".join(parts)
+
+    async def drained(self, request: Request) -> bool:
+        """Whether the rest of a rejected body has arrived; otherwise its connection has to be closed."""
+        size = 0
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > DRAIN_BYTES:
+                        return False
+        except (TimeoutError, ClientDisconnect, RuntimeError):
+            # a stream that has been read from before cannot be read again
+            return False
+        return True
 
     def _too_large(self) -> Rejection:
         return Rejection(413, "body", f"the body is larger than {self._max_bytes / 1e6:g} MB (MAX_BODY_MB)")

@@ -104,7 +104,7 @@ def check_signature(credentials: Credentials, body: bytes) -> None:
         key = Keypair(ss58_address=credentials.validator)
     except ValueError as error:
         raise Rejection(401, "headers", f"Validator-Hotkey is not a valid SS58 address: {error}") from error
-    if Keypair(public_key=bytes(key.public_key).hex()).ss58_address != credentials.validator:
+    if Keypair(public_key=bytes(key.public_key or b"").hex()).ss58_address != credentials.validator:
         # one key has many addresses, and nonces and limits are counted by address
         raise Rejection(401, "headers", "Validator-Hotkey is not the address that the chain uses (format 42)")
     signature = bytes.fromhex(credentials.signature)

@@ -257,7 +257,7 @@ def test_a_redis_that_comes_back_is_noticed() -> None:
         announce_worker(server.url)
         assert client.get("/docs").status_code == 200
         server.close()
-        assert client.get("/docs").status_code == 503
+        assert wait_for(lambda: client.get("/docs").status_code == 503, 10)
         away = client.get("/readyz")
         assert (away.status_code, away.json()["redis"]) == (503, False)
         assert client.get("/availability").json() == {"available": False}

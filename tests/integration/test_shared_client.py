@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
+import time
 
 import pytest
 import redis
@@ -16,6 +18,7 @@ from services.errors import (
     SourceRejected,
 )
 from services.processes.embedded_valkey import EmbeddedValkey, free_port
+from services.processes.process_tree import descendants, send_signal
 from services.settings import load_settings
 from services.wire.challenge import Challenge, content_digest
 from services.wire.reply import Answer, answer_key, cancelled_key, content_key, pack_answer, reply_key
@@ -77,6 +80,7 @@ def test_a_caller_that_is_cancelled_cancels_its_challenge(valkey: EmbeddedValkey
                 with pytest.raises(asyncio.CancelledError):
                     await caller
                 assert list(connection.scan_iter("touchline:cancelled:*"))
+                assert not connection.llen("touchline"), "it takes nobody's place in the queue"
 
     asyncio.run(run())
 
@@ -100,6 +104,7 @@ def test_a_caller_that_is_cancelled_while_it_submits_waits_no_longer_and_leaves_
     with redis.Redis.from_url(valkey.url) as connection:
         messages = [check_message(bytes(data)) for data in connection.lrange("touchline", 0, -1)]
         assert all(connection.exists(cancelled_key(message.token)) for message in messages)
+        assert len(messages) < 20, "those whose message is known are taken off the queue"
 
 
 def test_a_challenge_that_could_not_be_answered_in_time_is_not_enqueued(valkey: EmbeddedValkey) -> None:
@@ -160,6 +165,32 @@ def test_an_answered_challenge_is_answered_from_the_store_without_a_worker(
     asyncio.run(run())
     same = submit(URL, challenge_id="done", deadline_s=20, redis_url=valkey.url)
     assert same.wait().body == b"{1}"
+
+
+def signal_all(pids: list[int], signum: int) -> None:
+    for pid in pids:
+        send_signal(pid, signum)
+
+
+def test_a_redis_that_does_not_answer_costs_no_more_than_the_deadline() -> None:
+    async def run(server: EmbeddedValkey) -> float:
+        async with Client(server.url) as client:
+            caller = asyncio.create_task(client.submit(URL, deadline_s=1.5))
+            with redis.Redis.from_url(server.url) as connection:
+                await queued(connection)
+            assert server.part is not None
+            family = descendants(server.part.pid)
+            signal_all(family, signal.SIGSTOP)
+            began = time.monotonic()
+            try:
+                with pytest.raises(QueueUnavailable):
+                    await caller
+            finally:
+                signal_all(family, signal.SIGCONT)
+            return time.monotonic() - began
+
+    with EmbeddedValkey() as server:
+        assert asyncio.run(run(server)) < 4
 
 
 def test_callers_go_on_waiting_when_redis_loses_its_data() -> None:

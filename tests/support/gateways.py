@@ -17,6 +17,7 @@ import uvicorn
 from bittensor_wallet import Keypair
 
 from services.gateway.app import make_app
+from services.gateway.connections import BoundedConnection
 from services.settings import load_settings
 
 VALIDATOR = Keypair.create_from_uri("//Alice")
@@ -43,7 +44,8 @@ def running(redis_url: str, **settings: Any) -> Iterator[httpx.Client]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(256)
-        server = uvicorn.Server(uvicorn.Config(make_app(made), log_level="warning", ws="none"))
+        config = uvicorn.Config(make_app(made), log_level="warning", http=BoundedConnection, ws="none")
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,0 +1,99 @@
+"""HTTP connections that strangers cannot hold for long: late or large heads, too many of one address."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import resource
+from collections import Counter
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+log = logging.getLogger(__name__)
+
+HEAD_S: Final = 10.0
+"""Seconds from the first byte of a request, or from the connection, until its head has to be complete."""
+MAX_HEAD_BYTES: Final = 65_536
+"""Bytes of a head; those of validators have less than a thousand."""
+PER_ADDRESS: Final = 64
+"""Connections of one public address; a reverse proxy has a private one."""
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """A connection of uvicorn's with bounds; one that goes beyond them is closed."""
+
+    open_by_address: Counter[str] = Counter()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._address = ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the connection, and begin to wait for its first request."""
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self.open_by_address[self._address] += 1
+        if _is_public(self._address) and self.open_by_address[self._address] > PER_ADDRESS:
+            log.warning("%s has more than %d connections", self._address, PER_ADDRESS)
+            transport.abort()
+            return
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._stop_waiting()
+        self.open_by_address[self._address] -= 1
+        if not self.open_by_address[self._address]:
+            del self.open_by_address[self._address]
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what comes, unless a head becomes too large."""
+        if self._timer is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("The head of the request is too large.")
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """The first bytes of a request: from now on its head has to come."""
+        super().on_message_begin()
+        self._wait_for_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def _wait_for_head(self) -> None:
+        self._stop_waiting()
+        self._timer = self.loop.call_later(HEAD_S, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        self._head_bytes = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
+
+
+def allow_many_connections() -> None:
+    """Raise the limit of open files, which is 1024 in many places, to what this process may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

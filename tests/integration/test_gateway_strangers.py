@@ -1,0 +1,141 @@
+"""What strangers may cost a gateway: connections, memory and time of its event loop are bounded."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from services.gateway import connections
+from services.gateway.connections import MAX_HEAD_BYTES, BoundedConnection
+from services.processes.embedded_valkey import EmbeddedValkey
+from tests.support.gateways import body_of, queued, running
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def alone(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """A gateway that waits for a head for half a second, with nobody behind it."""
+    monkeypatch.setattr(connections, "HEAD_S", 0.5)
+    with running(
+        valkey.url, verify_enabled=False, gateway_deadline_s=1.1, max_queue=1000, body_timeout_s=0.5
+    ) as client:
+        yield client
+
+
+def connected(client: httpx.Client, stack: ExitStack) -> socket.socket:
+    address = (client.base_url.host, client.base_url.port or 80)
+    opened = stack.enter_context(socket.create_connection(address))
+    opened.settimeout(10)
+    return opened
+
+
+def is_closed(stranger: socket.socket) -> bool:
+    """Whether the gateway closes the connection, after whatever it still says."""
+    try:
+        while stranger.recv(65_536):
+            pass
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"], ids=["nothing", "half a head"]
+)
+def test_a_connection_whose_head_does_not_come_is_closed(alone: httpx.Client, sent: bytes) -> None:
+    with ExitStack() as stack:
+        stranger = connected(alone, stack)
+        stranger.sendall(sent)
+        assert is_closed(stranger)
+    assert alone.get("/healthz").status_code == 200
+
+
+def test_a_connection_stays_open_for_further_requests(alone: httpx.Client) -> None:
+    with ExitStack() as stack:
+        caller = connected(alone, stack)
+        for _ in range(2):
+            caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b" 200 " in caller.recv(1000)
+            time.sleep(0.8)  # longer than a head may take
+
+
+def test_a_head_without_an_end_is_given_up(alone: httpx.Client) -> None:
+    with ExitStack() as stack:
+        stranger = connected(alone, stack)
+        stranger.sendall(b"GET /healthz HTTP/1.1\r\nX-Long: " + b"x" * (MAX_HEAD_BYTES + 10))
+        assert b" 400 " in stranger.recv(1000)
+        assert is_closed(stranger)
+
+
+def test_the_connection_of_a_rejected_body_is_closed(alone: httpx.Client) -> None:
+    with ExitStack() as stack:
+        stranger = connected(alone, stack)
+        stranger.sendall(b"POST /soccer/challenge HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{")
+        assert b" 408 " in stranger.recv(1000)
+        assert is_closed(stranger), "whatever else the stranger sends"
+
+
+def test_one_public_address_has_a_bound_number_of_connections(
+    alone: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PER_ADDRESS", 3)
+    with ExitStack() as stack:
+        own = [connected(alone, stack) for _ in range(5)]
+        for caller in own:
+            caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b" 200 " in caller.recv(1000), "addresses of the own network have none"
+    monkeypatch.setattr(connections, "_is_public", lambda address: True)
+    with ExitStack() as stack:
+        while BoundedConnection.open_by_address["127.0.0.1"] > 1:
+            time.sleep(0.02)
+        many = [connected(alone, stack) for _ in range(5)]
+        time.sleep(0.2)
+        refused = [caller for caller in many if is_refused(caller)]
+    assert 2 <= len(refused) <= 3, "the client of this test has one of the three, if it is still open"
+
+
+def is_refused(caller: socket.socket) -> bool:
+    try:
+        caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        return not caller.recv(1000)
+    except OSError:
+        return True
+
+
+def test_polls_of_strangers_keep_no_validator_out(alone: httpx.Client, valkey: EmbeddedValkey) -> None:
+    with concurrent.futures.ThreadPoolExecutor(60) as pool:
+        polls = [pool.submit(alone.get, "/readyz") for _ in range(600)]
+        asked = [
+            pool.submit(alone.post, "/soccer/challenge", content=body_of(name=f"c-{number}"))
+            for number in range(20)
+        ]
+        assert {poll.result().json()["redis"] for poll in polls} == {True}
+        assert {one.result().status_code for one in asked} == {504}, "they were enqueued, and nobody works"
+
+
+def test_many_addresses_in_one_request_stop_nobody_else(alone: httpx.Client, valkey: EmbeddedValkey) -> None:
+    frames = [{"frame_id": number, "url": f"https://127.0.0.1/{number}.jpg"} for number in range(40_000)]
+    frames[-1]["url"] = "https://elsewhere.example/a.jpg"
+    body = json.dumps({"url": None, "frames": frames}).encode()
+    with running(valkey.url, verify_enabled=False, served_kinds=("tv_predict",)) as client:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            large = pool.submit(client.post, "/predict", content=body)
+            slowest = 0.0
+            while not large.done():
+                began = time.monotonic()
+                assert client.get("/healthz").status_code == 200
+                slowest = max(slowest, time.monotonic() - began)
+        assert large.result().json()["error"] == "UrlRefused"
+    # the addresses take seconds; on the event loop everybody would wait for all of them
+    assert slowest < 1.5
+    assert not queued(valkey.url)
