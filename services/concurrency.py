@@ -9,11 +9,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from services.cancellation import CancelScope
+
+INTERRUPT_S: Final = 0.02
+"""Seconds until work that goes on is interrupted again."""
 
 T = TypeVar("T")
 Batch = TypeVar("Batch")
@@ -120,28 +123,39 @@ class OrderedExecutor(Generic[Batch, Result]):
         work: What is done with a batch, in a thread of its own.
         then: Gets each batch's results in the order of submission, in one thread; none after an error.
         count: Batches that run at once.
+        scope: Its cancel ends a `submit` that waits.
     """
 
     def __init__(
-        self, work: Callable[[Batch], Sequence[Result]], then: Callable[[Sequence[Result]], None], count: int
+        self,
+        work: Callable[[Batch], Sequence[Result]],
+        then: Callable[[Sequence[Result]], None],
+        count: int,
+        scope: CancelScope | None = None,
     ) -> None:
         self._work = work
+        self._scope = scope or CancelScope()
         self._then = then
         self._free = threading.Semaphore(count)
         self._threads = ThreadPoolExecutor(count, "touchline-inference")
         self._taking = ThreadPoolExecutor(1, "touchline-take")
         self._failed = False
         self._taken: deque[Future[None]] = deque()
+        self._running: list[Future[Sequence[Result]]] = []
+        self._scope.on_cancel(self._free.release)
 
     def submit(self, batch: Batch) -> None:
         """Run one batch; waits while all inference slots are busy.
 
         Raises:
+            Cancelled: The scope was cancelled.
             BaseException: What the work on an earlier batch, or taking its results, raised.
         """
         self._free.acquire()
+        self._scope.check("inference")
         self._check(all_of_them=False)
         running = self._threads.submit(self._work, batch)
+        self._running = [one for one in self._running if not one.done()] + [running]
         running.add_done_callback(lambda _: self._free.release())
         self._taken.append(self._taking.submit(self._take, running))
 
@@ -153,12 +167,22 @@ class OrderedExecutor(Generic[Batch, Result]):
         """
         self._check(all_of_them=True)
 
-    def close(self) -> None:
-        """Forget what has not begun and wait for what runs: the next challenge finds the device free."""
+    def close(self, interrupt: Callable[[], None] | None = None) -> None:
+        """Forget what has not begun and wait for what runs: the next challenge finds the device free.
+
+        Args:
+            interrupt: Ends work that runs; called again until nothing does, since work may go on to its next
+                step.
+        """
         self._failed = True
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        while interrupt is not None and (running := [one for one in self._running if not one.done()]):
+            interrupt()
+            wait(running, INTERRUPT_S)
+        self._threads.shutdown(wait=True)
         self._taking.shutdown(wait=True, cancel_futures=True)
         self._taken.clear()
+        self._running.clear()
 
     def _take(self, running: Future[Sequence[Result]]) -> None:
         if self._failed:

@@ -12,6 +12,7 @@ import numpy as np
 
 from services.concurrency import core_count
 from services.frame_plan import batch_sizes
+from services.inference import openvino_requests
 from services.inference.ball_model import FindsBoxes, SeparateBallDetector, ball_detector
 from services.inference.ball_network import BallNetwork, load_ball_network
 from services.inference.class_map import BALL
@@ -109,6 +110,10 @@ class Models:
     def take_model_runs(self) -> list[ModelRun]:
         """The calls of `detector`, `pitch` and `fine_ball` since this was last asked."""
         return self._times.take()
+
+    def interrupt(self) -> None:
+        """End the calls of models that run now, where the runtime can do that; `predict` then raises."""
+        openvino_requests.interrupt()
 
     def warm(self, settings: Settings) -> float:
         """Run every batch size once on a picture of the usual shape, so that no challenge pays for it.

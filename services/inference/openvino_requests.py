@@ -23,6 +23,21 @@ MAX_SHAPES: Final = 12
 """Shapes that stay compiled: those that are warmed, and the latest others. One takes up to 100 MB."""
 
 
+_running: Final[dict[int, Any]] = {}
+"""The requests of all models that run in this process at the moment, by their ids."""
+_running_lock: Final = threading.Lock()
+
+
+def interrupt() -> None:
+    """End all calls that run in this process; each of them raises `InferenceError`.
+
+    A process works on one challenge at a time: when that is cancelled, nobody wants what its models find.
+    """
+    with _running_lock:
+        for request in _running.values():
+            request.cancel()
+
+
 class OpenVinoRequests:
     """Runs a model, several calls at the same time.
 
@@ -56,14 +71,18 @@ class OpenVinoRequests:
             model_shape: What the model's own input has to be reshaped to for it.
 
         Raises:
-            InferenceError: It failed.
+            InferenceError: It failed, or was interrupted.
         """
         try:
             free = self._requests_for(model_shape)
             request = free.get()
+            with _running_lock:
+                _running[id(request)] = request
             try:
                 return np.array(request.infer({0: pictures}, share_inputs=True)[0], np.float32)
             finally:
+                with _running_lock:
+                    del _running[id(request)]
                 free.put(request)
         except RuntimeError as error:
             raise InferenceError(f"the model failed: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from services.errors import BrokenPlugin, InferenceError, TouchlineError
 from services.plugin_discovery import PREDICTORS, Plugin, find
@@ -34,6 +34,14 @@ class LoadedPredictor(Protocol):
 
     def touch(self, settings: Settings) -> object:
         """Keep the device awake."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A predictor whose running calls can be ended: nobody wants what they find any more."""
+
+    def interrupt(self) -> None:
+        """End the calls that run now; `predict` then raises, as soon as it can."""
 
 
 class PluggedPredictor:

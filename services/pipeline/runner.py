@@ -19,6 +19,7 @@ from services.errors import CorruptVideo, DeadlineExceeded, SourceChanged, Trans
 from services.frame_plan import FramePlan
 from services.inference.devices import choose_device
 from services.inference.model_times import TimesModels
+from services.inference.predictors import Interruptible
 from services.pipeline.batching import BatchSchedule
 from services.pipeline.pictures import Pictures
 from services.sampling.costs import Costs
@@ -189,7 +190,7 @@ class _Work:
             return results
 
         schedule = BatchSchedule(settings.first_batch_size, settings.batch_size, plan.sampled_count, slots)
-        work = OrderedExecutor(predict, self._take, slots)
+        work = OrderedExecutor(predict, self._take, slots, self._scope)
         frames = Prefetcher(
             self._timed_frames(clip, plan, box), 2 * settings.batch_size, self._scope, "touchline-decode"
         )
@@ -197,7 +198,8 @@ class _Work:
             partial = self._infer(frames, schedule, work)
         finally:
             self._scope.cancel()
-            work.close()
+            loaded = self._served.loaded
+            work.close(loaded.interrupt if isinstance(loaded, Interruptible) else None)
             frames.join(5.0)
             self._note_models()
         self._note_clip(clip, partial)

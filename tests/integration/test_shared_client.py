@@ -21,7 +21,16 @@ from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.processes.process_tree import descendants, send_signal
 from services.settings import load_settings
 from services.wire.challenge import Challenge, content_digest
-from services.wire.reply import Answer, answer_key, cancelled_key, content_key, pack_answer, reply_key
+from services.wire.gsr import frames_part
+from services.wire.reply import (
+    Answer,
+    answer_key,
+    cancelled_key,
+    claim_key,
+    content_key,
+    pack_answer,
+    reply_key,
+)
 from tasks import reply
 from tasks.client import Client, Progress, submit
 from tasks.queue_message import check_message
@@ -263,3 +272,39 @@ def test_a_caller_hears_which_stages_begin(worker: WorkerProcess, clip_url: str)
     assert len(stages) == len(set(stages))
     times = [progress.seconds for progress in heard]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("stage", ["download", "decode", "inference", "track"])
+def test_a_caller_that_goes_away_ends_the_work_in_every_stage_and_leaves_nothing_wrong(
+    worker: WorkerProcess, clip_url: str, stage: str
+) -> None:
+    async def run() -> tuple[float, bytes, bytes]:
+        async with Client(worker.redis_url) as client:
+            before = await client.submit(f"{clip_url}?before={stage}", deadline_s=60)
+            there = asyncio.Event()
+
+            def hear(progress: Progress) -> None:
+                if progress.stage == stage:
+                    there.set()
+
+            name = f"gone-in-{stage}"
+            caller = asyncio.create_task(
+                client.submit(f"{clip_url}?{stage}", challenge_id=name, deadline_s=60, on_progress=hear)
+            )
+            await asyncio.wait_for(there.wait(), 30)
+            caller.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await caller
+            left = time.monotonic()
+            with redis.Redis.from_url(worker.redis_url) as connection:
+                while connection.exists(claim_key(name)):
+                    await asyncio.sleep(0.01)
+                seconds = time.monotonic() - left
+                assert not connection.exists(answer_key(name)), "it was not answered"
+            after = await client.submit(f"{clip_url}?after={stage}", deadline_s=60)
+            return seconds, before.body, after.body
+
+    seconds, before, after = asyncio.run(run())
+    assert frames_part(after) == frames_part(before)
+    # half a second where nothing else runs: 0.3 s of it until the worker looks
+    assert seconds < 3

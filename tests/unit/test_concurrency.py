@@ -10,7 +10,7 @@ import pytest
 
 from services.cancellation import CancelScope
 from services.concurrency import OrderedExecutor, Prefetcher, TimedOut, run_in_order
-from services.errors import Cancelled, CorruptVideo
+from services.errors import Cancelled, CorruptVideo, InferenceError
 
 
 def drain(stage: Prefetcher[int]) -> list[int]:
@@ -140,6 +140,42 @@ def test_what_a_batch_raised_reaches_the_caller() -> None:
     with pytest.raises(ValueError, match="the device is gone"):
         executor.drain()
     executor.close()
+
+
+def test_a_cancel_ends_what_waits_for_a_slot_and_what_runs_is_interrupted() -> None:
+    begun: list[int] = []
+    interrupted = threading.Event()
+
+    def work(batch: int) -> Sequence[int]:
+        begun.append(batch)
+        assert interrupted.wait(20)
+        raise InferenceError("interrupted")
+
+    scope = CancelScope()
+    executor: OrderedExecutor[int, int] = OrderedExecutor(work, lambda _: None, 1, scope)
+    executor.submit(0)
+    threading.Timer(0.1, scope.cancel).start()
+    with pytest.raises(Cancelled):
+        executor.submit(1)
+    executor.close(interrupted.set)
+    assert begun == [0]
+
+
+def test_work_that_goes_on_to_its_next_step_is_interrupted_again() -> None:
+    steps: list[int] = []
+    ended = threading.Event()
+
+    def work(batch: int) -> Sequence[int]:
+        for step in range(3):
+            assert ended.wait(20)
+            ended.clear()
+            steps.append(step)
+        return []
+
+    executor: OrderedExecutor[int, int] = OrderedExecutor(work, lambda _: None, 1)
+    executor.submit(0)
+    executor.close(ended.set)
+    assert steps == [0, 1, 2]
 
 
 def test_slots_go_on_while_results_are_being_taken() -> None:
