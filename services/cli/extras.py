@@ -59,6 +59,16 @@ def require_tracing(settings: Settings) -> None:
         require_extra("tracing")
 
 
+def require_chain(settings: Settings) -> None:
+    """Check that what reads the chain is installed where METAGRAPH_NETWORK is set.
+
+    Raises:
+        MissingExtra: With what to install.
+    """
+    if settings.metagraph_network is not None:
+        require_extra("chain")
+
+
 def _is_installed(package: str) -> bool:
     try:
         return find_spec(package) is not None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.extras import require_extra, require_tracing
+from services.cli.extras import require_chain, require_extra, require_tracing
 
 KEEP_ALIVE_S = 75
 """Seconds for which an idle connection of a validator stays open; it asks about once a minute."""
@@ -31,6 +31,7 @@ def gateway(
 
     settings = get_settings()
     require_tracing(settings)
+    require_chain(settings)
     set_up_logging(settings.log_level, settings.log_format)
     allow_many_connections()
     uvicorn.run(

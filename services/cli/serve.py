@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from services.cli.console import say
-from services.cli.extras import require_extra, require_tracing
+from services.cli.extras import require_chain, require_extra, require_tracing
 from services.cli.process_tree import WATCH_S, StopSignal, run_until_stopped, show_line
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def serve(
 
     settings = get_settings()
     require_tracing(settings)
+    require_chain(settings)
     check_settings(settings)
     stop = StopSignal()
     address = host or settings.gateway_host, port or settings.gateway_port
