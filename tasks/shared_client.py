@@ -38,6 +38,8 @@ COMMAND_S = 2.0
 """Seconds for one short command."""
 LAST_TURN_S = 0.7
 """Seconds behind the deadline that the last look for a reply may wait for its turn."""
+FORGET_S = 0.1
+"""Seconds for which replies that were received are collected before they are deleted together."""
 LISTEN_S = 5.0
 """Seconds for which the connection that listens waits at a time."""
 CHECK_S = 1.0
@@ -68,6 +70,8 @@ class Client:
         self._replied: dict[str, asyncio.Event] = {}
         self._listeners: dict[str, Callable[[Progress], None]] = {}
         self._listening = asyncio.Event()
+        self._forgotten: list[str] = []
+        self._deleting: asyncio.Task[None] | None = None
         self._redis: redis.asyncio.Redis | None = None
         self._pubsub: Any = None
         self._task: asyncio.Task[None] | None = None
@@ -91,6 +95,8 @@ class Client:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._deleting is not None:
+            await self._deleting
         if self._redis is not None:
             await self._redis.aclose()
 
@@ -139,15 +145,20 @@ class Client:
                     enqueue.queue_errors(self._url),
                 ):
                     pending = await self._prepare(challenge, token, traceparent)
+                    heard = self._listening.is_set()
                     await self._put(pending)
-                return await self.receive(pending)
+                return await self.receive(pending, heard=heard)
             except asyncio.CancelledError:
                 # it may have been enqueued, whether or not this is known here
                 await asyncio.shield(self._cancel(challenge, token, pending))
                 raise
 
-    async def receive(self, pending: PendingChallenge) -> Answer:
+    async def receive(self, pending: PendingChallenge, *, heard: bool = False) -> Answer:
         """Wait for the reply to a challenge that was enqueued.
+
+        Args:
+            pending: The challenge.
+            heard: Whether its reply cannot have come unheard: then it is not looked for before it is told.
 
         Raises:
             ChallengeError: With the type that the worker gave it; `DeadlineExceeded` when nothing came.
@@ -161,6 +172,10 @@ class Client:
         cancelled = _cancellations()
         try:
             while True:
+                if heard:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(replied.wait(), min(CHECK_S, pending.left_s()))
+                heard = True
                 _check_cancelled(cancelled)
                 replied.clear()
                 try:
@@ -170,9 +185,7 @@ class Client:
                         return pending.open(data)
                 except (redis.exceptions.RedisError, OSError) as error:
                     await asyncio.sleep(pending.pause_s(error))
-                    continue
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(replied.wait(), min(CHECK_S, pending.left_s()))
+                    heard = False
         finally:
             self._replied.pop(pending.token, None)
 
@@ -200,12 +213,31 @@ class Client:
             found: tuple[bytes | None, int] = await pipe.execute()
             data, there = found
             if data is not None:
-                pipe.delete(reply, no_room)
-                await pipe.execute()
+                self._forget(reply, no_room)
             elif not there:
                 enqueue.put_again(pipe, pending, self._settings)
                 await pipe.execute()
         return data
+
+    def _forget(self, *keys: str) -> None:
+        """Delete keys soon, with those of other callers: an answer does not wait for that."""
+        if not self._forgotten:
+            task = asyncio.create_task(self._delete_forgotten())
+            self._deleting = task
+        self._forgotten += keys
+
+    async def _delete_forgotten(self) -> None:
+        import redis
+
+        await asyncio.sleep(FORGET_S)
+        keys, self._forgotten = self._forgotten, []
+        try:
+            async with self._pipeline() as pipe:
+                pipe.unlink(*keys)
+                await pipe.execute()
+        except (redis.exceptions.RedisError, OSError) as error:
+            # they expire by themselves
+            log.info("%d replies that were received could not be deleted: %s", len(keys), error)
 
     async def _cancel(self, challenge: Challenge, token: str, pending: PendingChallenge | None) -> None:
         import redis

@@ -55,7 +55,9 @@ class UrlGuard:
             plain = ascii_url(url)
             parts = urlsplit(plain)
             host, port = parts.hostname, parts.port
-            names = {name for name in (host, httpx.URL(plain).host) if name}  # IDNA, and as people write it
+            names = {host} if host else set()
+            if host is not None and "xn--" in host:
+                names.add(httpx.URL(plain).host)  # as people write it
         except (ValueError, httpx.InvalidURL) as error:
             raise UrlRefused(f"{url[:200]!r} is not a URL: {error}") from error
         if parts.scheme not in ("https", "http") or not host:

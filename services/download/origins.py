@@ -25,7 +25,8 @@ def ascii_url(url: str) -> str:
         UrlRefused: It is not a URL.
     """
     try:
-        return str(httpx.URL(url).copy_with(fragment=None))
+        parsed = httpx.URL(url)
+        return str(parsed.copy_with(fragment=None) if "#" in url else parsed)
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
         raise UrlRefused(f"{url[:200]!r} is not a URL: {error}") from error
 

@@ -34,7 +34,7 @@ QUEUE: Final = "touchline"
 
 def answer_at_once(redis_url: str) -> None:
     """Stands for a worker: takes every challenge from the queue and answers it without working on it."""
-    taken = redis.Redis.from_url(redis_url)
+    taken = redis.Redis.from_url(redis_url, socket_timeout=None)
     while True:
         found: Any = taken.brpop([QUEUE], 0)
         accepted = check_message(found[1])
