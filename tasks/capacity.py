@@ -52,23 +52,27 @@ class Capacity:
     busy: int = 0
     seconds: float = FIRST_GUESS_S
 
-    def expected_s(self, waiting: int) -> float | None:
-        """Seconds until the answer to a challenge that comes now; 0 while a child is idle.
-
-        What an idle child makes of the time that is left is its own decision: it plans coarser.
+    def wait_s(self, waiting: int) -> float | None:
+        """Seconds until a child begins a challenge that comes now; None where no worker takes challenges.
 
         Args:
             waiting: Challenges in the queue.
-
-        Returns:
-            None where no worker takes challenges, so that nothing is known.
         """
         if not self.children:
             return None
         if not waiting and self.busy < self.children:
             return 0.0
         # those that are worked on are half done in the mean
-        return ((waiting + self.busy / 2) / self.children + 1) * self.seconds
+        return (waiting + self.busy / 2) / self.children * self.seconds
+
+    def expected_s(self, waiting: int) -> float | None:
+        """Seconds until its answer, if it takes as long as the latest; None where no worker takes challenges.
+
+        Args:
+            waiting: Challenges in the queue.
+        """
+        wait_s = self.wait_s(waiting)
+        return None if wait_s is None else wait_s + self.seconds
 
 
 def read_capacity(records: Mapping[Any, Any], now: float) -> Capacity:

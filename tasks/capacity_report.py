@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S: Final = 0.5
 """Seconds between two reports."""
+TIDY_S: Final = 60.0
+"""Seconds between two looks for records of workers that are gone."""
 FORGOTTEN_S: Final = 3600.0
 """Seconds after which the record of a worker that no longer writes it is removed."""
 ANSWER_S: Final = 1.0
@@ -76,12 +79,20 @@ class ReportCapacity(bootsteps.StartStopStep):
             get_settings().broker_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S, retry=None
         )
         with client:
+            tidied, told = -TIDY_S, True
             while not _stops() and not self._ended.is_set():
                 try:
                     report(client, name)
-                    _remove_forgotten(client)
+                    if time.monotonic() - tidied > TIDY_S:
+                        _remove_forgotten(client)
+                        tidied = time.monotonic()
+                    told = True
                 except (redis.exceptions.RedisError, OSError) as error:
-                    log.warning("the capacity cannot be told: %s", error)
+                    if told:
+                        log.warning("front ends cannot be told what this worker can take: %s", error)
+                    told = False
+                except Exception:
+                    log.exception("what this worker can take is not known")
                 self._ended.wait(EVERY_S)
             with suppress(redis.exceptions.RedisError, OSError):
                 # without it the record counts for STALE_S more

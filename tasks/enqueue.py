@@ -30,6 +30,8 @@ from tasks.redis_clock import by_own_clock, difference_of
 
 NO_ROOM_S = 60
 """Seconds after the deadline for which the no-room reply of a challenge is kept."""
+LEAST_S = 1.0
+"""Seconds that a challenge needs when its turn has come: a worker plans coarser where little time is left."""
 CANCELLED_S = 60
 """Seconds after its deadline for which it is known that a challenge was cancelled."""
 
@@ -84,10 +86,10 @@ def make_pending(
 def _check_capacity(waiting: int, capacity: Capacity, challenge: Challenge, settings: Settings) -> None:
     if waiting >= settings.max_queue:
         raise QueueFull(f"{waiting} challenges are waiting already (MAX_QUEUE)")
-    expected_s, left_s = capacity.expected_s(waiting), challenge.deadline - time.time()
-    if expected_s is not None and expected_s > max(0.0, left_s):
+    wait_s, left_s = capacity.wait_s(waiting), challenge.deadline - time.time()
+    if wait_s is not None and wait_s > max(0.0, left_s - LEAST_S):
         raise QueueFull(
-            f"the answer would take about {expected_s:.1f} s, and the deadline is in {left_s:.1f} s: "
+            f"its turn would come in about {wait_s:.1f} s, and the deadline is in {left_s:.1f} s: "
             f"{waiting} challenges wait for {capacity.children} processes, at {capacity.seconds:.1f} s each"
         )
 

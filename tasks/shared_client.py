@@ -36,8 +36,10 @@ TURN_S = 10.0
 """Seconds that a command waits for a connection at most."""
 COMMAND_S = 2.0
 """Seconds for one short command."""
-LAST_TURN_S = 0.7
+LAST_TURN_S = 1.5
 """Seconds behind the deadline that the last look for a reply may wait for its turn."""
+AGAIN_S = 2.0
+"""Seconds after which a task that goes on is cancelled again."""
 FORGET_S = 0.1
 """Seconds for which replies that were received are collected before they are deleted together."""
 LISTEN_S = 5.0
@@ -70,8 +72,9 @@ class Client:
         self._replied: dict[str, asyncio.Event] = {}
         self._listeners: dict[str, Callable[[Progress], None]] = {}
         self._listening = asyncio.Event()
+        self._tried = asyncio.Event()
         self._forgotten: list[str] = []
-        self._deleting: asyncio.Task[None] | None = None
+        self._deleting: set[asyncio.Task[None]] = set()
         self._redis: redis.asyncio.Redis | None = None
         self._pubsub: Any = None
         self._task: asyncio.Task[None] | None = None
@@ -92,11 +95,11 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._deleting is not None:
-            await self._deleting
+            # redis-py leaves a socket open when it is cancelled while it connects
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._tried.wait(), CONNECT_S)
+            await _ended(self._task)
+        await self._finish_deleting()
         if self._redis is not None:
             await self._redis.aclose()
 
@@ -126,6 +129,8 @@ class Client:
         Raises:
             ChallengeError: With the type that the worker gave it, or as `tasks.client.submit` raises it.
         """
+        import redis
+
         challenge = make_challenge(
             video_url=video_url,
             frames=frames,
@@ -146,7 +151,12 @@ class Client:
                 ):
                     pending = await self._prepare(challenge, token, traceparent)
                     heard = self._listening.is_set()
-                    await self._put(pending)
+                    try:
+                        await self._put(pending)
+                    except (redis.exceptions.RedisError, OSError):
+                        # it may have been enqueued all the same, and nobody waits for it
+                        await self._cancel(challenge, token, pending)
+                        raise
                 return await self.receive(pending, heard=heard)
             except asyncio.CancelledError:
                 # it may have been enqueued, whether or not this is known here
@@ -158,7 +168,8 @@ class Client:
 
         Args:
             pending: The challenge.
-            heard: Whether its reply cannot have come unheard: then it is not looked for before it is told.
+            heard: True if the connection that listens was up before the challenge was enqueued: the first
+                look for the reply then waits until it is announced, or for CHECK_S.
 
         Raises:
             ChallengeError: With the type that the worker gave it; `DeadlineExceeded` when nothing came.
@@ -222,15 +233,18 @@ class Client:
     def _forget(self, *keys: str) -> None:
         """Delete keys soon, with those of other callers: an answer does not wait for that."""
         if not self._forgotten:
-            task = asyncio.create_task(self._delete_forgotten())
-            self._deleting = task
+            task = asyncio.create_task(self._delete_forgotten(FORGET_S))
+            self._deleting.add(task)
+            task.add_done_callback(self._deleting.discard)
         self._forgotten += keys
 
-    async def _delete_forgotten(self) -> None:
+    async def _delete_forgotten(self, after_s: float = 0.0) -> None:
         import redis
 
-        await asyncio.sleep(FORGET_S)
+        await asyncio.sleep(after_s)
         keys, self._forgotten = self._forgotten, []
+        if not keys:
+            return
         try:
             async with self._pipeline() as pipe:
                 pipe.unlink(*keys)
@@ -238,6 +252,12 @@ class Client:
         except (redis.exceptions.RedisError, OSError) as error:
             # they expire by themselves
             log.info("%d replies that were received could not be deleted: %s", len(keys), error)
+
+    async def _finish_deleting(self) -> None:
+        """Delete what waits for others now, and leave what is under way to its expiry."""
+        await self._delete_forgotten()
+        for task in tuple(self._deleting):
+            await _ended(task)
 
     async def _cancel(self, challenge: Challenge, token: str, pending: PendingChallenge | None) -> None:
         import redis
@@ -253,17 +273,32 @@ class Client:
     @contextlib.asynccontextmanager
     async def _hearing(self, token: str, on_progress: Callable[[Progress], None] | None) -> Any:
         """Listen for the reply, and for the progress if it is wanted, from before the challenge is sent."""
-        self._replied[token] = asyncio.Event()
         channel = progress_channel(token)
+        self._replied[token] = asyncio.Event()
         if on_progress is not None:
             self._listeners[channel] = on_progress
-            if self._listening.is_set():
-                await self._pubsub.subscribe(channel)
         try:
+            if on_progress is not None:
+                await self._subscribe(channel)
             yield
         finally:
             self._replied.pop(token, None)
-            if self._listeners.pop(channel, None) is not None and self._listening.is_set():
+            if self._listeners.pop(channel, None) is not None:
+                await self._unsubscribe(channel)
+
+    async def _subscribe(self, channel: str) -> None:
+        """Listen on a channel of progress; where that cannot be done now, `_listen` does when it connects."""
+        import redis
+
+        if self._listening.is_set():
+            with contextlib.suppress(redis.exceptions.RedisError, OSError):
+                await self._pubsub.subscribe(channel)
+
+    async def _unsubscribe(self, channel: str) -> None:
+        import redis
+
+        if self._listening.is_set():
+            with contextlib.suppress(redis.exceptions.RedisError, OSError):
                 await self._pubsub.unsubscribe(channel)
 
     def _pipeline(self) -> Any:
@@ -276,32 +311,48 @@ class Client:
         import redis
 
         assert self._redis is not None
+        cancelled = _cancellations()
         while True:
             self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
             try:
-                asked_for = set(self._listeners)
-                await self._pubsub.subscribe(REPLIED_CHANNEL, *asked_for)
-                self._listening.set()
-                if came_since := set(self._listeners) - asked_for:
-                    await self._pubsub.subscribe(*came_since)
-                # what came before this connection, or while there was none
-                for replied in self._replied.values():
-                    replied.set()
-                while True:
-                    message = await self._pubsub.get_message(timeout=LISTEN_S)
-                    if message is not None:
-                        self._hear(message)
+                await self._hear_all(cancelled)
             except (redis.exceptions.RedisError, OSError) as error:
                 log.warning("the connection to Redis broke: %s", error)
-                self._listening.clear()
+            except Exception:
+                log.exception("what was heard from Redis cannot be understood")
             finally:
+                self._tried.set()
+                self._listening.clear()
+                # nobody is to wait for what is no longer heard
+                self._wake_all()
                 await self._pubsub.aclose()
+            _check_cancelled(cancelled)
             await asyncio.sleep(RECONNECT_S)
 
+    async def _hear_all(self, cancelled: int) -> None:
+        """Listen until the connection breaks, or this task is cancelled."""
+        asked_for = set(self._listeners)
+        await self._pubsub.subscribe(REPLIED_CHANNEL, *asked_for)
+        self._tried.set()
+        self._listening.set()
+        if came_since := set(self._listeners) - asked_for:
+            await self._pubsub.subscribe(*came_since)
+        # what came before this connection, or while there was none
+        self._wake_all()
+        while True:
+            _check_cancelled(cancelled)
+            message = await self._pubsub.get_message(timeout=LISTEN_S)
+            if message is not None:
+                self._hear(message)
+
+    def _wake_all(self) -> None:
+        for replied in self._replied.values():
+            replied.set()
+
     def _hear(self, message: dict[str, Any]) -> None:
-        channel, data = bytes(message["channel"]).decode(), bytes(message["data"])
+        channel, data = bytes(message["channel"]).decode(errors="replace"), bytes(message["data"])
         if channel == REPLIED_CHANNEL:
-            if (replied := self._replied.get(data.decode())) is not None:
+            if (replied := self._replied.get(data.decode(errors="replace"))) is not None:
                 replied.set()
         elif (listener := self._listeners.get(channel)) is not None:
             try:
@@ -311,6 +362,15 @@ class Client:
             except Exception:
                 # the caller's own function: its faults must not cost the other callers their replies
                 log.exception("on_progress failed")
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: a cancellation can be swallowed (`_check_cancelled`)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=AGAIN_S)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a task of the client failed", exc_info=error)
 
 
 def _cancellations() -> int:

@@ -88,7 +88,9 @@ def _chain(
 
         try:
             hotkey = settings.miner_hotkey or chain.hotkey
-            chain = asyncio.run(read_chain(network, settings.netuid, hotkey))
+            found = asyncio.run(read_chain(network, settings.netuid, hotkey))
+            # what the chain does not hold may stand in the file
+            chain = msgspec.structs.replace(found, inactive=chain.inactive, blacklist=chain.blacklist)
         except ChainUnreadable as error:
             advice = "try another node: --network wss://..., or name a snapshot with --snapshot"
             reasons.append(unknown("chain", str(error), advice))

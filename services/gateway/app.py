@@ -45,14 +45,16 @@ def make_app(settings: Settings) -> Starlette:
         fresh = None
         if gateway.metagraph is not None:
             fresh = asyncio.create_task(gateway.metagraph.keep_fresh())
-        async with gateway.client:
-            yield
-        if fresh is not None:
-            fresh.cancel()
-            with suppress(asyncio.CancelledError):
-                await fresh
-        await gateway.close()
-        await asyncio.to_thread(tracing.end)
+        try:
+            async with gateway.client:
+                yield
+        finally:
+            if fresh is not None:
+                fresh.cancel()
+                with suppress(asyncio.CancelledError):
+                    await fresh
+            await gateway.close()
+            await asyncio.to_thread(tracing.end)
 
     handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("POST", "/soccer/challenge", gateway.soccer_challenge),

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import resource
 from collections import Counter
+from contextlib import suppress
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -24,21 +25,21 @@ PER_ADDRESS: Final = 64
 class BoundedConnection(HttpToolsProtocol):
     """A connection of uvicorn's with bounds; one that goes beyond them is closed."""
 
-    open_by_address: Counter[str] = Counter()
+    open_by_network: Counter[str] = Counter()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
-        self._address = ""
+        self._network = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, and begin to wait for its first request."""
         super().connection_made(transport)
-        self._address = self.client[0] if self.client else ""
-        self.open_by_address[self._address] += 1
-        if _is_public(self._address) and self.open_by_address[self._address] > PER_ADDRESS:
-            log.warning("%s has more than %d connections", self._address, PER_ADDRESS)
+        self._network = _public_network(self.client[0] if self.client else "")
+        self.open_by_network[self._network] += 1
+        if self._network and self.open_by_network[self._network] > PER_ADDRESS:
+            log.warning("%s has more than %d connections", self._network, PER_ADDRESS)
             transport.abort()
             return
         self._wait_for_head()
@@ -46,19 +47,24 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._stop_waiting()
-        self.open_by_address[self._address] -= 1
-        if not self.open_by_address[self._address]:
-            del self.open_by_address[self._address]
+        self.open_by_network[self._network] -= 1
+        if not self.open_by_network[self._network]:
+            del self.open_by_network[self._network]
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what comes, unless a head becomes too large."""
+        """Pass on what comes, as long as no head becomes too large."""
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
         if self._timer is not None:
+            # still no whole head
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.send_400_response("The head of the request is too large.")
-                return
-        super().data_received(data)
+        elif self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
+            # bytes between two requests, which ended uvicorn's own wait for the next one
+            self._wait_for_head()
 
     def on_message_begin(self) -> None:
         """The first bytes of a request: from now on its head has to come."""
@@ -71,11 +77,11 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _wait_for_head(self) -> None:
-        self._stop_waiting()
-        self._timer = self.loop.call_later(HEAD_S, self._give_up)
+        if self._timer is None:
+            self._head_bytes = 0
+            self._timer = self.loop.call_later(HEAD_S, self._give_up)
 
     def _stop_waiting(self) -> None:
-        self._head_bytes = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -86,14 +92,20 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.abort()
 
 
-def _is_public(address: str) -> bool:
+def _public_network(address: str) -> str:
+    """The address, or of IPv6 the /64 that one host has; empty for one of the own network."""
     try:
-        return ipaddress.ip_address(address).is_global
+        found = ipaddress.ip_address(address)
     except ValueError:
-        return False
+        return ""
+    if not found.is_global:
+        return ""
+    return str(ipaddress.ip_network(f"{address}/64", strict=False)) if found.version == 6 else address
 
 
 def allow_many_connections() -> None:
     """Raise the limit of open files, which is 1024 in many places, to what this process may have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with suppress(ValueError):
+        # some systems state no limit and allow none of that size
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

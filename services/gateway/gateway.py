@@ -48,7 +48,7 @@ ANSWER_S: Final = 2.0
 """Seconds that Redis gets for each of these."""
 FRESH_S: Final = 0.3
 """Seconds for which one look at the load is enough for everybody: polls are free to anyone."""
-LATE_S: Final = 1.0
+LATE_S: Final = 2.0
 """Seconds behind the deadline until which an error may come: by then Redis does not answer."""
 MANY_URLS: Final = 20
 """From here on addresses are checked in a thread: a thousand take a tenth of a second."""

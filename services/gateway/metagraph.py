@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -32,7 +33,7 @@ CHAIN_S: Final = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A snapshot, and the time of which it is, seconds since 1970."""
+    """A snapshot, and the time at which it was taken, seconds since 1970."""
 
     snapshot: ChainSnapshot
     at: float
@@ -116,9 +117,11 @@ class Chain:
         return min(RETRY_S, self._every_s) if failed else self._every_s
 
     async def _output(self) -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            *command(*self._words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
+        pipe = asyncio.subprocess.PIPE
+        try:
+            process = await asyncio.create_subprocess_exec(*command(*self._words), stdout=pipe, stderr=pipe)
+        except OSError as error:
+            raise ChainUnreadable(f"`touchline chain` cannot be started: {error}") from error
         try:
             async with asyncio.timeout(CHAIN_S):
                 out, err = await process.communicate()
@@ -126,7 +129,8 @@ class Chain:
             raise ChainUnreadable(f"{self._network} was not read within {CHAIN_S:g} s") from error
         finally:
             if process.returncode is None:
-                process.kill()
+                with suppress(ProcessLookupError):
+                    process.kill()
                 await process.wait()
         if process.returncode:
             raise ChainUnreadable(
@@ -185,7 +189,11 @@ class Metagraph:
     async def keep_fresh(self) -> None:
         """Refresh for ever."""
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception:
+                # the snapshot stays in use, and its age is shown
+                log.exception("refreshing the metagraph failed")
             await asyncio.sleep(self._source.pause_s(self._failed))
 
     async def refresh(self) -> None:

@@ -9,6 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from services.gateway.rejection import Rejection
 
+SMALL_BYTES: Final = 65_536
+"""Bodies up to this size are always read: most requests are links."""
 DRAIN_S: Final = 0.05
 """Seconds that the rest of a rejected body gets: one that is under way stays out of the next request."""
 DRAIN_BYTES: Final = 65_536
@@ -50,7 +52,7 @@ class RequestBodies:
                     self._held += len(part)
                     if size > self._max_bytes:
                         raise self._too_large()
-                    if self._held > TOGETHER * self._max_bytes:
+                    if size > SMALL_BYTES and self._held > TOGETHER * self._max_bytes:
                         raise Rejection(429, "limit", "too many large bodies are arriving at the same time")
                     parts.append(part)
         except TimeoutError as error:
@@ -64,6 +66,9 @@ class RequestBodies:
 
     async def drained(self, request: Request) -> bool:
         """Whether the rest of a rejected body has arrived; otherwise its connection has to be closed."""
+        if "expect" in request.headers:
+            # to ask for the rest would invite it
+            return False
         size = 0
         try:
             async with asyncio.timeout(DRAIN_S):
@@ -72,7 +77,7 @@ class RequestBodies:
                     if size > DRAIN_BYTES:
                         return False
         except (TimeoutError, ClientDisconnect, RuntimeError):
-            # a stream that has been read from before cannot be read again
+            # a stream that was read to its end cannot be read again
             return False
         return True
 

@@ -64,6 +64,11 @@ class PluggedPredictor:
     def __str__(self) -> str:
         return f"predictor {self._plugin.name!r} ({self._plugin.source})"
 
+    def interrupt(self) -> None:
+        """Ask it to end its running calls, if it can."""
+        if isinstance(self._inner, Interruptible):
+            self._inner.interrupt()
+
     def predict(self, frames: Sequence[Frame], letterbox: Letterbox) -> Sequence[Any]:
         """Its results for a batch.
 

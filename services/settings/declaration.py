@@ -65,6 +65,15 @@ class Settings(
             raise ValueError(f"GPUS={self.gpus} names a device twice")
         return self
 
+    @model_validator(mode="after")
+    def _deadline_leaves_time(self) -> Self:
+        if self.gateway_deadline_s <= self.gateway_reserve_s:
+            raise ValueError(
+                f"GATEWAY_DEADLINE_S={self.gateway_deadline_s:g} has to be more than "
+                f"GATEWAY_RESERVE_S={self.gateway_reserve_s:g}"
+            )
+        return self
+
     @property
     def second_ball_pass(self) -> bool:
         """Whether BALL_SEARCH is on, or auto and the detector is a bundled one."""

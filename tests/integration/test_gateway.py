@@ -223,12 +223,12 @@ def test_an_answer_that_could_not_come_in_time_is_refused_at_once(
 ) -> None:
     announce_worker(valkey.url, children=2, busy=2, seconds=5.0)
     with redis.Redis.from_url(valkey.url) as connection:
-        connection.lpush("touchline", *["waiting"] * 9)
+        connection.lpush("touchline", *["waiting"] * 12)
     assert alone.get("/availability").json() == {"available": False}
     given = alone.post("/soccer/challenge", content=body_of())
     assert (given.status_code, given.json()["error"]) == (503, "QueueFull")
-    assert "9 challenges wait for 2 processes" in given.json()["detail"]
-    assert len(queued(valkey.url)) == 9
+    assert "12 challenges wait for 2 processes" in given.json()["detail"]
+    assert len(queued(valkey.url)) == 12
 
 
 # -- what operators ask -------------------------------------------------------------------------------------

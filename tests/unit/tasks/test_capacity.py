@@ -33,18 +33,19 @@ def test_records_of_workers_that_are_gone_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("capacity", "waiting", "expected_s"),
+    ("capacity", "waiting", "wait_s"),
     [
         (Capacity(), 0, None),  # nobody is there, so that nothing is known
         (Capacity(1, 1, 0, 2.0), 0, 0.0),  # an idle child begins at once
         (Capacity(1, 2, 1, 2.0), 0, 0.0),
-        (Capacity(1, 1, 1, 2.0), 0, 3.0),  # half of what is worked on, then its own
-        (Capacity(1, 1, 1, 2.0), 4, 11.0),
-        (Capacity(2, 4, 4, 2.0), 4, 5.0),
-        (Capacity(1, 1, 0, 2.0), 1, 4.0),
+        (Capacity(1, 1, 1, 2.0), 0, 1.0),  # half of what is worked on
+        (Capacity(1, 1, 1, 2.0), 4, 9.0),
+        (Capacity(2, 4, 4, 2.0), 4, 3.0),
+        (Capacity(1, 1, 0, 2.0), 1, 2.0),
     ],
 )
-def test_how_soon_a_challenge_that_comes_now_is_answered(
-    capacity: Capacity, waiting: int, expected_s: float | None
+def test_how_soon_a_challenge_that_comes_now_is_begun_and_answered(
+    capacity: Capacity, waiting: int, wait_s: float | None
 ) -> None:
-    assert capacity.expected_s(waiting) == expected_s
+    assert capacity.wait_s(waiting) == wait_s
+    assert capacity.expected_s(waiting) == (None if wait_s is None else wait_s + 2.0)
