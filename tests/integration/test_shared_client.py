@@ -319,7 +319,8 @@ def test_a_caller_that_goes_away_ends_the_work_in_every_stage_and_leaves_nothing
 
             name = f"gone-in-{stage}"
             caller = asyncio.create_task(
-                client.submit(f"{clip_url}?{stage}", challenge_id=name, deadline_s=60, on_progress=hear)
+                # slowly enough not to be over when the worker looks whether anybody still waits
+                client.submit(f"{clip_url}?rate=150000", challenge_id=name, deadline_s=60, on_progress=hear)
             )
             await asyncio.wait_for(there.wait(), 30)
             caller.cancel()
