@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from services.errors import QueueUnavailable
+from services.monitoring.redaction import redact
 from services.monitoring.tracing import submit_span
 from services.redis_connection import connect_async
 from services.settings import Settings, get_settings
@@ -317,7 +318,8 @@ class Client:
             try:
                 await self._hear_all(cancelled)
             except (redis.exceptions.RedisError, OSError) as error:
-                log.warning("the connection to Redis broke: %s", error)
+                if self._listening.is_set() or not self._tried.is_set():
+                    log.warning("Redis at %s cannot be heard, trying again: %s", redact(self._url), error)
             except Exception:
                 log.exception("what was heard from Redis cannot be understood")
             finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,8 +52,9 @@ def preflight(
 
     settings = get_settings()
     chain, findings = _chain(settings, snapshot, network, inactive)
+    unreadable = bool(findings)
     hotkey = settings.miner_hotkey or chain.hotkey
-    findings += check_commitment(chain, hotkey, settings.served_kinds)
+    findings += check_commitment(chain, hotkey, _served_kinds(settings))
     findings += probe(url or axon_url(chain, hotkey), hotkey)
     findings += check_answers(settings, video, kind)
     findings.append(check_image(chain, image))
@@ -63,7 +65,12 @@ def preflight(
         print(json.dumps(msgspec.to_builtins(findings)))
     else:
         _show(findings)
-    sys.exit(any(finding.state == "failed" for finding in findings))
+    sys.exit(unreadable or any(finding.state == "failed" for finding in findings))
+
+
+def _served_kinds(settings: Settings) -> tuple[str, ...] | None:
+    """SERVED_KINDS; None where it is not set here, for this may be another machine than the gateway's."""
+    return settings.served_kinds if "served_kinds" in settings.model_fields_set else None
 
 
 def _chain(
@@ -115,3 +122,5 @@ def _show(findings: list[Finding]) -> None:
         if finding.advice:
             table.add_row("", "", Text(f"-> {finding.advice}"))
     stdout().print(table)
+    counts: Counter[str] = Counter(finding.state for finding in findings)
+    stdout().print(", ".join(f"{counts[state]} {state}" for state in _STYLES if counts[state]))

@@ -23,7 +23,14 @@ from services.errors import (
     QueueUnavailable,
     SettingsError,
 )
-from services.gateway.asked import Asked, Reader, read_gsr, read_private, read_tv_predict
+from services.gateway.asked import (
+    KINDS_WITH_OWN_ROUTE,
+    Asked,
+    Reader,
+    read_gsr,
+    read_private,
+    read_tv_predict,
+)
 from services.gateway.authentication import Authentication
 from services.gateway.limits import Limits
 from services.gateway.load import Load, current_load
@@ -83,6 +90,10 @@ class Gateway:
         self.limits = Limits(settings.max_requests, settings.max_requests_per_hotkey)
         self.metrics = GatewayMetrics()
         self.status_page = StatusPage(settings)
+        own = [kind for kind in settings.served_kinds if kind not in KINDS_WITH_OWN_ROUTE]
+        log.info("SERVED_KINDS=%s", ",".join(settings.served_kinds))
+        if not own:
+            log.warning("SERVED_KINDS has no kind of the private track: POST /challenge is rejected")
         self._looking = asyncio.Lock()
         self._looked = -FRESH_S
         self._seen: Load | None = None

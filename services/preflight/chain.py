@@ -34,14 +34,14 @@ _HOW: Final = "read the chain with --network finney, or name a snapshot with --s
 
 
 def check_commitment(
-    snapshot: ChainSnapshot, hotkey: str | None, served_kinds: Collection[str]
+    snapshot: ChainSnapshot, hotkey: str | None, served_kinds: Collection[str] | None
 ) -> Iterator[Finding]:
     """Check what spot checks and validators read before they ask: the commitment, then the axon.
 
     Args:
         snapshot: The chain.
         hotkey: This miner's hotkey, if it is known.
-        served_kinds: SERVED_KINDS.
+        served_kinds: SERVED_KINDS of the gateway; None where it is not known.
     """
     yield from _commitment(snapshot.commitment, served_kinds)
     yield unknown("axon", "the hotkey is not known", _HOTKEY) if hotkey is None else _axon(snapshot, hotkey)
@@ -72,7 +72,7 @@ def axon_url(snapshot: ChainSnapshot, hotkey: str | None) -> str | None:
     return f"http://{found.axon_ip}:{found.axon_port}"
 
 
-def _commitment(commitment: dict[str, Any] | None, served_kinds: Collection[str]) -> Iterator[Finding]:
+def _commitment(commitment: dict[str, Any] | None, served_kinds: Collection[str] | None) -> Iterator[Finding]:
     names = ("element id", "commitment")
     if commitment is None:
         for name in names:
@@ -103,7 +103,7 @@ def _commitment(commitment: dict[str, Any] | None, served_kinds: Collection[str]
         yield ok(names[1], image)
 
 
-def _element(element: Any, served_kinds: Collection[str]) -> Finding:
+def _element(element: Any, served_kinds: Collection[str] | None) -> Finding:
     name = "element id"
     if not isinstance(element, str) or not element.strip():
         advice = f"commit the element that this miner answers, for example {next(iter(ELEMENTS))}"
@@ -112,6 +112,9 @@ def _element(element: Any, served_kinds: Collection[str]) -> Finding:
     if kind is None:
         text = f"{element} is not one of the elements known here: {', '.join(ELEMENTS)}"
         return unknown(name, text, "compare it with the subnet's manifest, letter by letter")
+    if served_kinds is None:
+        advice = "set SERVED_KINDS as the gateway and its workers have it"
+        return unknown(name, f"{element} asks for {kind}; SERVED_KINDS is not set here", advice)
     if kind not in served_kinds:
         text = f"{element} asks for {kind}, and SERVED_KINDS is {','.join(served_kinds)}"
         return failed(name, text, f"set SERVED_KINDS={kind}, or commit the element that is served")
@@ -175,7 +178,7 @@ def _axon(snapshot: ChainSnapshot, hotkey: str) -> Finding:
     if ":" in found.axon_ip:
         return failed(name, f"{where}: validators put an IPv6 address into no valid URL", advice)
     if not _is_public(found.axon_ip):
-        return failed(name, f"{where} is not publicly reachable", advice)
+        return failed(name, f"{where} is not a public address", advice)
     return ok(name, where)
 
 

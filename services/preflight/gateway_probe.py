@@ -40,9 +40,11 @@ def probe(url: str | None, hotkey: str | None) -> Iterator[Finding]:
             docs = client.get("/docs")
         except httpx.HTTPError as error:
             yield failed(_REACHABLE, f"{url}: {type(error).__name__}: {error}", _PORT)
+            yield from _not_asked()
             return
         if available.status_code != httpx.codes.OK:
             yield failed(_REACHABLE, f"{url}/availability answers {available.status_code}", _PORT)
+            yield from _not_asked()
             return
         yield ok(_REACHABLE, f"{url}, as seen from this machine; run this elsewhere to see it from outside")
         if docs.status_code == httpx.codes.OK:
@@ -51,6 +53,11 @@ def probe(url: str | None, hotkey: str | None) -> Iterator[Finding]:
             text = f"{docs.status_code}: spot checks wait for 200"
             yield failed(_DOCS, text, "start a worker, and wait until `touchline doctor` calls it ready")
         yield _signed(client, hotkey)
+
+
+def _not_asked() -> Iterator[Finding]:
+    for check in (_DOCS, _SIGNED):
+        yield unknown(check, "the gateway cannot be asked", "mend what is said of its address first")
 
 
 def _signed(client: httpx.Client, hotkey: str | None) -> Finding:
@@ -86,7 +93,8 @@ def _signed(client: httpx.Client, hotkey: str | None) -> Finding:
             "strangers are answered",
             "set VERIFY_ENABLED=1, BLACKLIST_ENABLED=1 and SPOTCHECK_MODE=0 outside of spot checks",
         )
-    return failed(name, f"POST {_ROUTE} answers {given.status_code}: {reason}", _PORT)
+    advice = "read the gateway's log and /readyz, and repeat this in a minute"
+    return failed(name, f"POST {_ROUTE} answers {given.status_code}: {reason}", advice)
 
 
 def _reason(response: httpx.Response) -> str:

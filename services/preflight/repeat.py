@@ -46,6 +46,7 @@ def check_answers(settings: Settings, video_url: str | None, kind: str) -> Itera
         except ChallengeError as error:
             text = f"{type(error).__name__}: {error}"
             yield failed(_IN_TIME, text, "see docs/reference/errors.md; `touchline doctor` tells more")
+            yield unknown(_SAME, "there is no answer to compare", "mend what fails first")
             return
         seconds.append(time.monotonic() - started)
         plan = str(answer.timeline.get("facts", {}).get("plan", ""))
@@ -56,6 +57,7 @@ def check_answers(settings: Settings, video_url: str | None, kind: str) -> Itera
                 text,
                 "another machine answers otherwise: make this one faster, or raise FRAME_STRIDE",
             )
+            yield unknown(_SAME, "the answer is not the whole one", "mend what fails first")
             return
         answers.append(compared_part(json.loads(answer.body)))
     yield ok(_IN_TIME, f"after {seconds[0]:.1f} and {seconds[1]:.1f} s; {limit:g} s are allowed")

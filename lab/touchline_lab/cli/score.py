@@ -36,6 +36,7 @@ class Scored:
         timings: For `soccer_action`: by tenths of a second after the true action (negative: before it), how
             many actions were off by that, and what they lost.
         shifts: For `soccer_action`: the score if all actions came sooner or later.
+        skipped: For `soccer_action`: names of the answer that are not names of actions.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Scored:
     actions: list[dict[str, Any]] = field(default_factory=list)
     timings: dict[str, dict[str, float]] = field(default_factory=dict)
     shifts: list[dict[str, float]] = field(default_factory=list)
+    skipped: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON data; the counts stand beside the score."""
@@ -110,10 +112,10 @@ def _pairs(answer: Path, truth: Path) -> Iterator[tuple[Path, Path]]:
     files = sorted(answer.glob("*.json"))
     if not files:
         raise typer.BadParameter(f"{answer} has no JSON files")
-    for file in files:
-        if file.stem not in truths:
-            raise typer.BadParameter(f"{truth} has no file named {file.stem}")
-        yield file, truths[file.stem]
+    missing = [file.name for file in files if file.stem not in truths]
+    if missing:
+        raise typer.BadParameter(f"{truth} has nothing for {', '.join(missing)}")
+    yield from ((file, truths[file.stem]) for file in files)
 
 
 def _scored(kind: str, answer: Path, truth: Path, asked: slice) -> Scored:
@@ -144,6 +146,7 @@ def _scored(kind: str, answer: Path, truth: Path, asked: slice) -> Scored:
         [asdict(outcome) for outcome in found.outcomes],
         {f"{tenths / 10:+.1f}": asdict(timing) for tenths, timing in found.timings.items()},
         [asdict(shift) for shift in score_shifts(given, true)],
+        found.skipped,
     )
 
 
@@ -162,6 +165,7 @@ def _print(found: Scored) -> None:
     console.print(f"official score of {found.name} ({found.kind}): {found.score:.4f}", markup=False)
     if found.reason:
         console.print(f"scores 0: {found.reason}", markup=False)
+        return
     if found.kind == "soccer_action":
         _print_actions(found, console)
         return
@@ -180,6 +184,11 @@ def _print_actions(found: Scored, console: Console) -> None:
         f"{counts['unlimited']:.4f} before it is limited to 0 to 1; {counts['given']} actions given, "
         f"{counts['expected']} expected, {counts['matched']} matched"
     )
+    if found.skipped:
+        names = ", ".join(map(repr, found.skipped))
+        console.print(
+            f"skipped, for these are not names of actions: {names}; names: {', '.join(ACTIONS)}", markup=False
+        )
     table = Table(
         "action", "answered at", "true at", "s late", "share earned", "lost", title="Each action, by frame"
     )
@@ -208,10 +217,15 @@ def _print_actions(found: Scored, console: Console) -> None:
     console.print(table)
 
     table = Table(
-        "seconds later", "in frames", "score", title=f"If all actions came sooner or later ({FPS} fps)"
+        "seconds later",
+        "in frames",
+        "score",
+        "not limited",
+        title=f"If all actions came sooner or later ({FPS} fps)",
     )
     for shift in found.shifts:
-        table.add_row(f"{shift['seconds']:+.1f}", f"{shift['frames']:+d}", f"{shift['score']:.4f}")
+        scores = (f"{shift[name]:.4f}" for name in ("score", "unlimited"))
+        table.add_row(f"{shift['seconds']:+.1f}", f"{shift['frames']:+d}", *scores)
     console.print(table)
 
 

@@ -79,11 +79,13 @@ class Shift:
         seconds: The time; positive: later.
         frames: The same in whole frames, by which the actions were moved.
         score: The official number that this would give, 0 to 1.
+        unlimited: The same before it is limited to 0 to 1.
     """
 
     seconds: float
     frames: int
     score: float
+    unlimited: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class ActionScore:
         outcomes: All of them, by rising frame; their losses and `unlimited` add up to 1 if there are true
             actions.
         reason: Why the answer counts as a time-out, or empty.
+        skipped: Names of the answer that are not names of actions; validators skip such actions.
     """
 
     total: float
@@ -108,6 +111,7 @@ class ActionScore:
     expected: int
     outcomes: tuple[Outcome, ...]
     reason: str = ""
+    skipped: tuple[str, ...] = ()
 
     @property
     def losses(self) -> dict[str, Loss]:
@@ -168,7 +172,9 @@ def action_score(given: Iterable[Action], truth: Iterable[Action], fps: int = FP
     Raises:
         OverflowError: A frame number is beyond every float.
     """
+    given = list(given)
     known = [action for action in truth if action.action in ACTIONS]
+    skipped = tuple(sorted({action.action for action in given if action.action not in ACTIONS}))
     answered = sorted((action for action in given if action.action in ACTIONS), key=lambda one: one.frame)
     possible = sum(ACTIONS[action.action].weight for action in known)
     free = [True] * len(known)
@@ -197,7 +203,8 @@ def action_score(given: Iterable[Action], truth: Iterable[Action], fps: int = FP
     outcomes.sort(key=_moment)
     unlimited = _part(earned, possible)
     total = min(1.0, max(0.0, unlimited))
-    return ActionScore(total, unlimited, matched, len(answered), len(known), tuple(outcomes))
+    counts = matched, len(answered), len(known)
+    return ActionScore(total, unlimited, *counts, tuple(outcomes), skipped=skipped)
 
 
 def shifted_scores(given: Sequence[Action], truth: Sequence[Action], fps: int = FPS) -> list[Shift]:
@@ -210,7 +217,8 @@ def shifted_scores(given: Sequence[Action], truth: Sequence[Action], fps: int = 
     for tenths in SHIFTS:
         frames = int(math.copysign(math.floor(abs(tenths) * fps / 10 + 0.5), tenths))
         moved = [Action(max(0, one.frame + frames), one.action) for one in given]
-        found.append(Shift(tenths / 10, frames, action_score(moved, truth, fps).total))
+        score = action_score(moved, truth, fps)
+        found.append(Shift(tenths / 10, frames, score.total, score.unlimited))
     return found
 
 

@@ -21,7 +21,16 @@ from pydantic import (
     model_validator,
 )
 
-__all__ = ["Card", "Delivery", "Response", "TimedAction", "Unreadable", "read_response", "why_invalid"]
+__all__ = [
+    "Card",
+    "Delivery",
+    "Response",
+    "TimedAction",
+    "Unreadable",
+    "read_response",
+    "why_invalid",
+    "why_without_actions",
+]
 
 SHOWN_ERRORS = 3
 """Faults of one answer that are told."""
@@ -191,6 +200,23 @@ def read_response(answer: Any) -> Response:
         return Response.model_validate(_completed(answer))
     except ValidationError as error:
         raise Unreadable(why_invalid(error)) from error
+
+
+def why_without_actions(answer: Any) -> str:
+    """Why a readable answer has no actions: it is of another kind, or its prediction names itself wrongly.
+
+    Args:
+        answer: Any JSON value that `read_response` accepts.
+    """
+    completed = _completed(answer)
+    prediction = completed.get("prediction") if isinstance(completed, Mapping) else None
+    if not isinstance(prediction, Mapping) or not {"type", "items"} & prediction.keys():
+        return "the answer is of another kind: it has no actions"
+    try:
+        TypedPrediction.model_validate(prediction)
+    except ValidationError as error:
+        return f"its actions cannot be read: {why_invalid(error)}"
+    return "the answer is of another kind: it has no actions"
 
 
 def _completed(answer: Any) -> Any:

@@ -19,6 +19,7 @@ from touchline_lab.evaluation.official_answer import (
     Unreadable,
     read_response,
     why_invalid,
+    why_without_actions,
 )
 
 __all__ = ["KINDS", "NotScorable", "score_prediction", "score_shifts"]
@@ -115,7 +116,11 @@ def _given(answer: Any, part: str) -> tuple[Any, str]:
     except Unreadable as error:
         return None, f"counts as a time-out: {error}"
     found = getattr(response, part)
-    return found, "" if found is not None else f"the answer is of another kind: it has no {part}"
+    if found is not None:
+        return found, ""
+    if part == "actions":
+        return None, why_without_actions(answer)
+    return None, f"the answer is of another kind: it has no {part}"
 
 
 def _actions(read: Sequence[TimedAction]) -> list[Action]:

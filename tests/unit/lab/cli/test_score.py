@@ -46,7 +46,8 @@ def test_every_action_is_told_with_its_timing_and_what_a_shift_would_give(files:
     assert (missed["action"], missed["given"], missed["true"]) == ("goal", None, 300)
     assert [one["seconds"] for one in found["shifts"]] == [tenths / 10 for tenths in range(-5, 6)]
     assert found["shifts"][5]["score"] == found["score"]
-    assert found["shifts"][3] == {"seconds": -0.2, "frames": -5, "score": pytest.approx(0.96 / 11.9)}
+    moved = pytest.approx(0.96 / 11.9)
+    assert found["shifts"][3] == {"seconds": -0.2, "frames": -5, "score": moved, "unlimited": moved}
 
 
 def test_the_tables_fit_into_eighty_columns_and_show_the_price_of_a_delay(files: list[str]) -> None:
@@ -92,7 +93,7 @@ def test_folders_are_scored_by_name_with_their_mean(tmp_path: Path) -> None:
 
     (tmp_path / "truths" / "two.json").unlink()
     refused = CliRunner().invoke(app, ["score", *folders])
-    assert "nofilenamedtwo" in plain(refused.output).replace(" ", "")
+    assert "hasnothingfortwo.json" in plain(refused.output).replace(" ", "")
 
 
 def test_a_folder_is_printed_as_one_row_for_each_answer(tmp_path: Path) -> None:
@@ -133,3 +134,28 @@ def test_frames_that_the_clip_does_not_have_are_refused(clip: list[str], frames:
     assert done.exit_code == 2
     # a long path is broken into lines anywhere
     assert why.replace(" ", "") in plain(done.output).replace(" ", "")
+
+
+def test_a_name_that_is_not_an_action_is_said(files: list[str], tmp_path: Path) -> None:
+    items = [{"frame": 100, "action": "Pass"}, {"frame": 300, "action": "goal"}]
+    (tmp_path / "answer.json").write_text(json.dumps(items))
+    assert json.loads(CliRunner().invoke(app, ["score", *files, "--json"]).output)["skipped"] == ["Pass"]
+    assert "not names of actions: 'Pass'" in plain(CliRunner().invoke(app, ["score", *files]).output)
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        ({"frame": -1, "action": "pass"}, "frame"),
+        ({"frame": 5, "action": "pass", "confidence": 2}, "confidence"),
+    ],
+)
+def test_an_action_that_cannot_be_read_is_named(
+    files: list[str], tmp_path: Path, item: dict[str, object], why: str
+) -> None:
+    answer = {"challenge_id": "1", "processing_time": 1.0}
+    answer |= {"prediction": {"type": "soccer_action", "items": [item]}}  # type: ignore[dict-item]
+    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    found = json.loads(CliRunner().invoke(app, ["score", *files, "--json"]).output)
+    assert found["score"] == 0.0
+    assert f"items.0.{why}" in found["reason"]
