@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from services.errors import ChainUnreadable
+from services.files import complete_or_absent
 
 
 class Neuron(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -93,3 +94,13 @@ def decode_snapshot(data: bytes) -> ChainSnapshot:
 def encode_snapshot(snapshot: ChainSnapshot) -> bytes:
     """Encode a snapshot as the content of a file."""
     return msgspec.json.encode(snapshot) + b"\n"
+
+
+def write_snapshot(file: Path, snapshot: ChainSnapshot) -> None:
+    """Write a snapshot; whoever reads the file meanwhile finds the former one, or none.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with complete_or_absent(file) as unfinished:
+        unfinished.write_bytes(encode_snapshot(snapshot))

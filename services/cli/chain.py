@@ -25,10 +25,9 @@ def chain(
 ) -> None:
     """Read the subnet's neurons and a miner's commitment from the chain, as JSON."""
     require_extra("chain")
-    from services.chain.snapshot import encode_snapshot
+    from services.chain.snapshot import encode_snapshot, write_snapshot
     from services.chain.subtensor import read_chain
     from services.errors import ReportFailed
-    from services.files import complete_or_absent
     from services.settings import get_settings
 
     settings = get_settings()
@@ -39,13 +38,11 @@ def chain(
             hotkey or settings.miner_hotkey,
         )
     )
-    content = encode_snapshot(snapshot)
     if output is None:
-        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.write(encode_snapshot(snapshot))
         return
     try:
-        with complete_or_absent(output) as unfinished:
-            unfinished.write_bytes(content)
+        write_snapshot(output, snapshot)
     except OSError as error:
         raise ReportFailed(f"{output} cannot be written: {error}") from error
     say(f"{output}: {len(snapshot.neurons or ())} neurons at block {snapshot.block}")

@@ -14,7 +14,6 @@ from services.wire import gsr, private_track, tv_predict
 from services.wire.challenge import ChallengeFrame
 
 KINDS_WITH_OWN_ROUTE: Final = ("gsr", "tv_predict")
-"""The first other kind of SERVED_KINDS is that of `POST /challenge`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,11 @@ def read_gsr(body: bytes, settings: Settings) -> Asked:
     return Asked("gsr", given.challenge_id, given.video_url)
 
 
+def private_kind(settings: Settings) -> str | None:
+    """The kind of `POST /challenge`: the first of SERVED_KINDS without a route of its own, if any."""
+    return next((kind for kind in settings.served_kinds if kind not in KINDS_WITH_OWN_ROUTE), None)
+
+
 def read_private(body: bytes, settings: Settings) -> Asked:
     """`POST /challenge`: the private track, whose kind the deployment decides.
 
@@ -61,7 +65,7 @@ def read_private(body: bytes, settings: Settings) -> Asked:
         InvalidChallenge: The body is not such a request.
         UnsupportedKind: The deployment serves no kind of this track.
     """
-    kind = next((kind for kind in settings.served_kinds if kind not in KINDS_WITH_OWN_ROUTE), None)
+    kind = private_kind(settings)
     if kind is None:
         raise UnsupportedKind("SERVED_KINDS has no kind of the private track, such as soccer_action")
     given = private_track.read_request(body)

@@ -24,9 +24,9 @@ from services.errors import (
     SettingsError,
 )
 from services.gateway.asked import (
-    KINDS_WITH_OWN_ROUTE,
     Asked,
     Reader,
+    private_kind,
     read_gsr,
     read_private,
     read_tv_predict,
@@ -90,9 +90,8 @@ class Gateway:
         self.limits = Limits(settings.max_requests, settings.max_requests_per_hotkey)
         self.metrics = GatewayMetrics()
         self.status_page = StatusPage(settings)
-        own = [kind for kind in settings.served_kinds if kind not in KINDS_WITH_OWN_ROUTE]
         log.info("SERVED_KINDS=%s", ",".join(settings.served_kinds))
-        if not own:
+        if private_kind(settings) is None:
             log.warning("SERVED_KINDS has no kind of the private track: POST /challenge is rejected")
         self._looking = asyncio.Lock()
         self._looked = -FRESH_S

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from services.chain.snapshot import ChainSnapshot, Neuron, decode_snapshot, encode_snapshot, read_snapshot
+from services.chain.snapshot import ChainSnapshot, Neuron, decode_snapshot, read_snapshot, write_snapshot
 from services.errors import ChainUnreadable, SettingsError
-from services.files import complete_or_absent
 from services.gateway.rejection import Rejection
 from services.settings import Settings
 from tasks.worker_process import command
@@ -141,8 +140,7 @@ class Chain:
     @staticmethod
     def _keep(file: Path, snapshot: ChainSnapshot) -> None:
         try:
-            with complete_or_absent(file) as unfinished:
-                unfinished.write_bytes(encode_snapshot(snapshot))
+            write_snapshot(file, snapshot)
         except OSError as error:
             log.warning("the snapshot cannot be kept in METAGRAPH_FILE=%s: %s", file, error)
 

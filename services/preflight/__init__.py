@@ -1,1 +1,1 @@
-"""What makes a private miner fail silently, checked in the order in which a validator would meet it."""
+"""What makes a private miner fail silently: each cause is checked here before a validator meets it."""
