@@ -151,20 +151,20 @@ class ByteStream:
             self._changed.notify_all()
 
     def expect_body_at(self, offset: int) -> None:
-        """The body arrives at this offset from now on."""
+        """The body arrives at this offset from now on, so readers need not ask for what follows soon."""
         with self._changed:
             self._body_at = offset
             self._changed.notify_all()
 
-    def feed_body(self, data: bytes) -> None:
-        """Put in bytes of the body, at the offset where it arrives.
+    def feed_body(self, offset: int, data: bytes) -> None:
+        """Put in bytes of the body, which goes on behind them.
 
         Raises:
             TooLarge: As `feed`.
         """
         with self._changed:
-            self._put(self._body_at, data)
-            self._body_at += len(data)
+            self._put(offset, data)
+            self._body_at = offset + len(data)
             self._changed.notify_all()
 
     def feed(self, offset: int, data: bytes) -> None:

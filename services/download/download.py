@@ -331,7 +331,7 @@ class Download:
             self.stream.set_size(total if self._partial_bytes is None else min(total, self._partial_bytes))
 
     def _feed_body(self, chunk: bytes) -> None:
-        self.stream.feed_body(chunk)
+        self.stream.feed_body(self._position, chunk)
         self._position += len(chunk)
         self._body_bytes += len(chunk)
         self._fetch_out_of_order()

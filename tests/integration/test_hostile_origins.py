@@ -13,6 +13,7 @@ import pytest
 
 from services.cancellation import CancelScope
 from services.deadline import Deadline
+from services.download import range_fetch
 from services.download.keep_warm import MAX_FAILURES, KeepWarm
 from services.download.origins import MAX_REMEMBERED
 from services.download.picture_download import download_picture
@@ -152,6 +153,38 @@ def test_what_a_range_connection_drips_is_asked_of_the_others(
 
     assert running.fact("range_connections") == "5/6"
     assert running.fact("takeovers") is None
+
+
+def test_range_connections_that_come_back_during_a_takeover_do_not_move_its_body(
+    start: StartOrigin, make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(range_fetch, "POLL_S", 10.0)  # what comes back is received in the round that waits
+    whole = BODY * 4  # more than what is asked for at the beginning
+    come_back = threading.Event()
+    download: list[RunningDownload] = []
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        response = file_response(whole, request)
+        if request.method == "HEAD" or request.span(len(whole)) is not None:
+            come_back.wait(10 if request.method == "GET" else 0)
+            connection.sendall(response)
+            return True
+        connection.sendall(response[:200_000])
+        until(lambda: download[0].fact("takeovers") is not None)
+        come_back.set()
+        until(lambda: download[0].fact("range_connections") is not None)
+        connection.sendall(response[200_000:])
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings) as running:
+        download.append(running)
+        body = running.body()
+
+    assert running.fact("takeovers") == 1
+    assert body == whole
 
 
 # -- size ---------------------------------------------------------------------------------------------------

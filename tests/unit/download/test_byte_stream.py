@@ -17,14 +17,14 @@ def make(seconds: float = 20, **kwargs: object) -> tuple[ByteStream, CancelScope
 
 def test_read_waits_for_bytes_that_come_later() -> None:
     stream, _ = make()
-    threading.Timer(0.05, stream.feed_body, [b"world"]).start()
-    stream.feed_body(b"hello ")
+    threading.Timer(0.05, stream.feed_body, [6, b"world"]).start()
+    stream.feed_body(0, b"hello ")
     assert stream.read_at(0, 11) == b"hello world"
 
 
 def test_read_at_the_end_is_short() -> None:
     stream, _ = make()
-    stream.feed_body(b"abc")
+    stream.feed_body(0, b"abc")
     stream.finish()
     assert stream.read_at(1, 10) == b"bc"
     assert stream.read_at(5, 1) == b""
@@ -33,7 +33,7 @@ def test_read_at_the_end_is_short() -> None:
 
 def test_read_some_gives_what_there_is() -> None:
     stream, _ = make()
-    stream.feed_body(b"abc")
+    stream.feed_body(0, b"abc")
     assert stream.read_some(1, 100) == b"bc"
     stream.finish()
     assert stream.read_some(3, 100) == b""
@@ -43,7 +43,7 @@ def test_a_read_far_ahead_wants_the_tail_until_it_comes() -> None:
     stream, _ = make(out_of_order=True)
     size = FAR_AHEAD * 4
     stream.set_size(size)
-    stream.feed_body(b"x" * 100)
+    stream.feed_body(0, b"x" * 100)
     assert stream.requested is None
     wanted: list[ByteSpan | None] = []
 
@@ -61,7 +61,7 @@ def test_a_read_far_ahead_wants_the_tail_until_it_comes() -> None:
 def test_a_read_a_little_ahead_does_not() -> None:
     stream, _ = make(out_of_order=True)
     stream.set_size(1000)
-    threading.Timer(0.05, stream.feed_body, [b"x" * 1000]).start()
+    threading.Timer(0.05, stream.feed_body, [0, b"x" * 1000]).start()
     assert stream.read_at(900, 100) == b"x" * 100
     assert stream.requested is None
 
@@ -71,13 +71,13 @@ def test_without_a_tail_the_front_is_waited_for() -> None:
     size = FAR_AHEAD * 3
     stream.set_size(size)
     threading.Timer(0.05, stream.disable_out_of_order).start()
-    threading.Timer(0.1, stream.feed_body, [b"y" * size]).start()
+    threading.Timer(0.1, stream.feed_body, [0, b"y" * size]).start()
     assert stream.read_at(size - 5, 5) == b"y" * 5
 
 
 def test_error_is_raised_only_where_bytes_are_missing() -> None:
     stream, _ = make()
-    stream.feed_body(b"abc")
+    stream.feed_body(0, b"abc")
     stream.fail(StreamStalled("gone"))
     assert stream.read_at(0, 3) == b"abc"
     with pytest.raises(StreamStalled, match="gone"):
@@ -92,6 +92,14 @@ def test_cancel_and_deadline_end_a_wait() -> None:
     late, _ = make(seconds=0.05)
     with pytest.raises(DeadlineExceeded):
         late.read_at(0, 1)
+
+
+def test_where_the_body_is_expected_does_not_say_where_its_bytes_belong() -> None:
+    stream, _ = make()
+    stream.feed_body(0, b"abc")
+    stream.expect_body_at(1000)  # by a feeder that goes on elsewhere
+    stream.feed_body(3, b"def")
+    assert stream.read_at(0, 6) == b"abcdef"
 
 
 def test_what_is_expected_is_waited_for_and_what_does_not_come_is_wanted() -> None:
@@ -137,7 +145,7 @@ def test_gaps_are_named_and_close() -> None:
     stream, _ = make(out_of_order=True)
     stream.feed(10, b"b" * 10)
     stream.expect_body_at(30)
-    stream.feed_body(b"c" * 10)
+    stream.feed_body(30, b"c" * 10)
     stream.set_size(40)
     assert stream.missing() == ByteSpan(0, 10)
     stream.feed(0, b"a" * 10)
@@ -149,14 +157,14 @@ def test_gaps_are_named_and_close() -> None:
 
 def test_released_bytes_are_gone_and_still_count_as_arrived() -> None:
     stream, _ = make()
-    stream.feed_body(b"a" * 100)
+    stream.feed_body(0, b"a" * 100)
     stream.release(60)
     assert stream.end_at(0) == 100
     assert stream.read_at(60, 40) == b"a" * 40
     with pytest.raises(ValueError, match="released"):
         stream.read_at(59, 1)
     stream.release(150)
-    stream.feed_body(b"b" * 100)
+    stream.feed_body(100, b"b" * 100)
     assert stream.end_at(0) == 200
     assert stream.read_at(150, 50) == b"b" * 50
     stream.feed(140, b"b" * 20)  # comes a second time, half of it too late

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from services.errors import CorruptVideo, StreamStalled
-from services.video import groups
+from services.video import groups, indexed
 from services.video.clip import DecodeLimits
 from services.video.indexed import IndexedClip
 from services.video.letterbox import Frame, Image, Letterbox, letterboxed
@@ -299,7 +299,8 @@ def leftover() -> list[str]:
 
 
 @pytest.mark.parametrize("taken", [1, 7])
-def test_closing_early_leaves_no_thread(taken: int) -> None:
+def test_closing_early_leaves_no_thread(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexed, "MAX_WAITING_BYTES", 0)  # no thread is done before its frames are taken
     data, _ = clip_and_truth("B pyramid")
     clip = IndexedClip(MemorySource(data), index_of(data), DecodeLimits(1000, 1 << 22, 4))
     found: Any = clip.frames(Picked(PLANS["all"]), BOX)  # type: ignore[arg-type]
