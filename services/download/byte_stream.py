@@ -142,6 +142,7 @@ class ByteStream:
         """The last `length` bytes are under way; where the resource ends need not be known yet."""
         with self._changed:
             self._expected_suffix = length
+            self._changed.notify_all()
 
     def expect_no_more(self) -> None:
         """What was expected and has not arrived will not come."""

@@ -126,6 +126,7 @@ class RangeFetch:
         self._target = "/"
         self._count = 0
         self._suffix_bytes = 0
+        self._head_end = 0
         self._selector = selectors.DefaultSelector()
         self._blocks = Blocks(1)
         self._round_trip_known = True
@@ -233,17 +234,21 @@ class RangeFetch:
                 asked += self._ask_for_block(assignment)
             elif self._ask(assignment, Suffix((asked - front + 1) * PIECE)):
                 asked += 1
+        self._head_end = self._blocks.next_offset or 0
         self._suffix_bytes = max(0, asked - front) * PIECE
         self._stream.expect_suffix(self._suffix_bytes)
 
     def _fill_pipelines(self) -> None:
         """Ask until every connection has enough unanswered requests; those with the fewest come first."""
-        if self._awaits_restriction:
-            return
         for depth in range(1, PIPELINE_DEPTH):
             for assignment in list(self._assignments):
-                if self._blocks.left and assignment.connection.unanswered <= depth:
+                if self._may_ask() and assignment.connection.unanswered <= depth:
                     self._ask_for_block(assignment)
+
+    def _may_ask(self) -> bool:
+        """Whether a block is left; until the restriction is known, one of the head that did not arrive."""
+        offset = self._blocks.next_offset
+        return offset is not None and (not self._awaits_restriction or offset < self._head_end)
 
     def _ask_for_block(self, assignment: _Assignment) -> bool:
         span = self._blocks.take()
@@ -271,10 +276,23 @@ class RangeFetch:
         self._assignments.remove(assignment)
         self._selector.unregister(assignment.connection.socket)
         assignment.connection.close()
-        for span in assignment.asked:
-            if isinstance(span, ByteSpan):
-                self._blocks.put_back(ByteSpan(self._stream.end_at(span.start), span.stop))
+        for wanted in assignment.asked:
+            if isinstance(wanted, ByteSpan):
+                self._blocks.put_back(ByteSpan(self._stream.end_at(wanted.start), wanted.stop))
+            else:
+                self._give_up(wanted)
         assignment.asked.clear()
+
+    def _give_up(self, suffix: Suffix) -> None:
+        """The end of the resource is asked for like the rest of it: as blocks, or when a reader needs it."""
+        asked = (wanted for assignment in self._assignments for wanted in assignment.asked)
+        self._suffix_bytes = max((wanted.length for wanted in asked if isinstance(wanted, Suffix)), default=0)
+        self._stream.expect_suffix(self._suffix_bytes)
+        size = self._stream.size
+        if size is not None:
+            self._blocks.end_at(size)
+            start = max(0, size - suffix.length)
+            self._blocks.put_back(ByteSpan(self._stream.end_at(start), size))
 
     # -- the thread -------------------------------------------------------------------------------------
 

@@ -219,6 +219,34 @@ def test_the_others_bring_what_a_hanging_connection_was_asked_for(
     assert download.fact("handshakes") is None
 
 
+@pytest.mark.parametrize("sparse", [True, False])
+def test_an_end_that_hanging_connections_were_asked_for_is_fetched_again(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, sparse: bool
+) -> None:
+    with (
+        with_fault(pool, MuteConnection, {COUNT - 2, COUNT - 1}),
+        RunningDownload(pool, server.url("body.bin"), settings, sparse=sparse) as running,
+    ):
+        assert running.stream.read_at(len(BODY) - PIECE, PIECE) == BODY[-PIECE:]
+        running.restrict_to(None)
+        assert running.body() == BODY
+    assert running.fact("range_connections") == f"{COUNT - 2}/{COUNT}"
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_a_head_of_which_a_hanging_connection_was_asked_for_a_piece_is_fetched_again(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, sparse: bool
+) -> None:
+    with (
+        with_fault(pool, MuteConnection, {2}),
+        RunningDownload(pool, server.url("body.bin"), settings, sparse=sparse) as running,
+    ):
+        assert running.stream.read_at(0, 6 * PIECE) == BODY[: 6 * PIECE]
+        running.restrict_to(None)
+        assert running.body() == BODY
+    assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
+
+
 def test_the_pool_takes_over_when_all_range_connections_hang(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -346,7 +374,7 @@ def test_connections_that_died_take_nothing_from_the_head_where_few_bytes_are_wa
         for connection in held[:3]:
             connection.socket.shutdown(socket.SHUT_RDWR)
     scope, deadline = CancelScope(), Deadline.after(20)
-    stream = ByteStream(deadline, scope, max_bytes=len(BODY))
+    stream = ByteStream(deadline, scope, out_of_order=True, max_bytes=len(BODY))
     fetching = RangeFetch(
         pool.range_connections, url, stream, deadline, scope, Timeline(), await_restriction=True
     )

@@ -30,11 +30,22 @@ def loopback_settings(origin: Origin, **overrides: object) -> Settings:
 class RunningDownload:
     """A download that has begun; a context manager that ends it and demands that no thread is left."""
 
-    def __init__(self, pool: ConnectionPool, url: str, settings: Settings, seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        url: str,
+        settings: Settings,
+        seconds: float = 20.0,
+        *,
+        sparse: bool = False,
+    ) -> None:
         self.scope = CancelScope()
         self.timeline = Timeline()
         self.deadline = Deadline.after(seconds)
-        self._download = Download(pool, url, settings, self.deadline, self.scope, self.timeline)
+        self._download = Download(
+            pool, url, settings, self.deadline, self.scope, self.timeline, sparse=sparse
+        )
+        self.restrict_to = self._download.restrict_to
         self.stream = self._download.start()
 
     def body(self) -> bytes:
