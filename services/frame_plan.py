@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import Final
+
+COARSER_MARK: Final = "(deadline)"
+"""The name of a plan ends with this where it was made coarser for want of time."""
 
 
 @dataclass(frozen=True, slots=True)

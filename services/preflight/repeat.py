@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from services.errors import ChallengeError
+from services.frame_plan import COARSER_MARK
 from services.preflight.finding import Finding, failed, ok, unknown
 from services.settings import Settings
 from services.wire.spot_check import compared_part
 from tasks.client import submit
 
-COARSER: Final = "(deadline)"
-"""With this ends the plan of a challenge that was planned coarser for want of time (services/sampling)."""
 _IN_TIME: Final = "answered in time"
 _SAME: Final = "answered twice the same"
 
@@ -50,7 +49,7 @@ def check_answers(settings: Settings, video_url: str | None, kind: str) -> Itera
             return
         seconds.append(time.monotonic() - started)
         plan = str(answer.timeline.get("facts", {}).get("plan", ""))
-        if answer.partial or plan.endswith(COARSER):
+        if answer.partial or plan.endswith(COARSER_MARK):
             text = f"the answer is not the whole one, for want of time ({plan or 'partial'})"
             yield failed(
                 _IN_TIME,

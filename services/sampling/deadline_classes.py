@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from services.frame_plan import FramePlan
+from services.frame_plan import COARSER_MARK, FramePlan
 from services.sampling.costs import Costs
 from services.settings import Settings
 from services.video.clip import Clip
@@ -49,7 +49,7 @@ class Choice:
     @property
     def name(self) -> str:
         """As the timeline says it."""
-        return f"{self.plan} (deadline)" if self.coarser else str(self.plan)
+        return f"{self.plan} {COARSER_MARK}" if self.coarser else str(self.plan)
 
 
 def available(stated_s: float, remaining_s: float, budget_s: float, reserve_s: float) -> float:
