@@ -27,7 +27,7 @@ from services.pitch import BALL
 from services.settings import get_settings
 from touchline_lab.evaluation.dataset import LabelledPicture, matched_boxes, read_dataset
 from touchline_lab.evaluation.inferred_clip import answer_by_pipeline
-from touchline_lab.evaluation.keypoint_score import KeypointScore, keypoint_score
+from touchline_lab.evaluation.keypoint_score import PARTS, KeypointScore, keypoint_score
 from touchline_lab.evaluation.painted_lines import painted_lines_of_clip
 from touchline_lab.evaluation.scoring import overlaps
 from touchline_lab.renderer.encoding import ClipEncoder, planes_of
@@ -149,6 +149,22 @@ def count(clip: Clip, frames: Sequence[dict[str, Any]], totals: Totals) -> None:
     totals.people += len(ids)
 
 
+def report(totals: Totals, scores: Sequence[KeypointScore]) -> str:
+    """What was measured, in a few lines."""
+    recall = totals.hits / np.maximum(totals.true, 1)
+    precision = totals.hits / np.maximum(totals.given, 1)
+    lines = [
+        f"{name:6} recall {recall[kind]:.3f}, precision {precision[kind]:.3f} ({totals.true[kind]} boxes)"
+        for kind, name in enumerate(("people", "ball"))
+    ]
+    life, seen = (totals.seen / max(count, 1) / FPS for count in (totals.lives, totals.people))
+    switches = totals.lives - totals.people
+    lines.append(f"ids: mean life {life:.2f} s of {seen:.2f} s, {switches} switches ({totals.people} people)")
+    means = {name: np.mean([getattr(score, name) for score in scores]) for name in ("final", *PARTS)}
+    lines.append("keypoint score: " + ", ".join(f"{name} {value:.2f}" for name, value in means.items()))
+    return "\n".join(lines)
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -169,17 +185,7 @@ def main() -> None:
         count(clip, frames, totals)
         found = painted_lines_of_clip(clip.data, {frame["frame_number"] for frame in frames})
         scores.append(keypoint_score(frames, found.lines, found.size, range(found.frames)))
-    recall, precision = totals.hits / totals.true, totals.hits / np.maximum(totals.given, 1)
-    for kind, name in enumerate(("people", "ball")):
-        print(
-            f"{name:6} recall {recall[kind]:.3f}, precision {precision[kind]:.3f} ({totals.true[kind]} boxes)"
-        )
-    life = totals.seen / totals.lives / FPS
-    seen = totals.seen / totals.people / FPS
-    print(f"ids: mean life {life:.2f} s of {seen:.2f} s, {totals.lives - totals.people} switches", end=" ")
-    print(f"({totals.people} people)")
-    means = {name: float(np.mean([s.to_dict()[name] for s in scores])) for name in scores[0].to_dict()}
-    print("keypoint score:", ", ".join(f"{name} {value:.2f}" for name, value in means.items()))
+    print(report(totals, scores))
 
 
 if __name__ == "__main__":
