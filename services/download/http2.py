@@ -190,7 +190,7 @@ class Http2Connection(httpcore.ConnectionInterface):
             if self._error is not None:
                 return data
             self._h2.acknowledge_received_data(length, number)
-        self._flush(timeouts["write"])
+        self._try_to_flush(timeouts["write"])
         return data
 
     def _interrupt(self, stream: _Stream) -> None:
@@ -213,8 +213,7 @@ class Http2Connection(httpcore.ConnectionInterface):
             if not stream.closed:
                 self._h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
             is_last = self._goes_away and not self._streams
-        with suppress(httpcore.NetworkError, httpcore.TimeoutException):  # the connection is marked then
-            self._flush(RESET_WRITE_S)
+        self._try_to_flush(RESET_WRITE_S)
         if is_last:
             self.close()
 
@@ -260,7 +259,7 @@ class Http2Connection(httpcore.ConnectionInterface):
                     self._receive(data)
                 self._changed.notify_all()
         if data:
-            self._flush(RESET_WRITE_S)
+            self._try_to_flush(RESET_WRITE_S)
 
     def _receive(self, data: bytes) -> None:
         if not data:
@@ -319,7 +318,11 @@ class Http2Connection(httpcore.ConnectionInterface):
         for number, stream in self._streams.items():
             if number > last:
                 stream.closed = True
-                stream.error = httpcore.ConnectionNotAvailable()
+                stream.error = (
+                    httpcore.ConnectionNotAvailable()
+                    if stream.head is None
+                    else httpcore.RemoteProtocolError("the origin took its response back")
+                )
 
     def _flush(self, timeout: float) -> None:
         """Send what h2 has to say."""
@@ -337,6 +340,11 @@ class Http2Connection(httpcore.ConnectionInterface):
             raise
         finally:
             self._write_lock.release()
+
+    def _try_to_flush(self, timeout: float) -> None:
+        """Send it; where that fails the connection is marked, and what has arrived counts all the same."""
+        with suppress(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
+            self._flush(timeout)
 
     def _fail(self, error: Exception) -> None:
         """The connection is of no use any more."""
