@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -80,6 +81,22 @@ def test_an_address_that_refuses_is_passed_over_at_once() -> None:
         stream = backend("127.0.0.3", "127.0.0.1").connect_tcp("clips.test", port, timeout=5.0)
         assert stream.get_extra_info("socket").getpeername()[0] == "127.0.0.1"
         stream.close()
+
+
+def test_a_family_of_addresses_that_the_machine_lacks_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithoutIpv6(socket.socket):
+        def __init__(self, family: int = -1, *arguments: int, **named: object) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *arguments, **named)  # type: ignore[arg-type]
+
+    with listener() as port:
+        monkeypatch.setattr(socket, "socket", WithoutIpv6)
+        stream = backend("::1", "127.0.0.1").connect_tcp("clips.test", port, timeout=5.0)
+        assert stream.get_extra_info("socket").getpeername()[0] == "127.0.0.1"
+        stream.close()
+        with pytest.raises(httpcore.ConnectError, match="::1.*not supported"):
+            backend("::1").connect_tcp("clips.test", port, timeout=5.0)
 
 
 def test_the_time_out_covers_all_addresses_together() -> None:
