@@ -11,20 +11,24 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download import range_fetch
+from services.download.blocks import PIECE
 from services.download.keep_warm import MAX_FAILURES, KeepWarm
 from services.download.origins import MAX_REMEMBERED
 from services.download.picture_download import download_picture
 from services.download.pool import ConnectionPool
 from services.errors import (
+    Cancelled,
     ChallengeError,
     DeadlineExceeded,
     SourceChanged,
     SourceRejected,
     StreamStalled,
     TooLarge,
+    UrlRefused,
 )
 from services.settings import Settings
 from tests.support.downloads import RunningDownload, fetch, loopback_settings
@@ -492,6 +496,63 @@ def test_an_origin_that_only_a_challenge_named_is_forgotten_when_it_fails(
 
     assert [len(touched) for touched in rounds] == [1] * MAX_FAILURES + [0]
     assert until(lambda: origin.open == 0)
+
+
+# -- what only a misunderstanding explains -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("location", ["https://[", "http://a]b/"])
+def test_a_redirect_to_what_is_no_url_is_refused(
+    start: StartOrigin, make_pool: MakePool, location: str
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(text_response(302, f"Location: {location}"))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    with pytest.raises(UrlRefused, match="not a URL"):
+        fetch(pool, origin.url(), settings, seconds=5)
+
+
+def test_a_drip_on_a_connection_that_was_open_already_does_not_end_keep_warm(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.number == 1:
+            return serve_file(connection, request)
+        origin.drip(connection, b"HTTP/1.1 103 X\r\n\r\n")
+        return False
+
+    origin = start(handler)
+    pool, _ = make_pool(origin, connect_timeout_s=0.2, stall_timeout_s=0.2, reuse_probe_s=0.15)
+    pool.warmup(origin.url())
+
+    touched = KeepWarm(pool, [origin.url()], 60, busy=lambda: False).touch_all()
+
+    assert list(touched) == [origin.url()]
+
+
+def test_the_retry_after_a_dead_connection_is_sent_over_a_fresh_one(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    dead = threading.Event()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if dead.is_set() and request.number > 1:
+            origin.closing.wait(30)
+            return False
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, _ = make_pool(origin, reuse_probe_s=0.2)
+    deadline = Deadline.after(20)
+    with pool.open(origin.url(), deadline) as one, pool.open(origin.url(), deadline) as other:
+        assert b"".join(one.chunks()) == b"".join(other.chunks()) == BODY
+    assert origin.connections == 2
+    dead.set()
+    with pool.open(origin.url(), deadline) as exchange:
+        assert exchange.connected
 
 
 def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
