@@ -501,6 +501,29 @@ def test_an_origin_that_only_a_challenge_named_is_forgotten_when_it_fails(
 # -- what only a misunderstanding explains -----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+@pytest.mark.parametrize("range_connections", [0, 8])
+def test_an_entity_tag_need_not_be_ascii(
+    start: StartOrigin, make_pool: MakePool, range_connections: int, encoding: str
+) -> None:
+    tag = "M\u00e1laga".encode(encoding).decode("latin-1")
+    breaks = iter(range(range_connections))  # after these the pool's connection brings the rest
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        response = file_response(BODY, request, f'ETag: "{tag}"')
+        span = request.span(len(BODY))
+        if span is not None and 100_000 < span[0] < 1_000_000 and next(breaks, None) is not None:
+            return False
+        whole = request.method == "GET" and span is None
+        connection.sendall(response[:400_000] if whole else response)
+        return not whole
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    assert fetch(pool, origin.url(), settings) == BODY
+
+
 @pytest.mark.parametrize("location", ["https://[", "http://a]b/"])
 def test_a_redirect_to_what_is_no_url_is_refused(
     start: StartOrigin, make_pool: MakePool, location: str
@@ -513,6 +536,78 @@ def test_a_redirect_to_what_is_no_url_is_refused(
     pool, settings = make_pool(origin)
     with pytest.raises(UrlRefused, match="not a URL"):
         fetch(pool, origin.url(), settings, seconds=5)
+
+
+def test_a_redirect_says_nothing_about_the_version_of_the_video(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.target == "/clip.mp4":
+            connection.sendall(text_response(302, "Location: /moved.mp4", 'ETag: "of the redirect"'))
+        else:
+            connection.sendall(file_response(BODY, request, 'ETag: "of the video"'))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    assert fetch(pool, origin.url(), settings) == BODY
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 6 * PIECE, 6 * PIECE + 1])
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("range_connections", [0, 1, 8])
+def test_files_of_every_size_are_complete_after_a_few_requests(
+    start: StartOrigin, make_pool: MakePool, size: int, sparse: bool, range_connections: int
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(file_response(BODY[:size], request))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=sparse) as running:
+        running.restrict_to(None)
+        assert running.body() == BODY[:size]
+    assert len([request for request in origin.requests if request.method == "GET"]) < 50
+
+
+def test_an_origin_that_denies_bytes_which_it_has_is_not_asked_for_ever(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.span(len(BODY)) is None:
+            connection.sendall(file_response(BODY, request)[:400_000])
+            return False
+        connection.sendall(text_response(416, f"Content-Range: bytes */{len(BODY)}"))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    with pytest.raises(SourceRejected, match="416"):
+        fetch(pool, origin.url(), settings, seconds=5)
+    assert len(origin.requests) < 10
+
+
+@pytest.mark.parametrize("denied", ["bytes=-", "bytes=0-", f"bytes={PIECE}-"])
+def test_pieces_that_an_origin_denies_are_fetched_while_the_plan_is_awaited(
+    start: StartOrigin, make_pool: MakePool, denied: str
+) -> None:
+    denials = iter(range(2 if denied == "bytes=-" else 1))
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.headers.get("range", "").startswith(denied) and next(denials, None) is not None:
+            connection.sendall(text_response(416, f"Content-Range: bytes */{len(BODY)}"))
+            return True
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=True) as running:
+        assert running.stream.read_at(len(BODY) - 1000, 1000) == BODY[-1000:]
+        assert running.stream.read_at(0, 2 * PIECE) == BODY[: 2 * PIECE]
 
 
 def test_a_drip_on_a_connection_that_was_open_already_does_not_end_keep_warm(

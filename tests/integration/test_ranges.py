@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE
@@ -70,6 +72,29 @@ class MuteConnection:
 
     def send(self, *_: Any) -> None:
         self.unanswered += 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class AnswersFirstOnly:
+    """A range connection whose first request is answered and whose others get lost."""
+
+    def __init__(self, connection: RangeConnection) -> None:
+        self._connection = connection
+        self._sent = 0
+        self._lost = 0
+
+    @property
+    def unanswered(self) -> int:
+        return self._connection.unanswered + self._lost
+
+    def send(self, *arguments: Any) -> None:
+        self._sent += 1
+        if self._sent == 1:
+            self._connection.send(*arguments)
+        else:
+            self._lost += 1
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -385,3 +410,52 @@ def test_connections_that_died_take_nothing_from_the_head_where_few_bytes_are_wa
     asked = {request.range for request in server.requests() if request.method == "GET"}
     assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}"} <= asked
     pool.close()
+
+
+def test_a_plan_that_is_late_does_not_count_as_silence_of_the_connections(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    url = server.url("body.bin")
+    scope, deadline = CancelScope(), Deadline.after(20)
+    stream = ByteStream(deadline, scope, out_of_order=True)
+    with with_fault(pool, AnswersFirstOnly):
+        fetching = RangeFetch(
+            pool.range_connections, url, stream, deadline, scope, Timeline(), await_restriction=True
+        )
+        assert fetching.start()
+    stream.read_at(0, (COUNT - 2) * PIECE)
+    stream.read_at(len(BODY) - 2 * PIECE, 2 * PIECE)
+    assert until(lambda: fetching.silent_s == 0)
+    time.sleep(0.1)  # so long nothing was asked for
+    restricted = time.monotonic()
+    fetching.restrict_to(None)
+    assert until(lambda: fetching.silent_s > 0)
+    silent_s, since_s = fetching.silent_s, time.monotonic() - restricted
+    scope.cancel()
+    assert fetching.join(5)
+    assert silent_s <= since_s
+
+
+def test_an_idle_connection_that_the_origin_closes_is_given_up_while_the_plan_is_awaited(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    url = server.url("body.bin")
+    with pool.range_connections.lend(url) as (held, _):
+        connections = list(held)
+    with RunningDownload(pool, url, settings, sparse=True) as running:
+        running.stream.read_at(0, (COUNT - 2) * PIECE)
+        running.stream.read_at(len(BODY) - 2 * PIECE, 2 * PIECE)
+        assert until(lambda: all(connection.is_open for connection in connections))
+        connections[1].socket.shutdown(socket.SHUT_RD)
+        assert until(lambda: not connections[1].is_open)
+        running.restrict_to(None)
+        assert running.body() == BODY
+    assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
+
+
+def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Wait until a condition holds; whether it did in time."""
+    deadline = Deadline.after(seconds)
+    while not holds() and deadline.remaining() > 0:
+        time.sleep(0.01)
+    return holds()
