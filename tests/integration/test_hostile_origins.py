@@ -610,6 +610,75 @@ def test_pieces_that_an_origin_denies_are_fetched_while_the_plan_is_awaited(
         assert running.stream.read_at(0, 2 * PIECE) == BODY[: 2 * PIECE]
 
 
+def test_a_plan_that_leads_behind_the_end_of_a_body_without_length_is_told_so(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.method == "HEAD":
+            return serve_file(connection, request)
+        chunk = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=True) as running:
+        assert running.stream.read_at(0, 1000) == BODY[:1000]
+        running.restrict_to([ByteSpan(0, 2 * len(BODY))])
+        assert running.stream.read_at(len(BODY) - 10, 20) == BODY[-10:]
+
+
+def test_a_gap_that_is_closed_without_its_end_mark_is_closed(start: StartOrigin, make_pool: MakePool) -> None:
+    tail_read = threading.Event()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        span = request.span(len(BODY))
+        response = file_response(BODY, request)
+        if span is None:
+            connection.sendall(response[:1_300_000])
+            tail_read.wait(10)
+            return False
+        if span[1] == len(BODY):
+            connection.sendall(response)
+            return True
+        head = f"Content-Range: bytes {span[0]}-{span[1] - 1}/{len(BODY)}\r\nTransfer-Encoding: chunked"
+        connection.sendall(f"HTTP/1.1 206 Partial Content\r\n{head}\r\n\r\n".encode())
+        connection.sendall(b"%x\r\n" % (span[1] - span[0]) + BODY[slice(*span)] + b"\r\n")
+        return False
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    with RunningDownload(pool, origin.url(), settings) as running:
+        far = len(BODY) - 1000
+        assert running.stream.read_at(0, 1000) == BODY[:1000]
+        assert running.stream.read_at(far, 1000) == BODY[far:]
+        tail_read.set()
+        assert running.body() == BODY
+
+
+def test_an_origin_that_is_restarted_while_ranges_arrive_is_waited_for(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    stopped = threading.Event()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        span = request.span(len(BODY))
+        if span is not None and 100_000 < span[0] < 1_000_000:
+            first.stop_listening()
+            stopped.set()
+        return not stopped.is_set() and serve_file(connection, request)
+
+    first = start(handler)
+    pool, settings = make_pool(first, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(first.url())
+    with RunningDownload(pool, first.url(), settings) as running:
+        assert stopped.wait(10)
+        assert until(lambda: running.fact("refusals") is not None or running.ended)
+        with Http1Origin(serve_file, port=first.port):
+            assert running.body() == BODY
+
+
 def test_a_drip_on_a_connection_that_was_open_already_does_not_end_keep_warm(
     start: StartOrigin, make_pool: MakePool
 ) -> None:
@@ -626,6 +695,26 @@ def test_a_drip_on_a_connection_that_was_open_already_does_not_end_keep_warm(
     touched = KeepWarm(pool, [origin.url()], 60, busy=lambda: False).touch_all()
 
     assert list(touched) == [origin.url()]
+
+
+def test_a_cancel_while_the_head_is_waited_for_ends_the_body_that_follows(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    download: list[RunningDownload] = []
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        assert until(lambda: bool(download))
+        download[0].scope.cancel()
+        connection.sendall(file_response(BODY, request).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        origin.closing.wait(30)
+        return False
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, stall_timeout_s=60.0)
+    with RunningDownload(pool, origin.url(), settings, seconds=60) as running:
+        download.append(running)
+        with pytest.raises(Cancelled):
+            running.body()
 
 
 def test_the_retry_after_a_dead_connection_is_sent_over_a_fresh_one(

@@ -412,6 +412,34 @@ def test_connections_that_died_take_nothing_from_the_head_where_few_bytes_are_wa
     pool.close()
 
 
+def test_bytes_just_behind_what_the_plan_needs_are_fetched_when_a_reader_needs_them(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    with RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running:
+        running.restrict_to([ByteSpan(0, 10 * PIECE)])
+        assert running.stream.read_at(0, 10 * PIECE) == BODY[: 10 * PIECE]
+        assert running.stream.read_at(20 * PIECE, 1000) == BODY[20 * PIECE : 20 * PIECE + 1000]
+
+
+def test_bytes_outside_the_plan_are_fetched_again_when_reading_them_out_of_order_fails(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed = pool.open, []
+
+    def fails_once(*arguments: Any, **named: Any) -> Any:
+        if not failed:
+            failed.append(1)
+            raise StreamStalled("the origin broke off")
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(pool, "open", fails_once)
+    with RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running:
+        running.restrict_to([ByteSpan(0, 10 * PIECE)])
+        assert running.stream.read_at(1_000_000, 1000) == BODY[1_000_000:1_001_000]
+        assert running.stream.read_at(500_000, 1000) == BODY[500_000:501_000]
+    assert failed
+
+
 def test_a_plan_that_is_late_does_not_count_as_silence_of_the_connections(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -451,6 +479,50 @@ def test_an_idle_connection_that_the_origin_closes_is_given_up_while_the_plan_is
         running.restrict_to(None)
         assert running.body() == BODY
     assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
+
+
+def test_nothing_is_taken_over_when_all_that_is_needed_has_arrived(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    url = server.url("body.bin")
+    with with_fault(pool, AnswersFirstOnly), RunningDownload(pool, url, settings) as running:
+        assert running.stream.read_at(0, (COUNT - 2) * PIECE) == BODY[: (COUNT - 2) * PIECE]
+        running.restrict_to([ByteSpan(0, PIECE)])
+        assert until(lambda: running.fact("range_connections") is not None)
+    asked = [request.range or "whole" for request in server.requests() if request.method == "GET"]
+    for span in asked:
+        first, _, last = span.removeprefix("bytes=").partition("-")
+        assert span != "whole"
+        assert not (first and last) or int(first) <= int(last)
+    with pool.range_connections.lend(url) as (lent, _):
+        assert not lent  # all hang; refused ones would not be opened again
+    pool.warmup(server.base_url)
+    with pool.range_connections.lend(url) as (lent, _):
+        assert len(lent) == COUNT
+
+
+def test_an_error_that_nobody_expects_reaches_the_readers(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(pool, "open", fails)
+    with (
+        with_fault(pool, MuteConnection),
+        RunningDownload(pool, server.url("body.bin"), settings, seconds=5) as running,
+        pytest.raises(RuntimeError, match="a mistake"),
+    ):
+        running.body()
+
+
+def test_what_waits_for_requests_ends_at_the_deadline(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    with RunningDownload(pool, server.url("body.bin"), settings, seconds=2, sparse=True) as running:
+        running.restrict_to([ByteSpan(0, PIECE)])
+        assert running.stream.read_at(0, PIECE) == BODY[:PIECE]
+        assert until(lambda: running.ended, 5)
 
 
 def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
