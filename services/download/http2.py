@@ -42,6 +42,8 @@ _FRAME_HEADER: Final = 9
 """Bytes in front of each frame (RFC 9113, section 4.1)."""
 _GOAWAY: Final = 7
 """Frame type of GOAWAY (RFC 9113, section 6.8)."""
+MAX_TURNED_AWAY: Final = 5
+"""Connections, one after the other, that may send a request away unprocessed."""
 WAKE_S: Final = 0.05
 """Seconds after which a thread that reads looks whether its stream was given up meanwhile."""
 
@@ -157,6 +159,12 @@ class Http2Connection(httpcore.ConnectionInterface):
             self._flush(timeouts["write"])
             timeouts.sent_at = time.perf_counter()
             self._wait(stream, timeouts, lambda: stream.head is not None)
+        except httpcore.ConnectionNotAvailable as error:
+            self.end(number)
+            timeouts.turned_away += 1
+            if timeouts.turned_away == MAX_TURNED_AWAY:
+                raise httpcore.RemoteProtocolError("the origin takes no requests") from error
+            raise
         except BaseException:
             self.end(number)
             raise

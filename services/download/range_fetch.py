@@ -189,8 +189,12 @@ class RangeFetch:
 
     @property
     def is_silent(self) -> bool:
-        """Whether all connections have been silent for longer than working ones are."""
-        return self.silent_s > self.patience_s
+        """Whether all connections have been silent for longer than working ones are, or drip."""
+        if self.silent_s > self.patience_s:
+            return True
+        asked = [each for each in tuple(self._assignments) if each.connection.unanswered]
+        dripping = time.monotonic() - DRIP_PATIENCE * self.patience_s
+        return bool(asked) and all(each.progressed_at < dripping for each in asked) and not self.ended
 
     @property
     def awaits_restriction(self) -> bool:

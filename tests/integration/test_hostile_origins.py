@@ -159,6 +159,37 @@ def test_what_a_range_connection_drips_is_asked_of_the_others(
     assert running.fact("takeovers") is None
 
 
+@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize("sparse", [True, False])
+def test_the_pool_takes_over_when_all_range_connections_drip(
+    start: StartOrigin, make_pool: MakePool, count: int, sparse: bool
+) -> None:
+    of_the_pool = set()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.method == "HEAD" and request.target != "/":
+            of_the_pool.add(connection)
+        if request.method == "HEAD" or connection in of_the_pool:
+            return serve_file(connection, request)
+        response = file_response(BODY, request)
+        connection.sendall(response[:300])
+        for byte in response[300:]:
+            connection.sendall(bytes([byte]))
+            if origin.closing.wait(0.05):
+                break
+        return False
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=count, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+
+    with RunningDownload(pool, origin.url(), settings, sparse=sparse) as running:
+        body = running.body()
+
+    assert body == BODY
+    assert running.fact("takeovers") == 1
+
+
 def test_range_connections_that_come_back_during_a_takeover_do_not_move_its_body(
     start: StartOrigin, make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from services.deadline import Deadline
 from services.download.guard import UrlGuard
 from services.download.patience import Patience
+from services.download.socket_stream import SocketStream
 from services.download.sockets import GuardedBackend
 from services.errors import UrlRefused
 
@@ -133,6 +134,15 @@ def test_a_resolver_that_never_answers_is_left_after_the_time_out() -> None:
     with pytest.raises(httpcore.ConnectTimeout, match="resolved"):
         opens.connect_tcp("clips.test", 443, timeout=0.1)
     never.set()
+
+
+def test_a_tls_connection_that_another_thread_closes_during_a_read_is_an_error_of_the_network() -> None:
+    class ClosedMeanwhile(socket.socket):
+        def recv(self, *_: int) -> bytes:
+            raise ValueError("Read on closed or unwrapped SSL socket.")  # as ssl.SSLSocket says it
+
+    with ClosedMeanwhile() as connected, pytest.raises(httpcore.ReadError, match="closed"):
+        SocketStream(connected).read(10, 1.0)
 
 
 def test_bytes_that_drip_do_not_prolong_an_exchange() -> None:
