@@ -190,7 +190,10 @@ class Http2Connection(httpcore.ConnectionInterface):
 
     def take(self, stream: _Stream, number: int, timeouts: Timeouts) -> bytes | None:
         """The next part of a body; None at its end."""
-        self._wait(stream, timeouts, lambda: bool(stream.data) or stream.complete)
+        try:
+            self._wait(stream, timeouts, lambda: bool(stream.data) or stream.complete)
+        except httpcore.ConnectionNotAvailable as error:  # no other connection goes on with a body
+            raise httpcore.RemoteProtocolError("the origin took its response back") from error
         with self._changed:
             if not stream.data:
                 return None
@@ -326,11 +329,7 @@ class Http2Connection(httpcore.ConnectionInterface):
         for number, stream in self._streams.items():
             if number > last:
                 stream.closed = True
-                stream.error = (
-                    httpcore.ConnectionNotAvailable()
-                    if stream.head is None
-                    else httpcore.RemoteProtocolError("the origin took its response back")
-                )
+                stream.error = httpcore.ConnectionNotAvailable()
 
     def _flush(self, timeout: float) -> None:
         """Send what h2 has to say."""

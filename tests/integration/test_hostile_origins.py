@@ -405,6 +405,29 @@ def test_a_picture_that_is_refused_for_a_moment_is_asked_for_again(
     assert found == BODY
 
 
+def test_the_cancel_of_a_picture_is_told_as_such(start: StartOrigin, make_pool: MakePool) -> None:
+    reads = threading.Event()
+
+    class Scope(CancelScope):
+        def on_cancel(self, callback: Callable[[], None]) -> None:
+            super().on_cancel(callback)
+            reads.set()
+
+    scope = Scope()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(file_response(BODY, request).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        reads.wait(10)
+        scope.cancel()
+        origin.closing.wait(30)
+        return False
+
+    origin = start(handler)
+    pool, _ = make_pool(origin, stall_timeout_s=60.0)
+    with pytest.raises(Cancelled):
+        download_picture(pool, origin.url(), Deadline.after(60), scope, 10_000_000)
+
+
 def test_range_connections_are_used_again_after_one_address_that_does_not_exist(
     start: StartOrigin, make_pool: MakePool
 ) -> None:

@@ -100,6 +100,16 @@ def test_a_response_that_is_complete_counts_although_nothing_can_be_sent_any_mor
     assert body(ask(wire)) == b"clip"
 
 
+def test_a_body_that_follows_although_its_request_was_denied_is_an_error_of_the_protocol() -> None:
+    def denied(origin: h2.connection.H2Connection) -> bytes:
+        settings = origin.data_to_send() or b""
+        begun(origin)
+        return settings + GoAwayFrame(0, last_stream_id=0).serialize() + (origin.data_to_send() or b"")
+
+    with pytest.raises(httpcore.RemoteProtocolError):
+        body(ask(Wire(denied)))
+
+
 @pytest.mark.parametrize(
     "frame",
     [
