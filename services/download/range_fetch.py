@@ -262,7 +262,8 @@ class RangeFetch:
         if not self._ask(assignment, span):
             return False
         self._stream.expect(span)
-        self._stream.expect_body_at(self._blocks.next_offset or span.start)
+        if not self._awaits_restriction:  # until then nothing follows what is asked for
+            self._stream.expect_body_at(self._blocks.next_offset or span.start)
         return True
 
     def _ask(self, assignment: _Assignment, wanted: ByteSpan | Suffix) -> bool:

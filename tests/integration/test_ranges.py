@@ -272,6 +272,17 @@ def test_a_head_of_which_a_hanging_connection_was_asked_for_a_piece_is_fetched_a
     assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
 
 
+def test_what_lies_behind_a_head_that_was_asked_for_again_is_fetched_when_the_index_goes_on_there(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    with (
+        with_fault(pool, MuteConnection, {2}),
+        RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running,
+    ):
+        assert running.stream.read_at(0, 6 * PIECE) == BODY[: 6 * PIECE]
+        assert running.stream.read_at(6 * PIECE, 100_000) == BODY[6 * PIECE : 6 * PIECE + 100_000]
+
+
 def test_the_pool_takes_over_when_all_range_connections_hang(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
