@@ -11,7 +11,7 @@ from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.resource_version import ResourceVersion
 from services.download.segments import Segments
-from services.errors import ChallengeError, TooLarge
+from services.errors import TooLarge
 
 FAR_AHEAD: Final = 512 * 1024
 """Bytes. Demuxers make many small forward seeks; only a longer one is worth a request of its own."""
@@ -62,7 +62,7 @@ class ByteStream:
         self._requested: ByteSpan | None = None
         self._size: int | None = None
         self._ended = False
-        self._error: ChallengeError | None = None
+        self._error: Exception | None = None
         scope.on_cancel(self._wake)
 
     # -- feeding ------------------------------------------------------------------------------------
@@ -102,9 +102,19 @@ class ByteStream:
             return ByteSpan(start, start)
 
     def restrict_to(self, spans: Sequence[ByteSpan]) -> None:
-        """Readers need these spans only: rising and apart from each other; at least one."""
+        """Readers need these spans only: rising and apart from each other; at least one.
+
+        Where nothing can be fetched out of order everything stays needed.
+        """
         with self._changed:
-            self._needed = spans
+            if self._out_of_order:
+                self._needed = spans
+                self._changed.notify_all()
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether readers need a part only; what else they ask for has to be fetched out of order."""
+        return self._needed is not None
 
     def set_size(self, size: int) -> None:
         """Set the length of the resource in bytes."""
@@ -181,9 +191,9 @@ class ByteStream:
             self._changed.notify_all()
 
     def disable_out_of_order(self) -> None:
-        """Nothing can be fetched out of order from now on; readers wait for the body instead."""
+        """Nothing can be fetched out of order from now on; readers wait for the body instead, all of it."""
         with self._changed:
-            self._requested = None
+            self._requested = self._needed = None
             self._out_of_order = False
             self._changed.notify_all()
 
@@ -195,7 +205,7 @@ class ByteStream:
                 self._size = self._front()
             self._changed.notify_all()
 
-    def fail(self, error: ChallengeError) -> None:
+    def fail(self, error: Exception) -> None:
         """Give readers an error once they need bytes that are not there."""
         with self._changed:
             self._error = self._error or error
@@ -305,4 +315,6 @@ class ByteStream:
             return True
         if offset >= self._size - self._expected_suffix:
             return True
+        if self._needed is not None and not any(offset in span for span in self._needed):
+            return False
         return self._body_at <= offset <= self._body_at + FAR_AHEAD

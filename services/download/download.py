@@ -63,7 +63,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.TAKEOVER: frozenset({State.RANGES, State.GAPS, State.FAILED}),
     State.GAPS: frozenset({State.BACKOFF, State.ON_REQUEST, State.COMPLETE, State.FAILED}),
     State.BACKOFF: frozenset({State.GAPS, State.FAILED}),
-    State.ON_REQUEST: frozenset({State.COMPLETE, State.FAILED}),
+    State.ON_REQUEST: frozenset({State.GAPS, State.FAILED}),
     State.COMPLETE: frozenset(),
     State.FAILED: frozenset(),
 }
@@ -115,7 +115,6 @@ class Download:
         """Offset of the next byte of the body that the pool's connection reads."""
         self._body_bytes = 0
         self._has_ranges = False
-        self._restricted = False
         self.state = State.NEW
         self.stream = ByteStream(
             deadline,
@@ -148,7 +147,6 @@ class Download:
             spans: Rising and apart from each other, at least one; None: all of them.
         """
         if self._has_ranges and spans is not None:
-            self._restricted = True
             self.stream.restrict_to(spans)
         self._ranges.restrict_to(spans)
 
@@ -173,13 +171,15 @@ class Download:
                     raise self._ranges.error
                 self._enter(State.GAPS)
             self._fetch_gaps()
-            if self._restricted and not self._scope.cancelled:
+            if self.stream.is_restricted and not self._scope.cancelled:
                 self._enter(State.ON_REQUEST)
                 self._serve_requests()
+                self._enter(State.GAPS)
+                self._fetch_gaps()
             self._scope.check("download")
             self._enter(State.COMPLETE)
             self.stream.finish()
-        except ChallengeError as error:
+        except Exception as error:  # noqa: BLE001 - handed to the readers, who would wait in vain
             self._enter(State.FAILED)
             self.stream.fail(error)
 
@@ -201,6 +201,9 @@ class Download:
             False when the range connections came back first, or when the pool's connection is no better.
         """
         gap = self.stream.missing()
+        if gap.is_empty:
+            self._ranges.stop()
+            return True
         asked = self._timeline.now()
         try:
             with self._open(gap) as exchange:
@@ -229,7 +232,7 @@ class Download:
                 self._fetch_all_gaps(resumed=resumes > 0)
                 return
             except (SourceRejected, ConnectFailed) as error:
-                if isinstance(error, ConnectFailed) and not self._body_bytes:
+                if isinstance(error, ConnectFailed) and self.stream.size is None and not self._body_bytes:
                     raise  # one that was reached before is being reloaded; this one was never there
                 pause_s = backoff.pause_s(error)
                 self._timeline.count("refusals")
@@ -259,21 +262,24 @@ class Download:
                 wanted = ByteSpan(gap.start, None)
             with self._open(wanted) as exchange:
                 self._read_body(exchange, gap, wanted, asked, resumed=resumed)
-            if self.stream.size is None:
-                return  # only the end of the body could tell how long the resource is
+            if self.stream.size is None and not self._scope.cancelled:
+                self.stream.set_size(self._position)  # only the end of the body could tell it
             gap = self.stream.missing()
 
     def _serve_requests(self) -> None:
-        """ON_REQUEST: what is needed is there; should a reader need other bytes after all, fetch them."""
-        while not self._scope.cancelled:
+        """ON_REQUEST: what is needed is there; should a reader need other bytes after all, fetch them.
+
+        Ends when that fails: everything is needed then.
+        """
+        while self.stream.is_restricted and not self._scope.cancelled:
+            self._deadline.check("download")
             self._fetch_out_of_order()
             self.stream.wait_for_feeder_call(POLL_S)
 
     # -- reading over the pool's connection ---------------------------------------------------------------
 
     def _has_everything(self) -> bool:
-        size = self.stream.size
-        return size is not None and self._position >= size and self.stream.missing().is_empty
+        return self.stream.size is not None and self.stream.missing().is_empty
 
     def _open(self, wanted: ByteSpan) -> AbstractContextManager[Exchange]:
         return self._pool.open(self._url, self._deadline, wanted=wanted, validator=self.stream.validator)
@@ -375,6 +381,7 @@ class Download:
         """Read a body; one that is longer than its head said ends the connection."""
         read = 0
         self._scope.on_cancel(lambda: self._interrupt(exchange))
+        self._scope.check("download")  # it may have come before, and then nobody interrupts
         for chunk in exchange.chunks():
             if self._scope.cancelled:
                 return

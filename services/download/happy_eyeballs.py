@@ -46,7 +46,11 @@ def connect_first(addresses: Sequence[str], port: int, end: float) -> tuple[sock
                     address = waiting.popleft()
                     next_attempt = now + ATTEMPT_DELAY_S
                     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-                    attempt = socket.socket(family, socket.SOCK_STREAM)
+                    try:
+                        attempt = socket.socket(family, socket.SOCK_STREAM)
+                    except OSError as error:  # this machine does not speak IPv6, or has no more sockets
+                        failure = f"{address}: {error}"
+                        continue
                     attempt.setblocking(False)
                     code = attempt.connect_ex((address, port))
                     if code in (0, errno.EINPROGRESS):

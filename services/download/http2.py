@@ -42,6 +42,8 @@ _FRAME_HEADER: Final = 9
 """Bytes in front of each frame (RFC 9113, section 4.1)."""
 _GOAWAY: Final = 7
 """Frame type of GOAWAY (RFC 9113, section 6.8)."""
+MAX_TURNED_AWAY: Final = 5
+"""Connections, one after the other, that may send a request away unprocessed."""
 WAKE_S: Final = 0.05
 """Seconds after which a thread that reads looks whether its stream was given up meanwhile."""
 
@@ -157,6 +159,12 @@ class Http2Connection(httpcore.ConnectionInterface):
             self._flush(timeouts["write"])
             timeouts.sent_at = time.perf_counter()
             self._wait(stream, timeouts, lambda: stream.head is not None)
+        except httpcore.ConnectionNotAvailable as error:
+            self.end(number)
+            timeouts.turned_away += 1
+            if timeouts.turned_away == MAX_TURNED_AWAY:
+                raise httpcore.RemoteProtocolError("the origin takes no requests") from error
+            raise
         except BaseException:
             self.end(number)
             raise
@@ -182,7 +190,10 @@ class Http2Connection(httpcore.ConnectionInterface):
 
     def take(self, stream: _Stream, number: int, timeouts: Timeouts) -> bytes | None:
         """The next part of a body; None at its end."""
-        self._wait(stream, timeouts, lambda: bool(stream.data) or stream.complete)
+        try:
+            self._wait(stream, timeouts, lambda: bool(stream.data) or stream.complete)
+        except httpcore.ConnectionNotAvailable as error:  # no other connection goes on with a body
+            raise httpcore.RemoteProtocolError("the origin took its response back") from error
         with self._changed:
             if not stream.data:
                 return None
@@ -190,7 +201,7 @@ class Http2Connection(httpcore.ConnectionInterface):
             if self._error is not None:
                 return data
             self._h2.acknowledge_received_data(length, number)
-        self._flush(timeouts["write"])
+        self._try_to_flush(timeouts["write"])
         return data
 
     def _interrupt(self, stream: _Stream) -> None:
@@ -213,8 +224,7 @@ class Http2Connection(httpcore.ConnectionInterface):
             if not stream.closed:
                 self._h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
             is_last = self._goes_away and not self._streams
-        with suppress(httpcore.NetworkError, httpcore.TimeoutException):  # the connection is marked then
-            self._flush(RESET_WRITE_S)
+        self._try_to_flush(RESET_WRITE_S)
         if is_last:
             self.close()
 
@@ -260,7 +270,7 @@ class Http2Connection(httpcore.ConnectionInterface):
                     self._receive(data)
                 self._changed.notify_all()
         if data:
-            self._flush(RESET_WRITE_S)
+            self._try_to_flush(RESET_WRITE_S)
 
     def _receive(self, data: bytes) -> None:
         if not data:
@@ -337,6 +347,11 @@ class Http2Connection(httpcore.ConnectionInterface):
             raise
         finally:
             self._write_lock.release()
+
+    def _try_to_flush(self, timeout: float) -> None:
+        """Send it; where that fails the connection is marked, and what has arrived counts all the same."""
+        with suppress(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
+            self._flush(timeout)
 
     def _fail(self, error: Exception) -> None:
         """The connection is of no use any more."""

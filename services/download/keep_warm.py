@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from services.download.pool import ConnectionPool
-from services.errors import ChallengeError, TransportError
+from services.errors import TransportError
 
 MAX_FAILURES: Final = 3
 """Touches in a row that fail, after which an origin that no setting names is not touched any more."""
@@ -97,5 +97,5 @@ class KeepWarm:
             return
         try:
             self._also()
-        except ChallengeError as error:  # the next challenge meets it, too, and is answered with it
+        except Exception as error:  # noqa: BLE001 - the next challenge meets it, too, and is answered with it
             log.error("keeping the device warm failed: %s", error)

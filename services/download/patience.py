@@ -47,6 +47,8 @@ class Timeouts(dict[str, Patience]):
         """The steps of that."""
         self.sent_at: float | None = None
         """When the request had been handed to the operating system, by `time.perf_counter()`."""
+        self.turned_away = 0
+        """How often an HTTP/2 origin took the request and did not look at it."""
 
     def expect_silence_only(self) -> None:
         """The connection works or is fresh: reads wait as long as any other operation."""

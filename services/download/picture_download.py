@@ -9,7 +9,7 @@ from services.deadline import Deadline
 from services.download.backoff import Backoff
 from services.download.body_head import check_status
 from services.download.pool import ConnectionPool
-from services.errors import SourceRejected, TooLarge
+from services.errors import SourceRejected, StreamStalled, TooLarge
 
 
 def download_picture(
@@ -32,6 +32,9 @@ def download_picture(
     while True:
         try:
             return _download_once(pool, url, deadline, scope, limit)
+        except StreamStalled:
+            scope.check("download")  # the cancel ends a read as if the origin had broken off
+            raise
         except SourceRejected as error:
             scope.wait(backoff.pause_s(error))
             scope.check("download")

@@ -31,7 +31,14 @@ from services.download.proxy import Proxy
 from services.download.range_connection_pool import RangeConnectionPool
 from services.download.sockets import GuardedBackend
 from services.download.transport import GuardedTransport
-from services.errors import ConnectFailed, SettingsError, SourceRejected
+from services.errors import (
+    ConnectFailed,
+    DeadlineExceeded,
+    SettingsError,
+    SourceRejected,
+    StreamStalled,
+    UrlRefused,
+)
 from services.settings import Settings, get_settings
 
 MISDIRECTED: Final = 421
@@ -110,7 +117,7 @@ class ConnectionPool:
                 break
             exchange.close()
             redirects.append(Redirect(url, exchange.response.status_code))
-            url = urljoin(url, target)
+            url = _redirected(url, target)
         else:
             raise SourceRejected(f"more than {self._settings.max_redirects} redirects (MAX_REDIRECTS)")
         self._remember(url)
@@ -145,7 +152,10 @@ class ConnectionPool:
             UrlRefused, ConnectFailed, StreamStalled
         """
         limit = Deadline.after(self._settings.connect_timeout_s + self._settings.stall_timeout_s)
-        exchange = self._send("HEAD", url, {}, limit)
+        try:
+            exchange = self._send("HEAD", url, {}, limit)
+        except DeadlineExceeded as error:  # nobody else has set one
+            raise StreamStalled(f"the origin went silent: {error}", stage="connect") from error
         next(exchange.chunks(), None)  # an HTTP/1.1 connection stays open only after the end of its response
         exchange.close()
         return exchange.first_byte_s
@@ -214,6 +224,7 @@ class ConnectionPool:
         try:
             return self._send_once(method, url, headers, deadline, self._settings.reuse_probe_s)
         except _DeadConnectionError:
+            self._close_idle(origin_of(url))  # others may be as dead
             return self._send_once(method, url, headers, deadline, None)
         except ConnectFailed as error:
             if self._settings.https_proxy and not self._settings.use_proxy:
@@ -242,6 +253,18 @@ class ConnectionPool:
             self._requests += 1
             self._reused += timeouts.connect_s is None
         return Exchange(response, timeouts, time.perf_counter() - started)
+
+
+def _redirected(url: str, location: str) -> str:
+    """Where a response to a URL redirects to.
+
+    Raises:
+        UrlRefused: To nowhere.
+    """
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise UrlRefused(f"the origin redirects to {location[:200]!r}, which is not a URL") from error
 
 
 def _note_sent(timeouts: Timeouts, event: str, _: object) -> None:

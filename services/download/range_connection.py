@@ -32,6 +32,8 @@ from services.errors import StreamStalled
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
 READ_SIZE: Final = 64 * 1024
 """Bytes of one read from the socket."""
+MAX_UNUSED_BYTES: Final = 256 * 1024
+"""Bytes in a row of heads, and of bodies that nobody asked for."""
 BUSY_STATUSES: Final = (429, 503)
 """Answers of an origin that allows fewer connections or requests at a time (RFC 6585, RFC 9110)."""
 
@@ -63,6 +65,10 @@ class _Request:
         stop = total if self.wanted.stop is None else min(self.wanted.stop, total)
         return first == self.wanted.start and last == stop - 1
 
+    def may_be_denied(self, total: int) -> bool:
+        """Whether a resource of that length has none of these bytes; not every origin knows a suffix."""
+        return isinstance(self.wanted, Suffix) or (self.wanted is not None and self.wanted.start >= total)
+
 
 class RangeConnection:
     """A connection that is opened before it is needed.
@@ -93,6 +99,8 @@ class RangeConnection:
         self._left = 0
         """Bytes of the current body that have not arrived yet; the body of a 416 does not count."""
         self._is_part = False
+        self._unused = 0
+        """Bytes that have arrived since the latest part, or the latest complete response."""
         self._closes_after = False
         self._ended: float | None = None
         self.round_trip_s = 0.0
@@ -176,7 +184,7 @@ class RangeConnection:
         self._requests.append(request)
 
     def receive(self, take: Callable[[int, bytes], None]) -> int:
-        """Read what has arrived.
+        """Read what has arrived; also while nothing is asked for, since the origin may close the connection.
 
         Args:
             take: Gets the offset and the bytes of each part of a body.
@@ -189,6 +197,8 @@ class RangeConnection:
             for.
         """
         before = len(self._requests)
+        if not before and self._receive_now(1) is not None:
+            raise OSError("the origin closed the connection, or sent what nobody asked for")
         while self._requests:
             event = self._next_event(self._receive_now)
             if event is None:
@@ -197,6 +207,7 @@ class RangeConnection:
                 self._read_head(event)
             elif isinstance(event, h11.Data) and self._is_part:
                 data = bytes(event.data)
+                self._unused = 0
                 self._left -= len(data)
                 if self._left < 0:
                     raise OSError("the origin sent more than it was asked for")
@@ -210,6 +221,7 @@ class RangeConnection:
             self._stream.close()
         self._stream = None
         self._requests.clear()
+        self._unused = 0
         self._is_part = self._closes_after = False
         self._ended = None
 
@@ -239,6 +251,9 @@ class RangeConnection:
                 return None
             if not data:
                 raise OSError("the origin closed the connection")
+            self._unused += len(data)
+            if self._unused > MAX_UNUSED_BYTES:
+                raise OSError("the origin sends what nobody asked for")
             exchange.receive_data(data)
 
     def _finish_response(self, exchange: h11.Connection) -> None:
@@ -246,6 +261,7 @@ class RangeConnection:
         if self._is_part and self._left:
             raise OSError("the origin sent less than it was asked for")
         self._is_part = False
+        self._unused = 0
         self._requests.popleft()
         self._ended = time.monotonic() if self._requests else None
         rest = exchange.trailing_data[0]
@@ -268,10 +284,12 @@ class RangeConnection:
         self._is_part = status == 206
         # 416 says that the resource ends before this range, which is a useful answer as well
         if found is None or status not in (206, 416) or self._is_part == (found[1] is None):
-            raise RangeRefused(
-                f"the origin answered {status} to a range", ResourceVersion.from_headers(None, headers)
-            )
+            # only a success speaks of the resource itself
+            version = ResourceVersion.from_headers(None, headers if status == 200 else {})
+            raise RangeRefused(f"the origin answered {status} to a range", version)
         total = int(found[3])
+        if not self._is_part and not self._requests[0].may_be_denied(total):
+            raise RangeRefused(f"the origin denies bytes of {total}", ResourceVersion(None))
         if self._is_part:
             first, last = int(found[1]), int(found[2])
             self.start, self._left = first, last - first + 1
@@ -281,7 +299,7 @@ class RangeConnection:
                     f"the origin sent bytes {first}-{last}, which were not asked for", ResourceVersion(None)
                 )
         self.pause_s = 0.0 if self._ended is None else time.monotonic() - self._ended
-        self.version = ResourceVersion.from_headers(total, headers)
+        self.version = ResourceVersion.from_headers(total, headers if self._is_part else {})
 
 
 class RangeRefused(OSError):  # noqa: N818 - the connection works; only ranges do not

@@ -33,6 +33,7 @@ from services.download.range_connection import (
     Suffix,
 )
 from services.download.range_connection_pool import RangeConnectionPool
+from services.download.resource_version import ResourceVersion
 from services.errors import ChallengeError
 from services.timeline import Timeline
 
@@ -188,8 +189,12 @@ class RangeFetch:
 
     @property
     def is_silent(self) -> bool:
-        """Whether all connections have been silent for longer than working ones are."""
-        return self.silent_s > self.patience_s
+        """Whether all connections have been silent for longer than working ones are, or drip."""
+        if self.silent_s > self.patience_s:
+            return True
+        asked = [each for each in tuple(self._assignments) if each.connection.unanswered]
+        dripping = time.monotonic() - DRIP_PATIENCE * self.patience_s
+        return bool(asked) and all(each.progressed_at < dripping for each in asked) and not self.ended
 
     @property
     def awaits_restriction(self) -> bool:
@@ -257,12 +262,13 @@ class RangeFetch:
         if not self._ask(assignment, span):
             return False
         self._stream.expect(span)
-        self._stream.expect_body_at(self._blocks.next_offset or span.start)
+        if not self._awaits_restriction:  # until then nothing follows what is asked for
+            self._stream.expect_body_at(self._blocks.next_offset or span.start)
         return True
 
     def _ask(self, assignment: _Assignment, wanted: ByteSpan | Suffix) -> bool:
-        if not assignment.asked:
-            assignment.last_heard = assignment.progressed_at = time.monotonic()
+        if not assignment.asked:  # it was idle, which is no silence
+            self._last_heard = assignment.last_heard = assignment.progressed_at = time.monotonic()
         assignment.asked.append(wanted)
         try:
             assignment.connection.send("GET", self._target, wanted, self._stream.validator)
@@ -320,18 +326,12 @@ class RangeFetch:
         )
 
     def _receive(self, assignment: _Assignment) -> None:
-        # a part of a TLS record gives no bytes yet, but is a sign of life as well
-        now = time.monotonic()
-        if not self._round_trip_known:
-            self._round_trip_known = True
-            self._set_round_trip(now - assignment.last_heard)
-        # a connection whose silence ended by itself was not hanging
-        self.patience_s = min(max(self.patience_s, 2 * (now - assignment.last_heard)), MAX_PATIENCE_S)
-        assignment.last_heard = self._last_heard = now
         connection = assignment.connection
+        if assignment.asked:
+            self._note_life(assignment)
         try:
             for _ in range(connection.receive(lambda at, data: self._take(assignment, at, data))):
-                assignment.asked.popleft()
+                self._note_answer(assignment.asked.popleft(), connection.version)
                 assignment.progressed_at = time.monotonic()
                 self._pauses += connection.pause_s > self._max_pause_s
                 if self._pauses == MAX_PAUSES:
@@ -345,6 +345,23 @@ class RangeFetch:
         except ChallengeError as error:
             self.error = error
 
+    def _note_life(self, assignment: _Assignment) -> None:
+        # a part of a TLS record gives no bytes yet, but is a sign of life as well
+        now = time.monotonic()
+        if not self._round_trip_known:
+            self._round_trip_known = True
+            self._set_round_trip(now - assignment.last_heard)
+        # a connection whose silence ended by itself was not hanging
+        self.patience_s = min(max(self.patience_s, 2 * (now - assignment.last_heard)), MAX_PATIENCE_S)
+        assignment.last_heard = self._last_heard = now
+
+    def _note_answer(self, wanted: ByteSpan | Suffix, version: ResourceVersion) -> None:
+        """A response is complete; one that says how long the resource is may bring nothing else."""
+        self._note_version(version)
+        size = self._stream.size
+        if isinstance(wanted, Suffix) and size and self._stream.end_at(max(0, size - wanted.length)) < size:
+            self._give_up(wanted)
+
     def _note_refusal(self, error: RangeRefused) -> None:
         """No ranges from this origin, unless it gave the whole of another version (RFC 9110, 13.1.5)."""
         try:
@@ -354,15 +371,17 @@ class RangeFetch:
             self.error = changed
 
     def _take(self, assignment: _Assignment, offset: int, data: bytes) -> None:
-        version = assignment.connection.version
+        self._note_version(assignment.connection.version)
+        self._timeline.count("bytes", len(data))
+        assignment.note_bytes(len(data))
+        self._stream.feed(offset, data)
+
+    def _note_version(self, version: ResourceVersion) -> None:
         self._stream.check_version(version)
         if self._first_byte is None and version.size is not None:
             self._first_byte = self._timeline.now()
             self._stream.set_size(version.size)
             self._blocks.end_at(max(0, version.size - self._suffix_bytes))
-        self._timeline.count("bytes", len(data))
-        assignment.note_bytes(len(data))
-        self._stream.feed(offset, data)
 
     def _hanging(self) -> list[_Assignment]:
         """Connections that are silent while others are not, or drip while others have nothing left to do."""

@@ -29,9 +29,12 @@ class ResourceVersion:
 
     @property
     def validator(self) -> str:
-        """Value for `If-Range`: the strong entity tag, else the date; empty when there is neither."""
+        """Value for `If-Range`: the strong entity tag, else the date; empty when there is neither.
+
+        Nor is a tag sent back that is not ASCII: it is only compared.
+        """
         if self.etag:
-            return "" if self.etag.startswith("W/") else self.etag
+            return self.etag if self.etag.isascii() and not self.etag.startswith("W/") else ""
         return self.last_modified
 
     def joined_with(self, other: ResourceVersion) -> ResourceVersion:

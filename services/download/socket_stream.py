@@ -146,5 +146,5 @@ def mapped_timeouts(on_timeout: type[Exception], otherwise: type[Exception]) -> 
         yield
     except TimeoutError as error:
         raise on_timeout(str(error)) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: another thread has just closed the TLS connection
         raise otherwise(str(error)) from error

@@ -11,20 +11,24 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download import range_fetch
+from services.download.blocks import PIECE
 from services.download.keep_warm import MAX_FAILURES, KeepWarm
 from services.download.origins import MAX_REMEMBERED
 from services.download.picture_download import download_picture
 from services.download.pool import ConnectionPool
 from services.errors import (
+    Cancelled,
     ChallengeError,
     DeadlineExceeded,
     SourceChanged,
     SourceRejected,
     StreamStalled,
     TooLarge,
+    UrlRefused,
 )
 from services.settings import Settings
 from tests.support.downloads import RunningDownload, fetch, loopback_settings
@@ -153,6 +157,37 @@ def test_what_a_range_connection_drips_is_asked_of_the_others(
 
     assert running.fact("range_connections") == "5/6"
     assert running.fact("takeovers") is None
+
+
+@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize("sparse", [True, False])
+def test_the_pool_takes_over_when_all_range_connections_drip(
+    start: StartOrigin, make_pool: MakePool, count: int, sparse: bool
+) -> None:
+    of_the_pool = set()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.method == "HEAD" and request.target != "/":
+            of_the_pool.add(connection)
+        if request.method == "HEAD" or connection in of_the_pool:
+            return serve_file(connection, request)
+        response = file_response(BODY, request)
+        connection.sendall(response[:300])
+        for byte in response[300:]:
+            connection.sendall(bytes([byte]))
+            if origin.closing.wait(0.05):
+                break
+        return False
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=count, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+
+    with RunningDownload(pool, origin.url(), settings, sparse=sparse) as running:
+        body = running.body()
+
+    assert body == BODY
+    assert running.fact("takeovers") == 1
 
 
 def test_range_connections_that_come_back_during_a_takeover_do_not_move_its_body(
@@ -370,6 +405,29 @@ def test_a_picture_that_is_refused_for_a_moment_is_asked_for_again(
     assert found == BODY
 
 
+def test_the_cancel_of_a_picture_is_told_as_such(start: StartOrigin, make_pool: MakePool) -> None:
+    reads = threading.Event()
+
+    class Scope(CancelScope):
+        def on_cancel(self, callback: Callable[[], None]) -> None:
+            super().on_cancel(callback)
+            reads.set()
+
+    scope = Scope()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(file_response(BODY, request).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        reads.wait(10)
+        scope.cancel()
+        origin.closing.wait(30)
+        return False
+
+    origin = start(handler)
+    pool, _ = make_pool(origin, stall_timeout_s=60.0)
+    with pytest.raises(Cancelled):
+        download_picture(pool, origin.url(), Deadline.after(60), scope, 10_000_000)
+
+
 def test_range_connections_are_used_again_after_one_address_that_does_not_exist(
     start: StartOrigin, make_pool: MakePool
 ) -> None:
@@ -492,6 +550,247 @@ def test_an_origin_that_only_a_challenge_named_is_forgotten_when_it_fails(
 
     assert [len(touched) for touched in rounds] == [1] * MAX_FAILURES + [0]
     assert until(lambda: origin.open == 0)
+
+
+# -- what only a misunderstanding explains -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+@pytest.mark.parametrize("range_connections", [0, 8])
+def test_an_entity_tag_need_not_be_ascii(
+    start: StartOrigin, make_pool: MakePool, range_connections: int, encoding: str
+) -> None:
+    tag = "M\u00e1laga".encode(encoding).decode("latin-1")
+    breaks = iter(range(range_connections))  # after these the pool's connection brings the rest
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        response = file_response(BODY, request, f'ETag: "{tag}"')
+        span = request.span(len(BODY))
+        if span is not None and 100_000 < span[0] < 1_000_000 and next(breaks, None) is not None:
+            return False
+        whole = request.method == "GET" and span is None
+        connection.sendall(response[:400_000] if whole else response)
+        return not whole
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    assert fetch(pool, origin.url(), settings) == BODY
+
+
+@pytest.mark.parametrize("location", ["https://[", "http://a]b/"])
+def test_a_redirect_to_what_is_no_url_is_refused(
+    start: StartOrigin, make_pool: MakePool, location: str
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(text_response(302, f"Location: {location}"))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    with pytest.raises(UrlRefused, match="not a URL"):
+        fetch(pool, origin.url(), settings, seconds=5)
+
+
+def test_a_redirect_says_nothing_about_the_version_of_the_video(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.target == "/clip.mp4":
+            connection.sendall(text_response(302, "Location: /moved.mp4", 'ETag: "of the redirect"'))
+        else:
+            connection.sendall(file_response(BODY, request, 'ETag: "of the video"'))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    assert fetch(pool, origin.url(), settings) == BODY
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 6 * PIECE, 6 * PIECE + 1])
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("range_connections", [0, 1, 8])
+def test_files_of_every_size_are_complete_after_a_few_requests(
+    start: StartOrigin, make_pool: MakePool, size: int, sparse: bool, range_connections: int
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        connection.sendall(file_response(BODY[:size], request))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=sparse) as running:
+        running.restrict_to(None)
+        assert running.body() == BODY[:size]
+    assert len([request for request in origin.requests if request.method == "GET"]) < 50
+
+
+def test_an_origin_that_denies_bytes_which_it_has_is_not_asked_for_ever(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.span(len(BODY)) is None:
+            connection.sendall(file_response(BODY, request)[:400_000])
+            return False
+        connection.sendall(text_response(416, f"Content-Range: bytes */{len(BODY)}"))
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    with pytest.raises(SourceRejected, match="416"):
+        fetch(pool, origin.url(), settings, seconds=5)
+    assert len(origin.requests) < 10
+
+
+@pytest.mark.parametrize("denied", ["bytes=-", "bytes=0-", f"bytes={PIECE}-"])
+def test_pieces_that_an_origin_denies_are_fetched_while_the_plan_is_awaited(
+    start: StartOrigin, make_pool: MakePool, denied: str
+) -> None:
+    denials = iter(range(2 if denied == "bytes=-" else 1))
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.headers.get("range", "").startswith(denied) and next(denials, None) is not None:
+            connection.sendall(text_response(416, f"Content-Range: bytes */{len(BODY)}"))
+            return True
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=True) as running:
+        assert running.stream.read_at(len(BODY) - 1000, 1000) == BODY[-1000:]
+        assert running.stream.read_at(0, 2 * PIECE) == BODY[: 2 * PIECE]
+
+
+def test_a_plan_that_leads_behind_the_end_of_a_body_without_length_is_told_so(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.method == "HEAD":
+            return serve_file(connection, request)
+        chunk = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
+        return True
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(origin.url())
+    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=True) as running:
+        assert running.stream.read_at(0, 1000) == BODY[:1000]
+        running.restrict_to([ByteSpan(0, 2 * len(BODY))])
+        assert running.stream.read_at(len(BODY) - 10, 20) == BODY[-10:]
+
+
+def test_a_gap_that_is_closed_without_its_end_mark_is_closed(start: StartOrigin, make_pool: MakePool) -> None:
+    tail_read = threading.Event()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        span = request.span(len(BODY))
+        response = file_response(BODY, request)
+        if span is None:
+            connection.sendall(response[:1_300_000])
+            tail_read.wait(10)
+            return False
+        if span[1] == len(BODY):
+            connection.sendall(response)
+            return True
+        head = f"Content-Range: bytes {span[0]}-{span[1] - 1}/{len(BODY)}\r\nTransfer-Encoding: chunked"
+        connection.sendall(f"HTTP/1.1 206 Partial Content\r\n{head}\r\n\r\n".encode())
+        connection.sendall(b"%x\r\n" % (span[1] - span[0]) + BODY[slice(*span)] + b"\r\n")
+        return False
+
+    origin = start(handler)
+    pool, settings = make_pool(origin)
+    with RunningDownload(pool, origin.url(), settings) as running:
+        far = len(BODY) - 1000
+        assert running.stream.read_at(0, 1000) == BODY[:1000]
+        assert running.stream.read_at(far, 1000) == BODY[far:]
+        tail_read.set()
+        assert running.body() == BODY
+
+
+def test_an_origin_that_is_restarted_while_ranges_arrive_is_waited_for(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    stopped = threading.Event()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        span = request.span(len(BODY))
+        if span is not None and 100_000 < span[0] < 1_000_000:
+            first.stop_listening()
+            stopped.set()
+        return not stopped.is_set() and serve_file(connection, request)
+
+    first = start(handler)
+    pool, settings = make_pool(first, range_connections=8, range_min_rtt_ms=0)
+    pool.warmup(first.url())
+    with RunningDownload(pool, first.url(), settings) as running:
+        assert stopped.wait(10)
+        assert until(lambda: running.fact("refusals") is not None or running.ended)
+        with Http1Origin(serve_file, port=first.port):
+            assert running.body() == BODY
+
+
+def test_a_drip_on_a_connection_that_was_open_already_does_not_end_keep_warm(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.number == 1:
+            return serve_file(connection, request)
+        origin.drip(connection, b"HTTP/1.1 103 X\r\n\r\n")
+        return False
+
+    origin = start(handler)
+    pool, _ = make_pool(origin, connect_timeout_s=0.2, stall_timeout_s=0.2, reuse_probe_s=0.15)
+    pool.warmup(origin.url())
+
+    touched = KeepWarm(pool, [origin.url()], 60, busy=lambda: False).touch_all()
+
+    assert list(touched) == [origin.url()]
+
+
+def test_a_cancel_while_the_head_is_waited_for_ends_the_body_that_follows(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    download: list[RunningDownload] = []
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        assert until(lambda: bool(download))
+        download[0].scope.cancel()
+        connection.sendall(file_response(BODY, request).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        origin.closing.wait(30)
+        return False
+
+    origin = start(handler)
+    pool, settings = make_pool(origin, stall_timeout_s=60.0)
+    with RunningDownload(pool, origin.url(), settings, seconds=60) as running:
+        download.append(running)
+        with pytest.raises(Cancelled):
+            running.body()
+
+
+def test_the_retry_after_a_dead_connection_is_sent_over_a_fresh_one(
+    start: StartOrigin, make_pool: MakePool
+) -> None:
+    dead = threading.Event()
+
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if dead.is_set() and request.number > 1:
+            origin.closing.wait(30)
+            return False
+        return serve_file(connection, request)
+
+    origin = start(handler)
+    pool, _ = make_pool(origin, reuse_probe_s=0.2)
+    deadline = Deadline.after(20)
+    with pool.open(origin.url(), deadline) as one, pool.open(origin.url(), deadline) as other:
+        assert b"".join(one.chunks()) == b"".join(other.chunks()) == BODY
+    assert origin.connections == 2
+    dead.set()
+    with pool.open(origin.url(), deadline) as exchange:
+        assert exchange.connected
 
 
 def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:

@@ -81,6 +81,13 @@ def test_a_server_that_is_reloaded_again_and_again_costs_a_resume_each_time(star
     assert running.fact("resumes") == 2
 
 
+def test_an_origin_that_turns_every_request_away_is_not_asked_for_ever(start: StartOrigin) -> None:
+    origin, pool = start(Http2Script(turned_away=1_000_000))
+    with pytest.raises(StreamStalled, match="takes no requests"):
+        fetch(pool, origin.url(), loopback_settings(origin), seconds=5)
+    assert origin.connections < 30
+
+
 def test_pings_without_an_answer_end_at_the_deadline(start: StartOrigin) -> None:
     origin, pool = start(Http2Script(silent=True))
     settings = loopback_settings(origin, reuse_probe_s=60.0, stall_timeout_s=60.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.blocks import PIECE
@@ -70,6 +72,29 @@ class MuteConnection:
 
     def send(self, *_: Any) -> None:
         self.unanswered += 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class AnswersFirstOnly:
+    """A range connection whose first request is answered and whose others get lost."""
+
+    def __init__(self, connection: RangeConnection) -> None:
+        self._connection = connection
+        self._sent = 0
+        self._lost = 0
+
+    @property
+    def unanswered(self) -> int:
+        return self._connection.unanswered + self._lost
+
+    def send(self, *arguments: Any) -> None:
+        self._sent += 1
+        if self._sent == 1:
+            self._connection.send(*arguments)
+        else:
+            self._lost += 1
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -247,6 +272,17 @@ def test_a_head_of_which_a_hanging_connection_was_asked_for_a_piece_is_fetched_a
     assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
 
 
+def test_what_lies_behind_a_head_that_was_asked_for_again_is_fetched_when_the_index_goes_on_there(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    with (
+        with_fault(pool, MuteConnection, {2}),
+        RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running,
+    ):
+        assert running.stream.read_at(0, 6 * PIECE) == BODY[: 6 * PIECE]
+        assert running.stream.read_at(6 * PIECE, 100_000) == BODY[6 * PIECE : 6 * PIECE + 100_000]
+
+
 def test_the_pool_takes_over_when_all_range_connections_hang(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -385,3 +421,124 @@ def test_connections_that_died_take_nothing_from_the_head_where_few_bytes_are_wa
     asked = {request.range for request in server.requests() if request.method == "GET"}
     assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}"} <= asked
     pool.close()
+
+
+def test_bytes_just_behind_what_the_plan_needs_are_fetched_when_a_reader_needs_them(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    with RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running:
+        running.restrict_to([ByteSpan(0, 10 * PIECE)])
+        assert running.stream.read_at(0, 10 * PIECE) == BODY[: 10 * PIECE]
+        assert running.stream.read_at(20 * PIECE, 1000) == BODY[20 * PIECE : 20 * PIECE + 1000]
+
+
+def test_bytes_outside_the_plan_are_fetched_again_when_reading_them_out_of_order_fails(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed = pool.open, []
+
+    def fails_once(*arguments: Any, **named: Any) -> Any:
+        if not failed:
+            failed.append(1)
+            raise StreamStalled("the origin broke off")
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(pool, "open", fails_once)
+    with RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running:
+        running.restrict_to([ByteSpan(0, 10 * PIECE)])
+        assert running.stream.read_at(1_000_000, 1000) == BODY[1_000_000:1_001_000]
+        assert running.stream.read_at(500_000, 1000) == BODY[500_000:501_000]
+    assert failed
+
+
+def test_a_plan_that_is_late_does_not_count_as_silence_of_the_connections(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    url = server.url("body.bin")
+    scope, deadline = CancelScope(), Deadline.after(20)
+    stream = ByteStream(deadline, scope, out_of_order=True)
+    with with_fault(pool, AnswersFirstOnly):
+        fetching = RangeFetch(
+            pool.range_connections, url, stream, deadline, scope, Timeline(), await_restriction=True
+        )
+        assert fetching.start()
+    stream.read_at(0, (COUNT - 2) * PIECE)
+    stream.read_at(len(BODY) - 2 * PIECE, 2 * PIECE)
+    assert until(lambda: fetching.silent_s == 0)
+    time.sleep(0.1)  # so long nothing was asked for
+    restricted = time.monotonic()
+    fetching.restrict_to(None)
+    assert until(lambda: fetching.silent_s > 0)
+    silent_s, since_s = fetching.silent_s, time.monotonic() - restricted
+    scope.cancel()
+    assert fetching.join(5)
+    assert silent_s <= since_s
+
+
+def test_an_idle_connection_that_the_origin_closes_is_given_up_while_the_plan_is_awaited(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    url = server.url("body.bin")
+    with pool.range_connections.lend(url) as (held, _):
+        connections = list(held)
+    with RunningDownload(pool, url, settings, sparse=True) as running:
+        running.stream.read_at(0, (COUNT - 2) * PIECE)
+        running.stream.read_at(len(BODY) - 2 * PIECE, 2 * PIECE)
+        assert until(lambda: all(connection.is_open for connection in connections))
+        connections[1].socket.shutdown(socket.SHUT_RD)
+        assert until(lambda: not connections[1].is_open)
+        running.restrict_to(None)
+        assert running.body() == BODY
+    assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
+
+
+def test_nothing_is_taken_over_when_all_that_is_needed_has_arrived(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    url = server.url("body.bin")
+    with with_fault(pool, AnswersFirstOnly), RunningDownload(pool, url, settings) as running:
+        assert running.stream.read_at(0, (COUNT - 2) * PIECE) == BODY[: (COUNT - 2) * PIECE]
+        running.restrict_to([ByteSpan(0, PIECE)])
+        assert until(lambda: running.fact("range_connections") is not None)
+    asked = [request.range or "whole" for request in server.requests() if request.method == "GET"]
+    for span in asked:
+        first, _, last = span.removeprefix("bytes=").partition("-")
+        assert span != "whole"
+        assert not (first and last) or int(first) <= int(last)
+    with pool.range_connections.lend(url) as (lent, _):
+        assert not lent  # all hang; refused ones would not be opened again
+    pool.warmup(server.base_url)
+    with pool.range_connections.lend(url) as (lent, _):
+        assert len(lent) == COUNT
+
+
+def test_an_error_that_nobody_expects_reaches_the_readers(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(pool, "open", fails)
+    with (
+        with_fault(pool, MuteConnection),
+        RunningDownload(pool, server.url("body.bin"), settings, seconds=5) as running,
+        pytest.raises(RuntimeError, match="a mistake"),
+    ):
+        running.body()
+
+
+def test_what_waits_for_requests_ends_at_the_deadline(
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+) -> None:
+    with RunningDownload(pool, server.url("body.bin"), settings, seconds=2, sparse=True) as running:
+        running.restrict_to([ByteSpan(0, PIECE)])
+        assert running.stream.read_at(0, PIECE) == BODY[:PIECE]
+        assert until(lambda: running.ended, 5)
+
+
+def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Wait until a condition holds; whether it did in time."""
+    deadline = Deadline.after(seconds)
+    while not holds() and deadline.remaining() > 0:
+        time.sleep(0.01)
+    return holds()

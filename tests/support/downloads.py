@@ -48,6 +48,11 @@ class RunningDownload:
         self.restrict_to = self._download.restrict_to
         self.stream = self._download.start()
 
+    @property
+    def ended(self) -> bool:
+        """Whether its thread has ended."""
+        return self._download.join(0)
+
     def body(self) -> bytes:
         """The whole body."""
         self.stream.wait_complete()

@@ -46,14 +46,15 @@ def test_a_lost_origin_is_told_once_and_so_is_its_return(caplog: pytest.LogCaptu
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
-def test_a_device_that_fails_does_not_end_the_thread() -> None:
+@pytest.mark.parametrize("error", [InferenceError("device"), RuntimeError("of a plug-in")])
+def test_a_device_that_fails_does_not_end_the_thread(error: Exception) -> None:
     pool, twice, calls = FakePool(), threading.Event(), []
 
     def also() -> None:
         calls.append(1)
         if len(calls) == 2:
             twice.set()
-        raise InferenceError("device")
+        raise error
 
     keeper = KeepWarm(pool, [], 0.01, lambda: False, also)  # type: ignore[arg-type]
     keeper.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from services.deadline import Deadline
 from services.download.guard import UrlGuard
 from services.download.patience import Patience
+from services.download.socket_stream import SocketStream
 from services.download.sockets import GuardedBackend
 from services.errors import UrlRefused
 
@@ -82,6 +84,22 @@ def test_an_address_that_refuses_is_passed_over_at_once() -> None:
         stream.close()
 
 
+def test_a_family_of_addresses_that_the_machine_lacks_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithoutIpv6(socket.socket):
+        def __init__(self, family: int = -1, *arguments: int, **named: object) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *arguments, **named)  # type: ignore[arg-type]
+
+    with listener() as port:
+        monkeypatch.setattr(socket, "socket", WithoutIpv6)
+        stream = backend("::1", "127.0.0.1").connect_tcp("clips.test", port, timeout=5.0)
+        assert stream.get_extra_info("socket").getpeername()[0] == "127.0.0.1"
+        stream.close()
+        with pytest.raises(httpcore.ConnectError, match="::1.*not supported"):
+            backend("::1").connect_tcp("clips.test", port, timeout=5.0)
+
+
 def test_the_time_out_covers_all_addresses_together() -> None:
     opens = backend("127.0.0.2", "127.0.0.3")
     with (
@@ -116,6 +134,15 @@ def test_a_resolver_that_never_answers_is_left_after_the_time_out() -> None:
     with pytest.raises(httpcore.ConnectTimeout, match="resolved"):
         opens.connect_tcp("clips.test", 443, timeout=0.1)
     never.set()
+
+
+def test_a_tls_connection_that_another_thread_closes_during_a_read_is_an_error_of_the_network() -> None:
+    class ClosedMeanwhile(socket.socket):
+        def recv(self, *_: int) -> bytes:
+            raise ValueError("Read on closed or unwrapped SSL socket.")  # as ssl.SSLSocket says it
+
+    with ClosedMeanwhile() as connected, pytest.raises(httpcore.ReadError, match="closed"):
+        SocketStream(connected).read(10, 1.0)
 
 
 def test_bytes_that_drip_do_not_prolong_an_exchange() -> None:
