@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import gc
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -36,8 +38,8 @@ from services.wire.reply import (
     pack_answer,
     reply_key,
 )
-from tasks import reply
-from tasks.client import Client, Progress, submit
+from tasks import reply, submission
+from tasks.client import Client, Progress, Submission, submit
 from tasks.queue_message import check_message
 from tasks.worker_process import WorkerProcess
 from tests.support.capacity import announce_worker
@@ -214,6 +216,63 @@ def test_a_redis_that_does_not_answer_costs_no_more_than_the_deadline() -> None:
 
     with EmbeddedValkey() as server:
         assert asyncio.run(run(server)) < 4
+
+
+def test_a_thread_that_waits_does_not_outlast_its_deadline_where_redis_does_not_answer() -> None:
+    with EmbeddedValkey() as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        caller = submit(URL, redis_url=server.url, deadline_s=1.5)
+        assert server.part is not None
+        family = descendants(server.part.pid)
+        signal_all(family, signal.SIGSTOP)
+        try:
+            with pytest.raises(QueueUnavailable):
+                pool.submit(caller.wait).result(20)
+        finally:
+            signal_all(family, signal.SIGCONT)
+
+
+def test_a_caller_that_is_cancelled_while_redis_is_away_is_cancelled_all_the_same() -> None:
+    async def run(server: EmbeddedValkey) -> None:
+        caller = asyncio.ensure_future(_awaited(submit(URL, redis_url=server.url, deadline_s=60)))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(server.close)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+
+    async def _awaited(caller: Submission) -> Answer:
+        return await caller
+
+    with EmbeddedValkey() as server:
+        asyncio.run(run(server))
+
+
+def test_a_thread_that_is_interrupted_while_redis_is_away_is_interrupted_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(redis.Redis):
+        def blmove(self, *_: Any, **__: Any) -> Any:
+            raise KeyboardInterrupt
+
+    with EmbeddedValkey() as server:
+        caller = submit(URL, redis_url=server.url, deadline_s=60)
+        server.close()
+        monkeypatch.setattr(submission, "connect", lambda *_, **__: Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            caller.wait()
+
+
+def test_a_redis_that_goes_away_behind_the_reply_costs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class GoesAway(redis.Redis):
+        def delete(self, *_: Any) -> Any:
+            server.close()
+            return super().delete("any")
+
+    with EmbeddedValkey() as server:
+        caller = submit(URL, redis_url=server.url, deadline_s=2)
+        answer_all(server.url, 1)
+        monkeypatch.setattr(submission, "connect", lambda url, **_: GoesAway.from_url(url, retry=None))
+        assert caller.wait().body == b"{}"
 
 
 OPEN_AND_CLOSE = """
