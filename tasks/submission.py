@@ -147,7 +147,7 @@ def send(challenge: Challenge, token: str, redis_url: str, settings: Settings) -
     """Enqueue a challenge, whose times are by this machine's clock.
 
     Raises:
-        InvalidChallenge: The id belongs to an answered challenge with another content.
+        InvalidChallenge: The id belongs to a challenge with another content that is worked on or answered.
         QueueFull: MAX_QUEUE challenges are waiting, or what waits takes longer than its deadline.
         QueueUnavailable: Redis cannot be reached.
         MissingExtra: OTEL_EXPORTER_OTLP_ENDPOINT is set and the extra [tracing] is not installed.

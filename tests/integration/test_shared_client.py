@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -181,7 +181,7 @@ def test_an_answered_challenge_is_answered_from_the_store_without_a_worker(
                 reply.try_to_publish(asked.token, data, connection)
                 first = await caller
                 connection.delete("touchline")
-                again = await client.submit(f"{URL}?renewed=1", challenge_id="done", deadline_s=20)
+                again = await client.submit(f"{URL}?X-Amz-Signature=1", challenge_id="done", deadline_s=20)
                 assert again.body == first.body == b"{1}"
                 with pytest.raises(InvalidChallenge, match="another challenge"):
                     await client.submit("https://example.org/other.mp4", challenge_id="done", deadline_s=20)
@@ -190,6 +190,35 @@ def test_an_answered_challenge_is_answered_from_the_store_without_a_worker(
     asyncio.run(run())
     same = submit(URL, challenge_id="done", deadline_s=20, redis_url=valkey.url)
     assert same.wait().body == b"{1}"
+
+
+@pytest.mark.parametrize("kept", [claim_key, answer_key], ids=["worked on", "answered"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"video_url": "https://example.org/other.mp4"},
+        {"video_url": f"{URL}?id=2"},
+        {"video_url": URL, "kind": "tv_predict"},
+        {"frames": [{"frame_id": 0, "data": "aGk="}]},
+    ],
+    ids=["address", "query", "kind", "pictures"],
+)
+def test_another_challenge_of_an_id_is_refused_before_it_is_enqueued(
+    valkey: EmbeddedValkey, kept: Callable[[str], str], other: dict[str, Any]
+) -> None:
+    settings = load_settings(redis_url=valkey.url, served_kinds=("gsr", "tv_predict"))
+    first = Challenge(challenge_id="one", video_url=f"{URL}?id=1", deadline=0.0, submitted_at=0.0)
+
+    async def run() -> None:
+        async with Client(settings=settings) as client:
+            with pytest.raises(InvalidChallenge, match="needs an id of its own"):
+                await client.submit(**other, challenge_id="one", deadline_s=20)
+
+    with redis.Redis.from_url(valkey.url) as connection:
+        connection.set(content_key("one"), content_digest(first))
+        connection.set(kept("one"), "any")
+        asyncio.run(run())
+        assert not connection.llen("touchline")
 
 
 def signal_all(pids: list[int], signum: int) -> None:
