@@ -38,7 +38,7 @@ from services.wire.reply import (
     pack_answer,
     reply_key,
 )
-from tasks import reply, submission
+from tasks import reply, shared_client, submission
 from tasks.client import Client, Progress, Submission, submit
 from tasks.queue_message import check_message
 from tasks.worker_process import WorkerProcess
@@ -360,6 +360,87 @@ def test_callers_go_on_waiting_when_redis_loses_its_data() -> None:
 
     with EmbeddedValkey() as server:
         assert asyncio.run(run(server)).challenge_id == "kept"
+
+
+def test_connections_that_were_open_before_redis_restarted_cost_no_challenge() -> None:
+    async def run(server: EmbeddedValkey) -> list[Any]:
+        async with Client(settings=load_settings(redis_url=server.url, max_queue=1000)) as client:
+
+            async def ask(name: str) -> list[Any]:
+                asked = (client.submit(URL, challenge_id=f"{name}-{n}", deadline_s=0.5) for n in range(20))
+                return await asyncio.gather(*asked, return_exceptions=True)
+
+            await ask("before")
+            await asyncio.to_thread(server.close)
+            await asyncio.to_thread(server.restart)
+            return await ask("after")
+
+    with EmbeddedValkey() as server:
+        found = asyncio.run(run(server))
+    assert {type(one) for one in found} == {DeadlineExceeded}, "each was enqueued, and nobody works"
+
+
+class Proxy:
+    """Stands between a client and Redis, and can fall silent on the connection that listens."""
+
+    def __init__(self, port: int) -> None:
+        self._redis_port = port
+        self._silent: set[asyncio.StreamWriter] = set()
+        self._carrying: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+        self.listeners: list[asyncio.StreamWriter] = []
+        self.port = 0
+
+    async def __aenter__(self) -> Proxy:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    def fall_silent(self) -> None:
+        """As where a router has forgotten the connection, or the server's machine has lost its power."""
+        self._silent.update(self.listeners)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._redis_port)
+        self._writers += [writer, back]
+        for task in (self._carry(reader, back, writer), self._carry(there, writer, writer)):
+            self._carrying.add(asyncio.create_task(task))
+
+    async def _carry(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
+        while data := await source.read(65_536):
+            if b"SUBSCRIBE" in data and client not in self.listeners:
+                self.listeners.append(client)
+            if client not in self._silent:
+                sink.write(data)
+        sink.close()
+
+
+def test_a_connection_that_has_fallen_silent_is_noticed_and_opened_again(
+    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_client, "LISTEN_S", 0.2)
+
+    async def run() -> None:
+        async with Proxy(valkey.port) as proxy, Client(f"redis://127.0.0.1:{proxy.port}/0") as client:
+            await asyncio.wait_for(client._listening.wait(), 20)
+            await asyncio.sleep(1)
+            assert len(proxy.listeners) == 1, "one on which nothing is said lives all the same"
+            proxy.fall_silent()
+            while len(proxy.listeners) < 2:
+                await asyncio.sleep(0.02)
+            caller = asyncio.create_task(client.submit(URL, challenge_id="again", deadline_s=20))
+            await asyncio.to_thread(answer_all, valkey.url, 1)
+            assert (await caller).challenge_id == "again"
+
+    asyncio.run(asyncio.wait_for(run(), 30))
 
 
 def test_an_answer_that_nobody_announced_is_found_all_the_same(valkey: EmbeddedValkey) -> None:
