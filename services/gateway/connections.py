@@ -98,9 +98,15 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        if not self._drops:
-            self._stop_waiting()
-            super().on_headers_complete()
+        if self._drops:
+            return
+        self._stop_waiting()
+        if self.parser.should_upgrade() and self.parser.get_method() == b"POST":
+            # the parser does not read a body behind such a head
+            self.send_400_response("A challenge is not read with the header Upgrade; leave it out.")
+            self._drops = True
+            return
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

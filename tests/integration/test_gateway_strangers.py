@@ -167,6 +167,42 @@ def test_what_is_no_http_is_refused_in_json(alone: httpx.Client, sent: bytes) ->
         assert is_closed(stranger)
 
 
+ODD = {
+    "a host that is none": b"POST /soccer/challenge HTTP/1.1\r\nHost: [\r\nContent-Length: 1\r\n\r\n{",
+    "a host with a path": b"POST /soccer/challenge HTTP/1.1\r\nHost: x/y\r\nContent-Length: 1\r\n\r\n{",
+    "no host": b"POST /soccer/challenge HTTP/1.1\r\nContent-Length: 1\r\n\r\n{",
+    "HTTP/1.0": b"POST /soccer/challenge HTTP/1.0\r\nContent-Length: 1\r\n\r\n{",
+    "no length": b"POST /soccer/challenge HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a length twice": post("1").replace(b"Host: x", b"Content-Length: 1"),
+    "a negative length": b"POST /soccer/challenge HTTP/1.1\r\nContent-Length: -1\r\n\r\n{",
+    "a length of 30 digits": b"POST /soccer/challenge HTTP/1.1\r\nContent-Length: %s\r\n\r\n{" % (b"9" * 30),
+    "length and chunks": post("1").replace(b"Host: x", b"Transfer-Encoding: chunked"),
+    "chunks that are none": b"POST /soccer/challenge HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "an upgrade": post("1").replace(b"Host: x", b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings"),
+    "an address of another host": post("1").replace(b"/soccer", b"http://[/soccer"),
+    "bytes in the path": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "escapes in the path": b"GET /%ff%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CONNECT": b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "OPTIONS": b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "TRACE": b"TRACE /soccer/challenge HTTP/1.1\r\nHost: x\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "line feeds alone": b"POST /soccer/challenge HTTP/1.1\nHost: x\n\n",
+}
+
+
+@pytest.mark.parametrize("sent", ODD.values(), ids=ODD)
+def test_an_odd_request_is_refused_in_json_and_not_enqueued(
+    alone: httpx.Client, valkey: EmbeddedValkey, sent: bytes
+) -> None:
+    with ExitStack() as stack:
+        stranger = connected(alone, stack)
+        stranger.sendall(sent)
+        head, _, body = stranger.recv(65_536).partition(b"\r\n\r\n")
+        assert int(head.split()[1]) in (400, 404, 405, 422), head
+        assert set(json.loads(body)) == {"error", "detail"}
+    assert not queued(valkey.url)
+
+
 def test_one_public_address_has_a_bound_number_of_connections(
     alone: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
