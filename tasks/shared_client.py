@@ -97,10 +97,18 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        try:
+            if self._task is not None:
+                # redis-py leaves a socket open when it is cancelled while it connects
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(CONNECT_S):
+                        await self._tried.wait()
+        finally:
+            # also where this is cancelled itself
+            await self._close()
+
+    async def _close(self) -> None:
         if self._task is not None:
-            # redis-py leaves a socket open when it is cancelled while it connects
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._tried.wait(), CONNECT_S)
             await _ended(self._task)
         await self._finish_deleting()
         if self._redis is not None:

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import gc
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -332,6 +333,25 @@ def test_clients_close_at_once_however_their_end_falls(valkey: EmbeddedValkey) -
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_client_whose_closing_is_cancelled_leaves_no_task_behind() -> None:
+    async def run(port: int) -> None:
+        client = Client(f"redis://127.0.0.1:{port}/0")
+        await client.__aenter__()
+        closing = asyncio.create_task(client.__aexit__(None, None, None))
+        await asyncio.sleep(0.1)
+        assert not closing.done(), "it waits until the connection that listens was tried"
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        left = [task for task in asyncio.all_tasks() if task.get_name() == "touchline-replies"]
+        if left:
+            done, _ = await asyncio.wait(left, timeout=10)
+            assert done, "it listens for ever"
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asyncio.run(run(silent.getsockname()[1]))
 
 
 def test_what_nobody_understands_on_the_channel_costs_no_caller_its_reply(valkey: EmbeddedValkey) -> None:
