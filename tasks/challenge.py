@@ -135,8 +135,20 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
             replace_process()
         raise error
     with timeline.span("publish"):
-        reply.publish(challenge.challenge_id, token, data, until=until, keep=True, content=content)
-    partial = bool(timeline.to_dict()["facts"].get("partial"))
+        facts = timeline.to_dict()["facts"]
+        partial = bool(facts.get("partial"))
+        # TIME_BUDGET_S ends the work for everybody
+        by_deadline = partial and until.remaining() < reply.AGAIN_S
+        reply.publish(
+            challenge.challenge_id,
+            token,
+            data,
+            until=until,
+            keep=not (by_deadline or "broke_off" in facts),
+            partial=partial,
+            content=content,
+            for_first_only=by_deadline,
+        )
     result = "partial" if partial else "complete"
     return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)
 

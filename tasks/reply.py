@@ -115,7 +115,11 @@ if answer then
   if redis.call('EXISTS', ARGV[4] .. own) == 0 then send(own, answer) end
   return 0
 end
-if taken and ARGV[6] ~= '1' then
+if taken and ARGV[6] == 'partial' then
+  send(own, ARGV[2])
+  return 0
+end
+if taken and ARGV[6] == 'error' then
   redis.call('SADD', KEYS[3], own)
   redis.call('EXPIRE', KEYS[3], ARGV[3])
   return 0
@@ -134,7 +138,7 @@ for _, token in ipairs(redis.call('SMEMBERS', KEYS[3])) do
     end
   end
 end
-if ARGV[6] == '1' then
+if ARGV[6] == 'kept' then
   redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
   if ARGV[10] ~= '' then redis.call('SET', KEYS[4], ARGV[10], 'EX', ARGV[3] + 1) end
 end
@@ -282,6 +286,7 @@ def publish(
     data: bytes,
     *,
     keep: bool,
+    partial: bool = False,
     until: Deadline | None = None,
     content: str = "",
     for_first_only: bool = False,
@@ -297,16 +302,18 @@ def publish(
         challenge_id: The challenge.
         token: Names the reply of the caller whose message was worked on.
         data: The reply.
-        keep: Whether it is an answer, which later callers are to get as well.
+        keep: Whether it is an answer that later callers are to get as well.
+        partial: Whether it is an answer to a part of the clip; one that is neither is an error.
         until: How long it is tried again while Redis is away; once only when not given.
         content: What the challenge asks for, as `claim` was told; empty where that is not known.
-        for_first_only: Whether it is an error whose reason may be this caller's deadline, cancellation or
-            address: those who joined and have time left are put back on the queue instead.
+        for_first_only: Whether it is as it is by reason of this caller's deadline, cancellation or address,
+            perhaps: those who joined and have time left are put back on the queue instead.
         by_holder: Whether this process claimed the challenge; otherwise the one that did is lost.
     """
     while True:
         try:
-            put_back = _publish(challenge_id, token, data, keep, content, for_first_only, by_holder)
+            sort = "kept" if keep else "partial" if partial else "error"
+            put_back = _publish(challenge_id, token, data, sort, content, for_first_only, by_holder)
         except redis.exceptions.OutOfMemoryError as error:
             log.error("challenge %s: Redis has no room for the reply: %s", challenge_id, error)
             count_queue_event("undelivered")
@@ -347,14 +354,14 @@ def _publish(
     challenge_id: str,
     token: str,
     data: bytes,
-    keep: bool,
+    sort: str,
     content: str,
     for_first_only: bool,
     by_holder: bool,
 ) -> int:
     settings = get_settings()
     keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key, content_key)]
-    args: list[Any] = [token, data, settings.reply_ttl_s, reply_key(""), no_room_key(""), int(keep)]
+    args: list[Any] = [token, data, settings.reply_ttl_s, reply_key(""), no_room_key(""), sort]
     args += [REPLIED_CHANNEL, process_name() if by_holder else "", again_key(""), content]
     args += [int(for_first_only), settings.queue_name]
     put_back: Any = connection().eval(_PUBLISH, len(keys), *keys, *args)

@@ -9,16 +9,30 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import pytest
 import redis
 
+from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.errors import Cancelled, DeadlineExceeded
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import get_settings
-from services.wire.reply import answer_key, cancelled_key, claim_key, no_room_key, reply_key
-from tasks import reply
+from services.timeline import Timeline
+from services.wire.challenge import Challenge, content_digest
+from services.wire.reply import (
+    Answer,
+    answer_key,
+    cancelled_key,
+    claim_key,
+    no_room_key,
+    pack_answer,
+    reply_key,
+    unpack_reply,
+)
+from tasks import challenge, reply
 from tasks.client import submit
 from tasks.reply import Claimed, Lease
 from tasks.worker_process import WorkerProcess
@@ -309,6 +323,29 @@ def test_who_joined_and_has_time_left_is_not_told_the_end_of_the_firsts_time(
     assert connection.lrange("touchline", 0, -1) == [b"message of patient"]
 
 
+def test_who_joined_and_has_time_left_is_not_given_what_the_firsts_time_sufficed_for(
+    connection: redis.Redis,
+) -> None:
+    reply.claim("c", "first", "one")
+    joined(connection, "patient", 60)
+    joined(connection, "late", 0.5)
+    reply.publish("c", "first", b"half", keep=False, partial=True, content="one", for_first_only=True)
+    for token in ("first", "late"):
+        assert connection.lrange(reply_key(token), 0, -1) == [b"half"], "more than nothing"
+    assert connection.lrange("touchline", 0, -1) == [b"message of patient"]
+    assert reply.claim("c", "again", "one") is Claimed.MINE, "a partial answer is not kept"
+
+
+def test_a_partial_answer_goes_to_its_caller_also_where_another_process_has_the_challenge(
+    connection: redis.Redis,
+) -> None:
+    reply.claim("c", "first", "one")
+    connection.set(claim_key("c"), ELSEWHERE)
+    reply.publish("c", "first", b"half", keep=False, partial=True, content="one")
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"half"]
+    assert connection.get(claim_key("c")) == ELSEWHERE.encode(), "it works on"
+
+
 def test_who_joined_is_told_of_a_failure_that_is_everybodys(connection: redis.Redis) -> None:
     reply.claim("c", "first", "one")
     joined(connection, "patient", 60)
@@ -341,6 +378,42 @@ def test_a_caller_with_a_later_deadline_gets_an_answer(
     answer = patient.wait()
     assert not answer.partial
     assert [seen.query for seen in origin.requests() if "X-Amz-Signature=2" in seen.query], "its own address"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "facts", "put_back", "kept"),
+    [
+        (0.9, {"partial": True}, True, False),
+        (60.0, {"partial": True}, False, True),
+        (60.0, {"partial": True, "broke_off": "reset"}, False, False),
+        (0.9, {}, False, True),
+    ],
+    ids=["by the deadline", "by TIME_BUDGET_S", "by a broken download", "complete"],
+)
+def test_what_becomes_of_a_partial_answer_depends_on_its_reason(
+    connection: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    facts: dict[str, Any],
+    put_back: bool,
+    kept: bool,
+) -> None:
+    now = time.time()
+    asked = Challenge(challenge_id="c", video_url="https://a/b", deadline=now + seconds, submitted_at=now)
+
+    def work(_: Challenge, timeline: Timeline, __: CancelScope) -> bytes:
+        timeline.note(**facts)
+        connection.set("touchline:content:c", "one")
+        joined(connection, "patient", 60)
+        connection.set("touchline:content:c", content_digest(asked))
+        return pack_answer(Answer("c", b"half", bool(facts), {}))
+
+    monkeypatch.setattr(challenge, "_work", work)
+    challenge._answer(msgspec.to_builtins(asked), "first", 0, None)
+    assert unpack_reply(connection.lrange(reply_key("first"), 0, -1)[0]).body == b"half"
+    assert bool(connection.exists(reply_key("patient"))) is not put_back
+    assert bool(connection.llen("touchline")) is put_back
+    assert bool(connection.exists(answer_key("c"))) is kept
 
 
 def test_a_caller_that_cancels_ends_the_work(worker: WorkerProcess) -> None:
