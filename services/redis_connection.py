@@ -49,6 +49,8 @@ def connect_async(
     """
     import redis.asyncio
 
+    # with RESP 3, redis-py 8 gives connections that the server has closed: one failed command each
+    options = {"protocol": 2, **options}
     limit: dict[str, Any] = {"max_connections": max_connections, "timeout": turn_s} if max_connections else {}
     address = sentinel_address(url)
     if address is not None:

@@ -19,6 +19,7 @@ from services.errors import (
     DeadlineExceeded,
     DeviceLost,
     QueueUnavailable,
+    SourceRejected,
     TooLarge,
 )
 from services.monitoring.logs import log_challenge
@@ -38,7 +39,7 @@ from tasks import reply
 from tasks.celery_app import app
 from tasks.outcomes import tell
 from tasks.progress import progress_told
-from tasks.queue_message import TASK_NAME
+from tasks.queue_message import TASK_NAME, encode_message
 from tasks.redis_clock import by_own_clock, clock_difference, described
 from tasks.reply import Claimed, Lease
 
@@ -49,6 +50,10 @@ MAX_SUMMARY = 8192
 HUNG_S = 5.0
 """Seconds behind its deadline after which a challenge that does not end costs its process: a device or a
 decoder hangs, and the next challenge is worth a new one."""
+
+FOR_FIRST_ONLY = (DeadlineExceeded, Cancelled, SourceRejected)
+"""Errors that need not befall others who wait for the same id: they may have more time, or an address that
+was signed later."""
 
 
 @app.task(
@@ -83,7 +88,7 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
 def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str | None) -> dict[str, Any]:
     timeline = Timeline()
     challenge: Challenge | None = None
-    claimed, difference = False, 0.0
+    claimed, difference, content = False, 0.0, ""
     lease: Lease | None = None
     until: Deadline | None = None
     try:
@@ -94,7 +99,8 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
             timeline.note(retries=retries)
             count_queue_event("retried")
         with timeline.span("claim"):
-            outcome, difference = _claim(challenge, token)
+            content = content_digest(challenge)
+            outcome, difference = _claim(challenge, token, content, traceparent)
         challenge = by_own_clock(challenge, difference)
         until = Deadline.from_epoch(challenge.deadline)
         timeline.add_clock_difference(difference)
@@ -104,7 +110,7 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
             return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)
         scope = CancelScope()
         told = progress_told(timeline, token) if challenge.progress else nullcontext()
-        with Lease(challenge.challenge_id, token, scope.cancel) as lease, told:
+        with Lease(challenge.challenge_id, token, scope.cancel, content, until.remaining()) as lease, told:
             data = _work(challenge, timeline, scope)
     except ChallengeError as error:
         if challenge is not None and lease is not None and lease.lost:
@@ -115,7 +121,10 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
         name = challenge.challenge_id if challenge else _name_of(message)
         data = pack_error(name, error, error.timeline)
         if claimed and challenge is not None:
-            reply.publish(name, token, data, until=until, keep=False)
+            for_first_only = isinstance(error, FOR_FIRST_ONLY)
+            reply.publish(
+                name, token, data, until=until, keep=False, content=content, for_first_only=for_first_only
+            )
         else:
             # another process may work on a challenge of that id: its claim stays
             reply.try_to_publish(token, data)
@@ -126,18 +135,34 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
             replace_process()
         raise error
     with timeline.span("publish"):
-        reply.publish(challenge.challenge_id, token, data, until=until, keep=True)
-    partial = bool(timeline.to_dict()["facts"].get("partial"))
+        facts = timeline.to_dict()["facts"]
+        partial = bool(facts.get("partial"))
+        # TIME_BUDGET_S ends the work for everybody
+        by_deadline = partial and until.remaining() < reply.AGAIN_S
+        reply.publish(
+            challenge.challenge_id,
+            token,
+            data,
+            until=until,
+            keep=not (by_deadline or "broke_off" in facts),
+            partial=partial,
+            content=content,
+            for_first_only=by_deadline,
+        )
     result = "partial" if partial else "complete"
     return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)
 
 
-def _claim(challenge: Challenge, token: str) -> tuple[Claimed, float]:
+def _claim(challenge: Challenge, token: str, content: str, traceparent: str | None) -> tuple[Claimed, float]:
     """What came of the claim, and the difference between Redis's clock and ours."""
+
+    def message() -> bytes:
+        return encode_message(challenge, token, get_settings().queue_name, traceparent)
+
     try:
         difference = clock_difference(reply.connection())
         left = challenge.deadline - difference - time.time()
-        outcome = reply.claim(challenge.challenge_id, token, content_digest(challenge), left)
+        outcome = reply.claim(challenge.challenge_id, token, content, left, message)
     except (redis.exceptions.RedisError, OSError) as error:
         raise QueueUnavailable(f"the challenge could not be claimed: {error}") from error
     if outcome is Claimed.CANCELLED:

@@ -48,7 +48,7 @@ def reply_revoked(sender: Any = None, request: Any = None, terminated: bool = Fa
 
 def _end(args: Any, error: ChallengeError) -> None:
     challenge_id, token = _names(args)
-    reply.publish(challenge_id, token, pack_error(challenge_id, error), keep=False)
+    reply.publish(challenge_id, token, pack_error(challenge_id, error), keep=False, by_holder=False)
     with log_challenge(challenge_id):
         tell(None, challenge_id, Timeline(), "error", error)
 

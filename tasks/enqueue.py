@@ -68,15 +68,16 @@ def make_pending(
         found: What Redis answered.
 
     Raises:
-        InvalidChallenge: The id belongs to an answered challenge with another content.
+        InvalidChallenge: The id belongs to a challenge with another content that is worked on or answered.
         QueueFull: MAX_QUEUE challenges are waiting, or what waits takes longer than its deadline.
     """
     waiting, now, records, claimed, answer, content = found
     difference = difference_of(now, asked, time.time())
     pending = PendingChallenge(by_own_clock(challenge, -difference), token, difference, traceparent)
+    known = None if content is None or (answer is None and not claimed) else content.decode()
+    if known is not None and known != content_digest(challenge):
+        raise another_content(challenge)
     if answer is not None:
-        if content is not None and content.decode() != content_digest(challenge):
-            raise another_content(challenge)
         pending.stored = answer
     elif not claimed:
         _check_capacity(int(waiting), read_capacity(records, now[0] + now[1] / 1e6), challenge, settings)

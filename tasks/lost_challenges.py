@@ -155,7 +155,15 @@ class LostChallenges:
                     count_queue_event("put_back")
                     continue
                 data = pack_error(delivery.challenge_id, error)
-                reply.publish(delivery.challenge_id, delivery.token, data, keep=False)
+                late = isinstance(error, DeadlineExceeded)
+                reply.publish(
+                    delivery.challenge_id,
+                    delivery.token,
+                    data,
+                    keep=False,
+                    for_first_only=late,
+                    by_holder=False,
+                )
                 tell(None, delivery.challenge_id, Timeline(), "error", error)
 
 

@@ -19,6 +19,7 @@ from services.redis_connection import connect
 from services.settings import get_settings
 from services.wire.reply import (
     REPLIED_CHANNEL,
+    again_key,
     answer_key,
     cancelled_key,
     claim_key,
@@ -38,6 +39,8 @@ RENEWAL_S = 0.3
 """Seconds between two renewals of a claim."""
 RETRY_S = 0.1
 """Seconds between two attempts to reach Redis with a reply."""
+AGAIN_S = 1.0
+"""Seconds that a caller who joined must have left for its challenge to be tried once more."""
 
 _CLAIM = """
 if redis.call('EXISTS', KEYS[6]) == 1 then return 'cancelled' end
@@ -57,37 +60,90 @@ if not holder or holder == ARGV[1] or holder == ARGV[5] then
   redis.call('SET', KEYS[7], ARGV[6], 'EX', ARGV[7])
   return 'claimed'
 end
-redis.call('SADD', KEYS[3], ARGV[3])
-redis.call('EXPIRE', KEYS[3], ARGV[4])
+if ARGV[9] == '1' then
+  redis.call('SADD', KEYS[3], ARGV[3])
+  redis.call('EXPIRE', KEYS[3], ARGV[4])
+  if ARGV[10] ~= '' then redis.call('SET', KEYS[8], ARGV[10], 'PX', ARGV[11]) end
+end
 return holder
 """
 
 _RENEW = """
 if redis.call('EXISTS', KEYS[3]) == 1 and redis.call('SCARD', KEYS[4]) == 0 then return -1 end
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-if not holder and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local answer = redis.call('GET', KEYS[2])
+local content = redis.call('GET', KEYS[5])
+local another = content and ARGV[4] ~= '' and content ~= ARGV[4]
+if holder and holder ~= ARGV[1] then
+  if another then return 1 end
+  redis.call('SADD', KEYS[4], ARGV[3])
+  redis.call('EXPIRE', KEYS[4], ARGV[5])
+  return 0
+end
+if not holder and answer then
+  if another then return 1 end
+  if redis.call('EXISTS', KEYS[6]) == 0 then
+    redis.call('RPUSH', KEYS[6], answer)
+    redis.call('EXPIRE', KEYS[6], ARGV[5])
+    redis.call('DEL', KEYS[7])
+    redis.call('PUBLISH', ARGV[7], ARGV[3])
+  end
+  return 0
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if ARGV[4] ~= '' then redis.call('SET', KEYS[5], ARGV[4], 'EX', ARGV[6]) end
 return 1
 """
 
 _PUBLISH = """
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-local tokens = redis.call('SMEMBERS', KEYS[3])
-tokens[#tokens + 1] = ARGV[1]
-local seen = {}
-for _, token in ipairs(tokens) do
-  if not seen[token] then
-    seen[token] = true
-    redis.call('RPUSH', ARGV[4] .. token, ARGV[2])
-    redis.call('EXPIRE', ARGV[4] .. token, ARGV[3])
-    redis.call('DEL', ARGV[5] .. token)
-    redis.call('PUBLISH', ARGV[7], token)
+local function send(token, data)
+  redis.call('RPUSH', ARGV[4] .. token, data)
+  redis.call('EXPIRE', ARGV[4] .. token, ARGV[3])
+  redis.call('DEL', ARGV[5] .. token, ARGV[9] .. token)
+  redis.call('PUBLISH', ARGV[7], token)
+end
+local own = ARGV[1]
+local holder = redis.call('GET', KEYS[1])
+local answer = redis.call('GET', KEYS[2])
+local content = redis.call('GET', KEYS[4])
+local taken = holder and ARGV[8] ~= '' and holder ~= ARGV[8]
+if (answer or taken) and content and ARGV[10] ~= '' and content ~= ARGV[10] then
+  send(own, ARGV[2])
+  return 0
+end
+if answer then
+  if redis.call('EXISTS', ARGV[4] .. own) == 0 then send(own, answer) end
+  return 0
+end
+if taken and ARGV[6] == 'partial' then
+  send(own, ARGV[2])
+  return 0
+end
+if taken and ARGV[6] == 'error' then
+  redis.call('SADD', KEYS[3], own)
+  redis.call('EXPIRE', KEYS[3], ARGV[3])
+  return 0
+end
+send(own, ARGV[2])
+local put_back = 0
+for _, token in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+  if token ~= own then
+    local message = ARGV[11] == '1' and redis.call('GET', ARGV[9] .. token)
+    if message then
+      redis.call('DEL', ARGV[9] .. token)
+      redis.call('RPUSH', ARGV[12], message)
+      put_back = put_back + 1
+    else
+      send(token, ARGV[2])
+    end
   end
 end
-if ARGV[6] == '1' then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
+if ARGV[6] == 'kept' then
+  redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+  if ARGV[10] ~= '' then redis.call('SET', KEYS[4], ARGV[10], 'EX', ARGV[3] + 1) end
+end
 redis.call('DEL', KEYS[1], KEYS[3])
-return 1
+return put_back
 """
 
 
@@ -117,7 +173,13 @@ _ENDS: Final = {
 """What `_CLAIM` returns; anything else names the process that holds the challenge."""
 
 
-def claim(challenge_id: str, token: str, content: str = "", seconds: float = 0.0) -> Claimed:
+def claim(
+    challenge_id: str,
+    token: str,
+    content: str = "",
+    seconds: float = 0.0,
+    message: Callable[[], bytes] = bytes,
+) -> Claimed:
     """Make a challenge this process's own, unless it is answered or worked on: then the caller joins.
 
     A claim whose process is known to be dead is taken over; any other lapses when it is no longer renewed.
@@ -127,42 +189,67 @@ def claim(challenge_id: str, token: str, content: str = "", seconds: float = 0.0
         token: Names the reply that the caller waits for.
         content: What it asks for; another challenge of the same id is told by it.
         seconds: Until its deadline.
+        message: Makes the message that is put on the queue if the challenge that was joined ends for a reason
+            of its first caller's (`publish`) while this caller has time left.
     """
     keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key)]
     keys += [reply_key(token), no_room_key(token), cancelled_key(token), content_key(challenge_id)]
+    keys.append(again_key(token))
     kept_s = get_settings().reply_ttl_s
-    lost = ""
+    again_ms = int((seconds - AGAIN_S) * 1000)
+    lost, joins, again = "", False, b""
     while True:
-        args: list[str | int] = [process_name(), int(LEASE_S * 1000), token, kept_s, lost]
-        args += [content, kept_s + max(0, int(seconds)) + 1, REPLIED_CHANNEL]
+        args: list[str | int | bytes] = [process_name(), int(LEASE_S * 1000), token, kept_s, lost]
+        args += [content, _content_s(seconds), REPLIED_CHANNEL, int(joins), again, again_ms]
         found = bytes(connection().eval(_CLAIM, len(keys), *keys, *args)).decode()
         if found in _ENDS:
             return _ENDS[found]
-        if not is_dead(found):
+        if is_dead(found):
+            lost = found
+        elif joins:
             return Claimed.JOINED
-        lost = found
+        else:
+            # only now: it may have megabytes
+            joins, again = True, message() if again_ms > 0 else b""
 
 
 class Lease:
     """Renews this process's claim of a challenge while it works on it; a context manager.
 
     A claim that lapsed while Redis was away, or while this process was stopped, is taken again if nobody else
-    has it.
+    has it. If another process has it, the caller joins there; if it has been answered, the caller gets that.
 
     Args:
         challenge_id: The challenge.
         token: Names the reply of the caller whose message is worked on.
         on_lost: Called, from another thread, when another process has the challenge, or nobody waits for it
             any more: work must end.
+        content: What the challenge asks for, as `claim` was told.
+        seconds: Until its deadline.
 
     Attributes:
         lost: Whether another process has it.
         cancelled: Whether nobody waits for it any more.
     """
 
-    def __init__(self, challenge_id: str, token: str, on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        challenge_id: str,
+        token: str,
+        on_lost: Callable[[], None],
+        content: str = "",
+        seconds: float = 0.0,
+    ) -> None:
         self._keys = [make(challenge_id) for make in (claim_key, answer_key)]
-        self._keys += [cancelled_key(token), joined_key(challenge_id)]
+        self._keys += [cancelled_key(token), joined_key(challenge_id), content_key(challenge_id)]
+        self._keys += [reply_key(token), no_room_key(token)]
+        self._args: list[str | int] = [
+            token,
+            content,
+            get_settings().reply_ttl_s,
+            _content_s(seconds),
+            REPLIED_CHANNEL,
+        ]
         self._on_lost = on_lost
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
@@ -183,7 +270,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._ended.wait(RENEWAL_S):
             try:
-                args = (process_name(), int(LEASE_S * 1000))
+                args = (process_name(), int(LEASE_S * 1000), *self._args)
                 held: Any = connection().eval(_RENEW, len(self._keys), *self._keys, *args)
                 if held != 1:
                     self.lost, self.cancelled = held == 0, held == -1
@@ -193,21 +280,40 @@ class Lease:
                 log.warning("a claim could not be renewed: %s", error)
 
 
-def publish(challenge_id: str, token: str, data: bytes, *, keep: bool, until: Deadline | None = None) -> None:
+def publish(
+    challenge_id: str,
+    token: str,
+    data: bytes,
+    *,
+    keep: bool,
+    partial: bool = False,
+    until: Deadline | None = None,
+    content: str = "",
+    for_first_only: bool = False,
+    by_holder: bool = True,
+) -> None:
     """Hand a reply to all who wait for a challenge, and give its claim up.
 
-    Where Redis has no room for it, the caller gets the no-room reply that it left there when it submitted.
+    Where Redis has no room for it, the caller gets the no-room reply that it left there when it submitted. If
+    another process has taken the challenge over, an error of this one is nobody's: the caller joins there.
+    If the id belongs to a challenge with another content by now, the reply goes to this caller alone.
 
     Args:
         challenge_id: The challenge.
         token: Names the reply of the caller whose message was worked on.
         data: The reply.
-        keep: Whether it is an answer, which later callers are to get as well.
+        keep: Whether it is an answer that later callers are to get as well.
+        partial: Whether it is an answer to a part of the clip; one that is neither is an error.
         until: How long it is tried again while Redis is away; once only when not given.
+        content: What the challenge asks for, as `claim` was told; empty where that is not known.
+        for_first_only: Whether it is as it is by reason of this caller's deadline, cancellation or address,
+            perhaps: those who joined and have time left are put back on the queue instead.
+        by_holder: Whether this process claimed the challenge; otherwise the one that did is lost.
     """
     while True:
         try:
-            _publish(challenge_id, token, data, keep)
+            sort = "kept" if keep else "partial" if partial else "error"
+            put_back = _publish(challenge_id, token, data, sort, content, for_first_only, by_holder)
         except redis.exceptions.OutOfMemoryError as error:
             log.error("challenge %s: Redis has no room for the reply: %s", challenge_id, error)
             count_queue_event("undelivered")
@@ -220,6 +326,8 @@ def publish(challenge_id: str, token: str, data: bytes, *, keep: bool, until: De
                 return
             time.sleep(RETRY_S)
         else:
+            for _ in range(put_back):
+                count_queue_event("retried")
             return
 
 
@@ -242,11 +350,27 @@ def try_to_publish(token: str, data: bytes, own: redis.Redis | None = None) -> N
         count_queue_event("undelivered")
 
 
-def _publish(challenge_id: str, token: str, data: bytes, keep: bool) -> None:
-    keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key)]
-    args: list[Any] = [token, data, get_settings().reply_ttl_s, reply_key(""), no_room_key(""), int(keep)]
-    args.append(REPLIED_CHANNEL)
-    connection().eval(_PUBLISH, len(keys), *keys, *args)
+def _publish(
+    challenge_id: str,
+    token: str,
+    data: bytes,
+    sort: str,
+    content: str,
+    for_first_only: bool,
+    by_holder: bool,
+) -> int:
+    settings = get_settings()
+    keys = [make(challenge_id) for make in (claim_key, answer_key, joined_key, content_key)]
+    args: list[Any] = [token, data, settings.reply_ttl_s, reply_key(""), no_room_key(""), sort]
+    args += [REPLIED_CHANNEL, process_name() if by_holder else "", again_key(""), content]
+    args += [int(for_first_only), settings.queue_name]
+    put_back: Any = connection().eval(_PUBLISH, len(keys), *keys, *args)
+    return int(put_back)
+
+
+def _content_s(seconds: float) -> int:
+    """How long it has to be known what a challenge asks for that has so long until its deadline."""
+    return get_settings().reply_ttl_s + max(0, int(seconds)) + 1
 
 
 def _send_no_room(challenge_id: str, token: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -44,7 +45,8 @@ AGAIN_S = 2.0
 FORGET_S = 0.1
 """Seconds for which replies that were received are collected before they are deleted together."""
 LISTEN_S = 5.0
-"""Seconds for which the connection that listens waits at a time."""
+"""Seconds for which the connection that listens waits at a time. After that long a silence Redis is asked
+whether it is there."""
 CHECK_S = 1.0
 """Seconds after which a caller looks for its reply although nothing was heard: a connection may be dead."""
 
@@ -95,10 +97,18 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        try:
+            if self._task is not None:
+                # redis-py leaves a socket open when it is cancelled while it connects
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(CONNECT_S):
+                        await self._tried.wait()
+        finally:
+            # also where this is cancelled itself
+            await self._close()
+
+    async def _close(self) -> None:
         if self._task is not None:
-            # redis-py leaves a socket open when it is cancelled while it connects
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._tried.wait(), CONNECT_S)
             await _ended(self._task)
         await self._finish_deleting()
         if self._redis is not None:
@@ -332,7 +342,9 @@ class Client:
             await asyncio.sleep(RECONNECT_S)
 
     async def _hear_all(self, cancelled: int) -> None:
-        """Listen until the connection breaks, or this task is cancelled."""
+        """Listen until the connection breaks or falls silent, or this task is cancelled."""
+        import redis
+
         asked_for = set(self._listeners)
         await self._pubsub.subscribe(REPLIED_CHANNEL, *asked_for)
         self._tried.set()
@@ -341,17 +353,28 @@ class Client:
             await self._pubsub.subscribe(*came_since)
         # what came before this connection, or while there was none
         self._wake_all()
+        heard, asked = time.monotonic(), False
         while True:
             _check_cancelled(cancelled)
             message = await self._pubsub.get_message(timeout=LISTEN_S)
+            quiet_s = time.monotonic() - heard
             if message is not None:
+                heard, asked = time.monotonic(), False
                 self._hear(message)
+            elif asked and quiet_s > 2 * LISTEN_S:
+                # nobody says that a connection is gone which a router has forgotten
+                raise redis.exceptions.ConnectionError("the connection has fallen silent")
+            elif not asked and quiet_s > LISTEN_S:
+                await self._pubsub.ping()
+                asked = True
 
     def _wake_all(self) -> None:
         for replied in self._replied.values():
             replied.set()
 
     def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == "pong":
+            return
         channel, data = bytes(message["channel"]).decode(errors="replace"), bytes(message["data"])
         if channel == REPLIED_CHANNEL:
             if (replied := self._replied.get(data.decode(errors="replace"))) is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from services.errors import QueueUnavailable
 from services.redis_connection import connect
 from services.settings import Settings
 from services.wire.challenge import Challenge
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
 
 CONNECT_S = 2.0
 """Seconds for one attempt to connect to Redis."""
+LOOK_S = 2.0
+"""Seconds for which a thread waits for its reply at a time: then a connection that is dead is noticed."""
+LATE_S = 1.0
+"""Seconds that Redis gets to say that there is none yet."""
+
+log = logging.getLogger(__name__)
 
 
 class Submission:
@@ -65,34 +74,53 @@ class Submission:
             ChallengeError: With the type that the worker gave it; `DeadlineExceeded` when nothing came.
             QueueUnavailable: Redis was away when the deadline came, or has no room for the answer.
         """
+        try:
+            return self._wait()
+        except KeyboardInterrupt:
+            self._give_up()
+            raise
+
+    def _wait(self) -> Answer:
         import redis
 
-        if self._pending.stored is not None:
-            return self._pending.open(self._pending.stored)
+        pending = self._pending
+        if pending.stored is not None:
+            return pending.open(pending.stored)
         lost: Exception | None = None
-        reply, no_room = self._pending.keys
+        reply, no_room = pending.keys
         while True:
-            # the time-out belongs to the command, not to the socket: redis-py would retry on the latter
             connection = connect(
-                self._redis_url, socket_timeout=None, socket_connect_timeout=CONNECT_S, retry=None
+                self._redis_url,
+                socket_timeout=min(LOOK_S, pending.left_s()) + LATE_S,
+                socket_connect_timeout=CONNECT_S,
+                retry=None,
             )
             try:
                 if lost is not None and not connection.exists(reply, no_room):
                     with connection.pipeline(transaction=False) as pipe:
-                        enqueue.put_again(pipe, self._pending, self._settings)
+                        enqueue.put_again(pipe, pending, self._settings)
                         pipe.execute()
-                data: Any = connection.blmove(reply, reply, self._pending.left_s())  # type: ignore[arg-type]
-                if data is not None:
-                    connection.delete(reply, no_room)
-                return self._pending.open(data)
+                while True:
+                    over = pending.is_over()
+                    data: Any = connection.blmove(reply, reply, min(LOOK_S, pending.left_s()))  # type: ignore[arg-type]
+                    if data is not None:
+                        # it expires by itself, too
+                        with suppress(redis.exceptions.RedisError, OSError):
+                            connection.delete(reply, no_room)
+                    if data is not None or over:
+                        return pending.open(data)
             except (redis.exceptions.RedisError, OSError) as error:
                 lost = error
-            except KeyboardInterrupt:
-                self.cancel()
-                raise
             finally:
                 connection.close()
-            time.sleep(self._pending.pause_s(lost))
+            time.sleep(pending.pause_s(lost))
+
+    def _give_up(self) -> None:
+        """Cancel the challenge of a caller that has gone: nobody is left to be told that Redis is away."""
+        try:
+            self.cancel()
+        except QueueUnavailable as error:
+            log.warning("challenge %s could not be cancelled: %s", self.challenge_id, error)
 
     async def _receive(self) -> Answer:
         import asyncio
@@ -105,7 +133,7 @@ class Submission:
                 return await client.receive(self._pending)
             except asyncio.CancelledError:
                 # in a thread of its own: this task is to end now
-                await asyncio.shield(asyncio.to_thread(self.cancel))
+                await asyncio.shield(asyncio.to_thread(self._give_up))
                 raise
 
 
@@ -119,7 +147,7 @@ def send(challenge: Challenge, token: str, redis_url: str, settings: Settings) -
     """Enqueue a challenge, whose times are by this machine's clock.
 
     Raises:
-        InvalidChallenge: The id belongs to an answered challenge with another content.
+        InvalidChallenge: The id belongs to a challenge with another content that is worked on or answered.
         QueueFull: MAX_QUEUE challenges are waiting, or what waits takes longer than its deadline.
         QueueUnavailable: Redis cannot be reached.
         MissingExtra: OTEL_EXPORTER_OTLP_ENDPOINT is set and the extra [tracing] is not installed.

@@ -1,4 +1,9 @@
-"""HTTP connections that strangers cannot hold for long: late or large heads, too many of one address."""
+"""HTTP connections that strangers cannot hold for long: late or large heads, too many of one address.
+
+A connection answers one request at a time. Bytes that come before the answer to a request was sent are
+dropped, and the connection closes behind the answer: uvicorn would stop reading, and so not learn that the
+client has gone away. HTTP/1.1 has clients send such requests again.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,9 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from services.gateway.rejection import Rejection
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +39,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._network = ""
+        self._drops = False
+        """Whether what comes is dropped: it belongs to a request that came before its turn."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, and begin to wait for its first request."""
@@ -54,8 +63,10 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on what comes, as long as no head becomes too large."""
+        if self._drops:
+            return
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._drops:
             return
         if self._timer is not None:
             # still no whole head
@@ -68,13 +79,53 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first bytes of a request: from now on its head has to come."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._drops = True
+            self.cycle.keep_alive = False
+            return
         super().on_message_begin()
         self._wait_for_head()
 
+    def on_url(self, url: bytes) -> None:
+        """A part of the address."""
+        if not self._drops:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        if not self._drops:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head is there."""
+        if self._drops:
+            return
         self._stop_waiting()
+        if self.parser.should_upgrade() and self.parser.get_method() == b"POST":
+            # the parser does not read a body behind such a head
+            self.send_400_response("A challenge is not read with the header Upgrade; leave it out.")
+            self._drops = True
+            return
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        if not self._drops:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is there."""
+        if not self._drops:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say in JSON, as every rejection, that this is no request; not in place of another's answer."""
+        if self._drops:
+            return
+        body = bytes(Rejection(400, "request", msg).response().body)
+        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(STATUS_LINE[400] + head % len(body) + body)
+        self.transport.close()
 
     def _wait_for_head(self) -> None:
         if self._timer is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -64,25 +65,45 @@ class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         return tuple(sorted(self.frames, key=lambda frame: frame.frame_id)) or alone
 
 
-def content_digest(challenge: Challenge) -> str:
-    """What a challenge asks for, in 32 hexadecimal digits: its kind and its addresses without their queries.
+_SIGNING: Final = re.compile(
+    r"(x-(amz|goog|oss|cos|ms)-|q-(sign|ak|key)).*|signature|sign?|hmac|policy|key-pair-id|verify|hdn(ts|ea|tl)"
+    r"|(aws|oss)accesskeyid|googleaccessid|expir(es?|y|ation)|exp|(security-|access_|__)?token(__)?|auth(_key)?",
+    re.IGNORECASE,
+)
+"""Names of the parameters by which object stores and content networks sign an address."""
+_SIGNING_AZURE: Final = re.compile(r"sig|s[eprtv]|ss|srt|spr|sip|sk(oid|tid|[tesv])", re.IGNORECASE)
+"""The same of Azure; short names, which count only beside its `sig`."""
 
-    A query may hold a signature that was renewed; the deadline belongs to a submission.
+
+def content_digest(challenge: Challenge) -> str:
+    """What a challenge asks for, in 32 hexadecimal digits: its kind, pictures and addresses.
+
+    Of an address what signs it does not count: a validator that asks again may have had it signed anew. All
+    else of its query does, for it may be what names the clip. The deadline belongs to a submission.
     """
     asked = [
         challenge.kind,
-        challenge.video_url.partition("?")[0],
-        challenge.image_url.partition("?")[0],
-        [(frame.frame_id, (frame.url or "").partition("?")[0], frame.data) for frame in challenge.frames],
+        _unsigned(challenge.video_url),
+        _unsigned(challenge.image_url),
+        [(frame.frame_id, _unsigned(frame.url or ""), frame.data) for frame in challenge.frames],
     ]
     return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:32]
+
+
+def _unsigned(url: str) -> str:
+    """An address without its fragment and what signs it; the order of its parameters does not matter."""
+    base, _, query = url.partition("#")[0].partition("?")
+    names = {part: part.partition("=")[0] for part in query.split("&") if part}
+    signing = [_SIGNING, _SIGNING_AZURE] if "sig" in names.values() else [_SIGNING]
+    kept = [part for part, name in names.items() if not any(one.fullmatch(name) for one in signing)]
+    return "?".join([base, *(["&".join(sorted(kept))] if kept else [])])
 
 
 def another_content(challenge: Challenge) -> InvalidChallenge:
     """The error of a challenge whose id belongs to one with another content."""
     return InvalidChallenge(
         f"the id {challenge.challenge_id!r} belongs to another challenge that is worked on or done; "
-        "one of another kind or with other addresses needs an id of its own"
+        "one of another kind or with other addresses or pictures needs an id of its own"
     )
 
 

@@ -19,6 +19,7 @@ JOINED_PREFIX = "touchline:joined:"
 NO_ROOM_PREFIX = "touchline:no-room:"
 CANCELLED_PREFIX = "touchline:cancelled:"
 CONTENT_PREFIX = "touchline:content:"
+AGAIN_PREFIX = "touchline:again:"
 REPLIED_CHANNEL = "touchline:replied"
 """Redis channel on which the token of every reply is published once the reply is there."""
 
@@ -79,6 +80,11 @@ def cancelled_key(token: str) -> str:
 def content_key(challenge_id: str) -> str:
     """The Redis key of what a claimed or answered challenge asks for, as `content_digest` gives it."""
     return CONTENT_PREFIX + challenge_id
+
+
+def again_key(token: str) -> str:
+    """The Redis key of the queue message of a caller that joined, in case it has to be tried once more."""
+    return AGAIN_PREFIX + token
 
 
 def _pack(header: _Header, body: bytes) -> bytes:

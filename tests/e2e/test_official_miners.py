@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
@@ -58,6 +58,10 @@ class ChallengeResponse(BaseModel):
     processing_time: float
 
 
+def log_startup_config() -> None:
+    """Stands for what its application does when it starts."""
+
+
 STAND_INS: dict[str, dict[str, Any]] = {
     "miner": {},
     "miner.core": {},
@@ -65,16 +69,22 @@ STAND_INS: dict[str, dict[str, Any]] = {
     "miner.core.models.config": {"Config": Config},
     "miner.dependencies": {"get_config": get_config},
     "scorevision": {},
+    "scorevision.miner": {},
+    "scorevision.miner.private_track": {},
+    "scorevision.miner.private_track.logging": {"log_startup_config": log_startup_config},
     "scorevision.utils": {},
     "scorevision.utils.schemas": {"ChallengeRequest": ChallengeRequest},
 }
 
 
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """Gives the endpoint that a guide shows, with settings for a Redis."""
+ROUTES = "scorevision.miner.private_track.routes"
 
-    def of(guide: str, name: str, redis_url: str, kinds: str) -> Any:
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Gives what a guide's code defines, with settings for a Redis; its first part stands for the routes."""
+
+    def of(guide: str, redis_url: str, kinds: str) -> dict[str, Any]:
         for module, content in STAND_INS.items():
             made = ModuleType(module)
             made.__dict__.update(content)
@@ -83,9 +93,12 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         monkeypatch.setenv("SERVED_KINDS", kinds)
         get_settings.cache_clear()
         names: dict[str, Any] = {}
-        (code,) = python_blocks(f"docs/guides/{guide}")
-        exec(compile(code, guide, "exec"), names)  # noqa: S102 - our own documentation
-        return names[name]
+        for code in python_blocks(f"docs/guides/{guide}"):
+            exec(compile(code, guide, "exec"), names)  # noqa: S102 - our own documentation
+            routes = ModuleType(ROUTES)
+            routes.__dict__.update(names)
+            monkeypatch.setitem(sys.modules, ROUTES, routes)
+        return names
 
     yield of
     get_settings.cache_clear()
@@ -94,19 +107,29 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
 def posted(app: FastAPI, path: str, body: dict[str, Any]) -> httpx.Response:
     async def run() -> httpx.Response:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://miner", timeout=60) as client:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://miner", timeout=60) as client,
+        ):
             return await client.post(path, json=body)
 
     return asyncio.run(run())
 
 
 def test_the_endpoint_of_the_score_vision_miner(
-    endpoint: Callable[..., Any], worker: WorkerProcess, clip_url: str
+    shown: Callable[..., dict[str, Any]], worker: WorkerProcess, clip_url: str
 ) -> None:
-    process = endpoint("from-score-vision.md", "process_challenge", worker.redis_url, "gsr")
-    router = APIRouter()
-    router.add_api_route("/challenge", process, methods=["POST"])
-    app = FastAPI()
+    names = shown("from-score-vision.md", worker.redis_url, "gsr")
+    started: list[FastAPI] = []
+
+    @asynccontextmanager
+    async def own(app: FastAPI) -> AsyncIterator[None]:
+        started.append(app)
+        yield
+
+    router = APIRouter(lifespan=names["shared_client"])
+    router.add_api_route("/challenge", names["process_challenge"], methods=["POST"])
+    app = FastAPI(lifespan=own)
     app.include_router(router, prefix="/soccer", tags=["soccer"])
     body = {"challenge_id": "official-1", "type": "gsr", "video_url": clip_url, "created_at": None}
     given = posted(app, "/soccer/challenge", body)
@@ -115,26 +138,23 @@ def test_the_endpoint_of_the_score_vision_miner(
     refused = posted(app, "/soccer/challenge", body | {"challenge_id": "2", "video_url": "ftp://x/y.mp4"})
     assert (refused.status_code, "UrlRefused" in refused.json()["detail"]) == (500, True)
     assert posted(app, "/soccer/challenge", body | {"video_url": None}).status_code == 400
+    assert started == [app] * 3, "the application's own lifespan runs beside it"
 
 
 def test_the_endpoint_of_the_turbovision_miner(
-    endpoint: Callable[..., Any], make_worker: MakeWorker, clip_url: str
+    shown: Callable[..., dict[str, Any]], make_worker: MakeWorker, clip_url: str
 ) -> None:
     worker = make_worker(SERVED_KINDS="soccer_action")
-    handle_challenge = endpoint("from-turbovision.md", "handle_challenge", worker.redis_url, "soccer_action")
+    names = shown("from-turbovision.md", worker.redis_url, "soccer_action")
     checked: list[str] = []
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> Any:
-        yield
 
     def security() -> None:
         checked.append("signature")
 
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI(lifespan=names["lifespan"])
 
     async def challenge_endpoint(request: ChallengeRequest) -> Any:
-        return await handle_challenge(request)
+        return await names["handle_challenge"](request)
 
     app.post("/challenge", response_model=ChallengeResponse, dependencies=[Depends(security)])(
         challenge_endpoint

@@ -9,19 +9,36 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import pytest
 import redis
 
+from services.cancellation import CancelScope
 from services.deadline import Deadline
-from services.errors import Cancelled
+from services.errors import Cancelled, DeadlineExceeded
 from services.processes.embedded_valkey import EmbeddedValkey
 from services.settings import get_settings
-from services.wire.reply import answer_key, cancelled_key, claim_key, no_room_key, reply_key
-from tasks import reply
+from services.timeline import Timeline
+from services.wire.challenge import Challenge, content_digest
+from services.wire.reply import (
+    Answer,
+    answer_key,
+    cancelled_key,
+    claim_key,
+    no_room_key,
+    pack_answer,
+    reply_key,
+    unpack_reply,
+)
+from tasks import challenge, reply
 from tasks.client import submit
 from tasks.reply import Claimed, Lease
 from tasks.worker_process import WorkerProcess
+from tests.support.processes import wait_for
+from tests.support.servers import MakeWorker
+from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
@@ -193,6 +210,210 @@ def test_a_failed_challenge_keeps_no_other_from_its_id(connection: redis.Redis) 
     reply.claim("c", "first", "one")
     reply.publish("c", "first", b"error", keep=False)
     assert reply.claim("c", "second", "another") is Claimed.MINE
+
+
+# -- claims that went to another process --------------------------------------------------------------------
+
+ELSEWHERE = "another-machine 1"
+"""A process that holds a claim, of which nothing more is known here."""
+
+
+@pytest.mark.parametrize("outcome", [b"answer", b"error"])
+def test_a_caller_whose_challenge_another_process_took_over_gets_what_comes_of_it(
+    connection: redis.Redis, monkeypatch: pytest.MonkeyPatch, outcome: bytes
+) -> None:
+    """The process was stopped, or cut off from Redis, for longer than its claim lasts."""
+    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
+    reply.claim("c", "first", "one")
+    connection.set(claim_key("c"), ELSEWHERE)  # for a second caller
+    told = threading.Event()
+    with Lease("c", "first", told.set, "one"):
+        assert told.wait(20)
+    monkeypatch.setattr(reply, "process_name", lambda: ELSEWHERE)
+    reply.publish("c", "second", outcome, keep=outcome == b"answer", content="one")
+    assert connection.lrange(reply_key("second"), 0, -1) == [outcome]
+    assert connection.lrange(reply_key("first"), 0, -1) == [outcome]
+
+
+def test_a_caller_whose_challenge_another_process_has_answered_gets_that_answer(
+    connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
+    reply.claim("c", "first", "one")
+    connection.delete(claim_key("c"))
+    connection.set(answer_key("c"), b"answer")
+    told = threading.Event()
+    with Lease("c", "first", told.set, "one"):
+        assert told.wait(20)
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
+
+
+def test_a_process_that_lost_its_claim_and_has_not_noticed_gives_its_caller_the_answer(
+    connection: redis.Redis,
+) -> None:
+    reply.claim("c", "first", "one")
+    connection.delete(claim_key("c"))
+    connection.set(answer_key("c"), b"answer")
+    reply.publish("c", "first", b"error", keep=False, content="one")
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
+
+
+def test_an_error_of_a_process_that_lost_its_claim_ends_nobody_elses_wait(connection: redis.Redis) -> None:
+    reply.claim("c", "first", "one")
+    connection.set(claim_key("c"), ELSEWHERE)
+    connection.sadd("touchline:joined:c", "third")
+    reply.publish("c", "first", b"error", keep=False, content="one")
+    assert connection.get(claim_key("c")) == ELSEWHERE.encode(), "it works on"
+    assert not connection.exists(reply_key("third"))
+    assert connection.sismember("touchline:joined:c", "first"), "what comes of it goes to this caller too"
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_answer_goes_to_no_caller_of_another_content(connection: redis.Redis, answered: bool) -> None:
+    """The claim lapsed while the process was stopped, and the id was given to another challenge."""
+    reply.claim("c", "first", "one")
+    connection.set("touchline:content:c", "another")
+    connection.sadd("touchline:joined:c", "second")
+    connection.set(answer_key("c") if answered else claim_key("c"), ELSEWHERE)
+    reply.publish("c", "first", b"answer", keep=True, content="one")
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
+    assert not connection.exists(reply_key("second"))
+    assert connection.get(answer_key("c")) == (ELSEWHERE.encode() if answered else None)
+
+
+def test_a_claim_that_is_taken_again_says_what_it_is_for(
+    connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a Redis that has lost its data."""
+    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
+    with Lease("c", "first", lambda: None, "one"):
+        while not connection.exists(claim_key("c")):
+            time.sleep(0.02)
+        assert reply.claim("c", "second", "another") is Claimed.ANOTHER
+
+
+def test_it_is_known_what_an_answer_is_for_as_long_as_it_is_kept(connection: redis.Redis) -> None:
+    reply.claim("c", "first", "one")
+    connection.expire("touchline:content:c", 1)
+    reply.publish("c", "first", b"answer", keep=True, content="one")
+    assert connection.ttl("touchline:content:c") >= connection.ttl(answer_key("c"))
+
+
+# -- callers who joined and have more time -------------------------------------------------------------------
+
+
+def joined(connection: redis.Redis, token: str, seconds: float) -> None:
+    """Join the challenge `c`, which another process works on."""
+    holder = connection.get(claim_key("c"))
+    connection.set(claim_key("c"), ELSEWHERE)
+    assert reply.claim("c", token, "one", seconds, lambda: b"message of " + token.encode()) is Claimed.JOINED
+    connection.set(claim_key("c"), holder or "")
+
+
+def test_who_joined_and_has_time_left_is_not_told_the_end_of_the_firsts_time(
+    connection: redis.Redis,
+) -> None:
+    reply.claim("c", "first", "one")
+    joined(connection, "patient", 60)
+    joined(connection, "late", 0.5)
+    reply.publish("c", "first", b"too late", keep=False, content="one", for_first_only=True)
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"too late"]
+    assert connection.lrange(reply_key("late"), 0, -1) == [b"too late"], "it has no time for another attempt"
+    assert not connection.exists(reply_key("patient"))
+    assert connection.lrange("touchline", 0, -1) == [b"message of patient"]
+
+
+def test_who_joined_and_has_time_left_is_not_given_what_the_firsts_time_sufficed_for(
+    connection: redis.Redis,
+) -> None:
+    reply.claim("c", "first", "one")
+    joined(connection, "patient", 60)
+    joined(connection, "late", 0.5)
+    reply.publish("c", "first", b"half", keep=False, partial=True, content="one", for_first_only=True)
+    for token in ("first", "late"):
+        assert connection.lrange(reply_key(token), 0, -1) == [b"half"], "more than nothing"
+    assert connection.lrange("touchline", 0, -1) == [b"message of patient"]
+    assert reply.claim("c", "again", "one") is Claimed.MINE, "a partial answer is not kept"
+
+
+def test_a_partial_answer_goes_to_its_caller_also_where_another_process_has_the_challenge(
+    connection: redis.Redis,
+) -> None:
+    reply.claim("c", "first", "one")
+    connection.set(claim_key("c"), ELSEWHERE)
+    reply.publish("c", "first", b"half", keep=False, partial=True, content="one")
+    assert connection.lrange(reply_key("first"), 0, -1) == [b"half"]
+    assert connection.get(claim_key("c")) == ELSEWHERE.encode(), "it works on"
+
+
+def test_who_joined_is_told_of_a_failure_that_is_everybodys(connection: redis.Redis) -> None:
+    reply.claim("c", "first", "one")
+    joined(connection, "patient", 60)
+    reply.publish("c", "first", b"no video", keep=False, content="one")
+    assert connection.lrange(reply_key("patient"), 0, -1) == [b"no video"]
+    assert not connection.llen("touchline")
+
+
+def test_who_joined_and_went_away_is_not_put_back(connection: redis.Redis) -> None:
+    reply.claim("c", "first", "one")
+    joined(connection, "gone", 60)
+    connection.srem("touchline:joined:c", "gone")
+    reply.publish("c", "first", b"too late", keep=False, content="one", for_first_only=True)
+    assert not connection.llen("touchline")
+
+
+@pytest.mark.timeout(300)
+def test_a_caller_with_a_later_deadline_gets_an_answer(
+    make_worker: MakeWorker, origin: DemoOrigin, clip_url: str
+) -> None:
+    worker = make_worker(WORKER_CONCURRENCY="2")
+    slow = f"{clip_url}?delay=2&no_range=1&X-Amz-Signature="
+    hurried = submit(f"{slow}1", challenge_id="both", redis_url=worker.redis_url, deadline_s=1.5)
+    with redis.Redis.from_url(worker.redis_url) as client:
+        assert wait_for(lambda: bool(client.exists(claim_key("both"))), 20)
+        patient = submit(f"{slow}2", challenge_id="both", redis_url=worker.redis_url, deadline_s=60)
+        assert wait_for(lambda: bool(client.scard("touchline:joined:both")), 20)
+    with pytest.raises(DeadlineExceeded):
+        hurried.wait()
+    answer = patient.wait()
+    assert not answer.partial
+    assert [seen.query for seen in origin.requests() if "X-Amz-Signature=2" in seen.query], "its own address"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "facts", "put_back", "kept"),
+    [
+        (0.9, {"partial": True}, True, False),
+        (60.0, {"partial": True}, False, True),
+        (60.0, {"partial": True, "broke_off": "reset"}, False, False),
+        (0.9, {}, False, True),
+    ],
+    ids=["by the deadline", "by TIME_BUDGET_S", "by a broken download", "complete"],
+)
+def test_what_becomes_of_a_partial_answer_depends_on_its_reason(
+    connection: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    facts: dict[str, Any],
+    put_back: bool,
+    kept: bool,
+) -> None:
+    now = time.time()
+    asked = Challenge(challenge_id="c", video_url="https://a/b", deadline=now + seconds, submitted_at=now)
+
+    def work(_: Challenge, timeline: Timeline, __: CancelScope) -> bytes:
+        timeline.note(**facts)
+        connection.set("touchline:content:c", "one")
+        joined(connection, "patient", 60)
+        connection.set("touchline:content:c", content_digest(asked))
+        return pack_answer(Answer("c", b"half", bool(facts), {}))
+
+    monkeypatch.setattr(challenge, "_work", work)
+    challenge._answer(msgspec.to_builtins(asked), "first", 0, None)
+    assert unpack_reply(connection.lrange(reply_key("first"), 0, -1)[0]).body == b"half"
+    assert bool(connection.exists(reply_key("patient"))) is not put_back
+    assert bool(connection.llen("touchline")) is put_back
+    assert bool(connection.exists(answer_key("c"))) is kept
 
 
 def test_a_caller_that_cancels_ends_the_work(worker: WorkerProcess) -> None:

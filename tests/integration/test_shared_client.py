@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import gc
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -36,8 +39,8 @@ from services.wire.reply import (
     pack_answer,
     reply_key,
 )
-from tasks import reply
-from tasks.client import Client, Progress, submit
+from tasks import reply, shared_client, submission
+from tasks.client import Client, Progress, Submission, submit
 from tasks.queue_message import check_message
 from tasks.worker_process import WorkerProcess
 from tests.support.capacity import announce_worker
@@ -179,7 +182,7 @@ def test_an_answered_challenge_is_answered_from_the_store_without_a_worker(
                 reply.try_to_publish(asked.token, data, connection)
                 first = await caller
                 connection.delete("touchline")
-                again = await client.submit(f"{URL}?renewed=1", challenge_id="done", deadline_s=20)
+                again = await client.submit(f"{URL}?X-Amz-Signature=1", challenge_id="done", deadline_s=20)
                 assert again.body == first.body == b"{1}"
                 with pytest.raises(InvalidChallenge, match="another challenge"):
                     await client.submit("https://example.org/other.mp4", challenge_id="done", deadline_s=20)
@@ -188,6 +191,35 @@ def test_an_answered_challenge_is_answered_from_the_store_without_a_worker(
     asyncio.run(run())
     same = submit(URL, challenge_id="done", deadline_s=20, redis_url=valkey.url)
     assert same.wait().body == b"{1}"
+
+
+@pytest.mark.parametrize("kept", [claim_key, answer_key], ids=["worked on", "answered"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"video_url": "https://example.org/other.mp4"},
+        {"video_url": f"{URL}?id=2"},
+        {"video_url": URL, "kind": "tv_predict"},
+        {"frames": [{"frame_id": 0, "data": "aGk="}]},
+    ],
+    ids=["address", "query", "kind", "pictures"],
+)
+def test_another_challenge_of_an_id_is_refused_before_it_is_enqueued(
+    valkey: EmbeddedValkey, kept: Callable[[str], str], other: dict[str, Any]
+) -> None:
+    settings = load_settings(redis_url=valkey.url, served_kinds=("gsr", "tv_predict"))
+    first = Challenge(challenge_id="one", video_url=f"{URL}?id=1", deadline=0.0, submitted_at=0.0)
+
+    async def run() -> None:
+        async with Client(settings=settings) as client:
+            with pytest.raises(InvalidChallenge, match="needs an id of its own"):
+                await client.submit(**other, challenge_id="one", deadline_s=20)
+
+    with redis.Redis.from_url(valkey.url) as connection:
+        connection.set(content_key("one"), content_digest(first))
+        connection.set(kept("one"), "any")
+        asyncio.run(run())
+        assert not connection.llen("touchline")
 
 
 def signal_all(pids: list[int], signum: int) -> None:
@@ -214,6 +246,63 @@ def test_a_redis_that_does_not_answer_costs_no_more_than_the_deadline() -> None:
 
     with EmbeddedValkey() as server:
         assert asyncio.run(run(server)) < 4
+
+
+def test_a_thread_that_waits_does_not_outlast_its_deadline_where_redis_does_not_answer() -> None:
+    with EmbeddedValkey() as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        caller = submit(URL, redis_url=server.url, deadline_s=1.5)
+        assert server.part is not None
+        family = descendants(server.part.pid)
+        signal_all(family, signal.SIGSTOP)
+        try:
+            with pytest.raises(QueueUnavailable):
+                pool.submit(caller.wait).result(20)
+        finally:
+            signal_all(family, signal.SIGCONT)
+
+
+def test_a_caller_that_is_cancelled_while_redis_is_away_is_cancelled_all_the_same() -> None:
+    async def run(server: EmbeddedValkey) -> None:
+        caller = asyncio.ensure_future(_awaited(submit(URL, redis_url=server.url, deadline_s=60)))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(server.close)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+
+    async def _awaited(caller: Submission) -> Answer:
+        return await caller
+
+    with EmbeddedValkey() as server:
+        asyncio.run(run(server))
+
+
+def test_a_thread_that_is_interrupted_while_redis_is_away_is_interrupted_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(redis.Redis):
+        def blmove(self, *_: Any, **__: Any) -> Any:
+            raise KeyboardInterrupt
+
+    with EmbeddedValkey() as server:
+        caller = submit(URL, redis_url=server.url, deadline_s=60)
+        server.close()
+        monkeypatch.setattr(submission, "connect", lambda *_, **__: Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            caller.wait()
+
+
+def test_a_redis_that_goes_away_behind_the_reply_costs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class GoesAway(redis.Redis):
+        def delete(self, *_: Any) -> Any:
+            server.close()
+            return super().delete("any")
+
+    with EmbeddedValkey() as server:
+        caller = submit(URL, redis_url=server.url, deadline_s=2)
+        answer_all(server.url, 1)
+        monkeypatch.setattr(submission, "connect", lambda url, **_: GoesAway.from_url(url, retry=None))
+        assert caller.wait().body == b"{}"
 
 
 OPEN_AND_CLOSE = """
@@ -246,6 +335,25 @@ def test_clients_close_at_once_however_their_end_falls(valkey: EmbeddedValkey) -
     assert done.returncode == 0, done.stderr
 
 
+def test_a_client_whose_closing_is_cancelled_leaves_no_task_behind() -> None:
+    async def run(port: int) -> None:
+        client = Client(f"redis://127.0.0.1:{port}/0")
+        await client.__aenter__()
+        closing = asyncio.create_task(client.__aexit__(None, None, None))
+        await asyncio.sleep(0.1)
+        assert not closing.done(), "it waits until the connection that listens was tried"
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        left = [task for task in asyncio.all_tasks() if task.get_name() == "touchline-replies"]
+        if left:
+            done, _ = await asyncio.wait(left, timeout=10)
+            assert done, "it listens for ever"
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asyncio.run(run(silent.getsockname()[1]))
+
+
 def test_what_nobody_understands_on_the_channel_costs_no_caller_its_reply(valkey: EmbeddedValkey) -> None:
     async def run() -> Answer:
         async with Client(valkey.url) as client:
@@ -272,6 +380,87 @@ def test_callers_go_on_waiting_when_redis_loses_its_data() -> None:
 
     with EmbeddedValkey() as server:
         assert asyncio.run(run(server)).challenge_id == "kept"
+
+
+def test_connections_that_were_open_before_redis_restarted_cost_no_challenge() -> None:
+    async def run(server: EmbeddedValkey) -> list[Any]:
+        async with Client(settings=load_settings(redis_url=server.url, max_queue=1000)) as client:
+
+            async def ask(name: str) -> list[Any]:
+                asked = (client.submit(URL, challenge_id=f"{name}-{n}", deadline_s=0.5) for n in range(20))
+                return await asyncio.gather(*asked, return_exceptions=True)
+
+            await ask("before")
+            await asyncio.to_thread(server.close)
+            await asyncio.to_thread(server.restart)
+            return await ask("after")
+
+    with EmbeddedValkey() as server:
+        found = asyncio.run(run(server))
+    assert {type(one) for one in found} == {DeadlineExceeded}, "each was enqueued, and nobody works"
+
+
+class Proxy:
+    """Stands between a client and Redis, and can fall silent on the connection that listens."""
+
+    def __init__(self, port: int) -> None:
+        self._redis_port = port
+        self._silent: set[asyncio.StreamWriter] = set()
+        self._carrying: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+        self.listeners: list[asyncio.StreamWriter] = []
+        self.port = 0
+
+    async def __aenter__(self) -> Proxy:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    def fall_silent(self) -> None:
+        """As where a router has forgotten the connection, or the server's machine has lost its power."""
+        self._silent.update(self.listeners)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._redis_port)
+        self._writers += [writer, back]
+        for task in (self._carry(reader, back, writer), self._carry(there, writer, writer)):
+            self._carrying.add(asyncio.create_task(task))
+
+    async def _carry(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
+        while data := await source.read(65_536):
+            if b"SUBSCRIBE" in data and client not in self.listeners:
+                self.listeners.append(client)
+            if client not in self._silent:
+                sink.write(data)
+        sink.close()
+
+
+def test_a_connection_that_has_fallen_silent_is_noticed_and_opened_again(
+    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_client, "LISTEN_S", 0.2)
+
+    async def run() -> None:
+        async with Proxy(valkey.port) as proxy, Client(f"redis://127.0.0.1:{proxy.port}/0") as client:
+            await asyncio.wait_for(client._listening.wait(), 20)
+            await asyncio.sleep(1)
+            assert len(proxy.listeners) == 1, "one on which nothing is said lives all the same"
+            proxy.fall_silent()
+            while len(proxy.listeners) < 2:
+                await asyncio.sleep(0.02)
+            caller = asyncio.create_task(client.submit(URL, challenge_id="again", deadline_s=20))
+            await asyncio.to_thread(answer_all, valkey.url, 1)
+            assert (await caller).challenge_id == "again"
+
+    asyncio.run(asyncio.wait_for(run(), 30))
 
 
 def test_an_answer_that_nobody_announced_is_found_all_the_same(valkey: EmbeddedValkey) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from services.errors import InvalidChallenge, UnsupportedKind
-from services.wire.challenge import Challenge, check_kind, parse_challenge
+from services.wire.challenge import Challenge, check_kind, content_digest, parse_challenge
 
 GOOD: dict[str, Any] = {
     "challenge_id": "a",
@@ -79,3 +79,45 @@ def test_pictures_stand_in_for_a_video_by_rising_number() -> None:
 
 def test_a_message_carries_only_what_there_is() -> None:
     assert msgspec.to_builtins(parse_challenge(GOOD)) == GOOD
+
+
+CLIP = "https://store/clips/a.mp4"
+SIGNED_ANEW = [
+    (
+        "?X-Amz-Date=1&X-Amz-Expires=60&X-Amz-Signature=ab",
+        "?X-Amz-Date=2&X-Amz-Expires=60&X-Amz-Signature=cd",
+    ),
+    ("?Expires=1&Signature=a&Key-Pair-Id=k", "?Expires=2&Signature=b&Key-Pair-Id=k"),
+    ("?X-Goog-Credential=a&X-Goog-Signature=b", ""),
+    ("?sv=1&se=2&sp=r&sig=a%3D", "?sv=1&se=3&sp=r&sig=b%3D"),
+    ("?token=a&expires=1", "?token=b&expires=2"),
+    ("?v=1&token=a", "?token=b&v=1#t=10"),
+    ("?", ""),
+]
+OTHERS = [
+    ("?id=1", "?id=2"),
+    ("?id=1&token=a", "?id=2&token=a"),
+    ("", "?id=1"),
+    ("?file", "?FILE"),
+    ("", "/b"),
+]
+
+
+def digest(**fields: Any) -> str:
+    return content_digest(parse_challenge(GOOD | fields))
+
+
+@pytest.mark.parametrize(("first", "again"), SIGNED_ANEW)
+def test_an_address_that_was_signed_anew_is_the_same_one(first: str, again: str) -> None:
+    assert digest(video_url=CLIP + first) == digest(video_url=CLIP + again)
+
+
+@pytest.mark.parametrize(("first", "other"), OTHERS)
+def test_whatever_else_differs_in_an_address_may_be_another_clip(first: str, other: str) -> None:
+    assert digest(video_url=CLIP + first) != digest(video_url=CLIP + other)
+
+
+def test_kind_and_pictures_make_another_challenge_and_times_do_not() -> None:
+    pictures = {"video_url": "", "frames": [{"frame_id": 0, "data": "aGk="}]}
+    assert len({digest(), digest(kind="tv_predict"), digest(**pictures), digest(image_url=CLIP)}) == 4
+    assert digest(deadline=99.0, submitted_at=98.0, progress=True) == digest()
