@@ -31,7 +31,7 @@ from services.download.proxy import Proxy
 from services.download.range_connection_pool import RangeConnectionPool
 from services.download.sockets import GuardedBackend
 from services.download.transport import GuardedTransport
-from services.errors import ConnectFailed, SettingsError, SourceRejected
+from services.errors import ConnectFailed, DeadlineExceeded, SettingsError, SourceRejected, StreamStalled
 from services.settings import Settings, get_settings
 
 MISDIRECTED: Final = 421
@@ -145,7 +145,10 @@ class ConnectionPool:
             UrlRefused, ConnectFailed, StreamStalled
         """
         limit = Deadline.after(self._settings.connect_timeout_s + self._settings.stall_timeout_s)
-        exchange = self._send("HEAD", url, {}, limit)
+        try:
+            exchange = self._send("HEAD", url, {}, limit)
+        except DeadlineExceeded as error:  # no challenge's deadline: an open connection used all the time up
+            raise StreamStalled("the origin did not answer in time", stage="connect") from error
         next(exchange.chunks(), None)  # an HTTP/1.1 connection stays open only after the end of its response
         exchange.close()
         return exchange.first_byte_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import ssl
 import threading
 import time
@@ -64,6 +65,12 @@ def make_pool() -> Iterator[MakePool]:
         yield make
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection that works counts as hanging, though the machine stall for a moment."""
+    monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 1.5)
+
+
 def serve_file(connection: ssl.SSLSocket, request: Request) -> bool:
     """A good origin."""
     connection.sendall(file_response(BODY, request))
@@ -101,7 +108,7 @@ def test_what_drips_ends_at_the_deadline_and_holds_up_nobody(
     pool, settings = make_pool(origin)
     if warm:
         pool.warmup(origin.url())
-    with RunningDownload(pool, origin.url(), settings, seconds=1.5) as dripping:
+    with RunningDownload(pool, origin.url(), settings, seconds=3.0) as dripping:
         # another request on the same pool is answered while the first one drips
         pool.warmup(origin.url())
         with pytest.raises(TIMED_OUT):
@@ -115,22 +122,26 @@ def test_a_picture_that_drips_ends_at_the_deadline(
     origin = start(DRIPS[what])
     pool, _ = make_pool(origin)
     with pytest.raises(TIMED_OUT):
-        download_picture(pool, origin.url(), Deadline.after(0.7), CancelScope(), 10_000_000)
+        download_picture(pool, origin.url(), Deadline.after(3.0), CancelScope(), 10_000_000)
 
 
+@pytest.mark.parametrize("answered", [0, 1])
 def test_a_head_that_drips_ends_neither_keep_warm_nor_other_origins(
-    start: StartOrigin, make_pool: MakePool
+    start: StartOrigin, make_pool: MakePool, answered: int
 ) -> None:
-    def drip_everything(connection: ssl.SSLSocket, request: Request) -> bool:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if len(origin.requests) <= answered:
+            return serve_file(connection, request)
         origin.drip(connection, b"HTTP/1.1 103 X\r\n\r\n")
         return False
 
-    origin = start(drip_everything)
-    pool, _ = make_pool(origin, connect_timeout_s=0.2, stall_timeout_s=0.2, reuse_probe_s=0.1)
+    origin = start(handler)
+    pool, _ = make_pool(origin, connect_timeout_s=1.5, stall_timeout_s=1.5, reuse_probe_s=1.0)
+    keeper = KeepWarm(pool, [origin.url()], 60, busy=lambda: False)
+    for _ in range(answered):
+        assert keeper.touch_all() == {origin.url(): None}
 
-    touched = KeepWarm(pool, [origin.url()], 60, busy=lambda: False).touch_all()
-
-    assert touched[origin.url()] is not None
+    assert keeper.touch_all()[origin.url()] is not None
 
 
 def test_what_a_range_connection_drips_is_asked_of_the_others(
@@ -166,7 +177,7 @@ def test_range_connections_that_come_back_during_a_takeover_do_not_move_its_body
     def handler(connection: ssl.SSLSocket, request: Request) -> bool:
         response = file_response(whole, request)
         if request.method == "HEAD" or request.span(len(whole)) is not None:
-            come_back.wait(10 if request.method == "GET" else 0)
+            come_back.wait(60 if request.method == "GET" else 0)
             connection.sendall(response)
             return True
         connection.sendall(response[:200_000])
@@ -269,12 +280,10 @@ def test_ranges_that_are_not_what_was_asked_for_are_not_used(
 def test_a_file_that_changes_while_it_is_fetched_is_noticed(
     start: StartOrigin, make_pool: MakePool, name: str, range_connections: int
 ) -> None:
-    gets: list[Request] = []
+    gets = itertools.count()
 
     def handler(connection: ssl.SSLSocket, request: Request) -> bool:
-        if request.method == "GET":
-            gets.append(request)
-        version = "new" if len(gets) > 1 else "old"
+        version = "new" if request.method == "GET" and next(gets) else "old"
         response = file_response(BODY, request, f'{name}: "{version}"')
         if request.method == "GET" and request.span(len(BODY)) is None:
             connection.sendall(response[:400_000])
@@ -366,7 +375,7 @@ def test_a_picture_that_is_refused_for_a_moment_is_asked_for_again(
 
     origin = start(handler)
     pool, _ = make_pool(origin)
-    found = download_picture(pool, origin.url(), Deadline.after(10), CancelScope(), 10_000_000)
+    found = download_picture(pool, origin.url(), Deadline.after(60), CancelScope(), 10_000_000)
     assert found == BODY
 
 
@@ -494,7 +503,7 @@ def test_an_origin_that_only_a_challenge_named_is_forgotten_when_it_fails(
     assert until(lambda: origin.open == 0)
 
 
-def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Wait until a condition holds; whether it did in time."""
     deadline = Deadline.after(seconds)
     while not holds() and deadline.remaining() > 0:
