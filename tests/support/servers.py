@@ -63,8 +63,9 @@ def worker_env(origin: DemoOrigin, state_dir: Path) -> dict[str, str]:
         "ALLOW_PRIVATE_ADDRESSES": "1",
         # nothing but commas: no origin is kept warm
         "ORIGINS": ",",
-        # a loaded machine answers late; range connections, which are tested apart, would be opened then
+        # a loaded machine answers late; further connections, which are tested apart, would be opened then
         "RANGE_MIN_RTT_MS": "10000",
+        "REUSE_PROBE_S": "20",
         "STATE_DIR": str(state_dir),
         "LOG_LEVEL": "INFO",
     }
