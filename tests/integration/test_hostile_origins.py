@@ -68,7 +68,7 @@ def make_pool() -> Iterator[MakePool]:
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection that works counts as hanging, though the machine stall for a moment."""
-    monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 1.5)
+    monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 2.0)
 
 
 def serve_file(connection: ssl.SSLSocket, request: Request) -> bool:

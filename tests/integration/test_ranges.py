@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from services.settings import Settings
 from services.timeline import Timeline
 from tests.support.downloads import RunningDownload, loopback_settings
 from tests.support.processes import wait_for
+from tests.support.scripted_origins import Http1Origin, Request, file_response
 from touchline_lab.demo_origin.faults import Fault
 from touchline_lab.demo_origin.server import DemoOrigin
 
@@ -50,7 +52,14 @@ def settings(server: DemoOrigin) -> Settings:
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No connection that works counts as hanging, though the machine stall for a moment."""
+    """No connection that works counts as hanging, however long the machine stalls."""
+    for name in ("MIN_PATIENCE_S", "MAX_PATIENCE_S"):
+        monkeypatch.setattr(range_fetch, name, 60.0)
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that hang are noticed soon, and working ones are no slower than that."""
     monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 2.0)
 
 
@@ -211,6 +220,7 @@ def test_an_origin_that_limits_connections_keeps_those_it_has_room_for(
     assert server.stats().handshakes == COUNT + 1
 
 
+@pytest.mark.usefixtures("hanging")
 def test_the_others_bring_what_a_hanging_connection_was_asked_for(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -221,6 +231,7 @@ def test_the_others_bring_what_a_hanging_connection_was_asked_for(
     assert download.fact("handshakes") is None
 
 
+@pytest.mark.usefixtures("hanging")
 @pytest.mark.parametrize("sparse", [True, False])
 def test_an_end_that_hanging_connections_were_asked_for_is_fetched_again(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings, sparse: bool
@@ -235,6 +246,7 @@ def test_an_end_that_hanging_connections_were_asked_for_is_fetched_again(
     assert running.fact("range_connections") == f"{COUNT - 2}/{COUNT}"
 
 
+@pytest.mark.usefixtures("hanging")
 @pytest.mark.parametrize("sparse", [True, False])
 def test_a_head_of_which_a_hanging_connection_was_asked_for_a_piece_is_fetched_again(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings, sparse: bool
@@ -249,6 +261,7 @@ def test_a_head_of_which_a_hanging_connection_was_asked_for_a_piece_is_fetched_a
     assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
 
 
+@pytest.mark.usefixtures("hanging")
 def test_the_pool_takes_over_when_all_range_connections_hang(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -262,6 +275,7 @@ def test_the_pool_takes_over_when_all_range_connections_hang(
     assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
 
 
+@pytest.mark.usefixtures("hanging")
 def test_an_origin_that_never_answers_pipelined_requests_gets_one_connection(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -288,19 +302,30 @@ def test_connections_that_answer_late_go_on(
 
 
 def test_range_connections_that_come_back_are_waited_for_when_the_pool_fails(
-    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tried = []
+    tried = threading.Event()
 
     def fails(*_: Any, **__: Any) -> Any:
-        tried.append(1)
+        tried.set()
         raise ConnectFailed("the name does not resolve")
 
-    monkeypatch.setattr(pool, "open", fails)
+    def answer_late(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.method == "GET":
+            assert tried.wait(30), "nobody noticed the silence"
+        connection.sendall(file_response(SMALL, request))
+        return True
+
     monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 0.3)
-    body, download = fetch(pool, server.url("small.bin", delay=1.5), settings)
+    monkeypatch.setattr(RangeFetch, "_hanging", lambda fetching: [])  # each by itself
+    with Http1Origin(answer_late) as origin:
+        settings = loopback_settings(origin, range_connections=COUNT, range_min_rtt_ms=0)
+        pool = ConnectionPool(settings)
+        pool.warmup(origin.url())
+        monkeypatch.setattr(pool, "open", fails)
+        body, download = fetch(pool, origin.url(), settings)
+        pool.close()
     assert body == SMALL
-    assert tried, "nobody noticed the silence"
     assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
 
 
@@ -317,6 +342,7 @@ def test_an_origin_that_needs_time_for_each_request_gets_few(
     assert len(server.requests()) - many < 0.8 * many
 
 
+@pytest.mark.usefixtures("hanging")
 def test_silence_on_every_path_is_told_after_the_longest_silence_allowed(
     server: DemoOrigin, settings: Settings
 ) -> None:
