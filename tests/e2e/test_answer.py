@@ -32,7 +32,7 @@ from services.wire.gsr import decode_response, frames_part
 from services.wire.reply import Answer
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess
-from tests.support.servers import MakeWorker
+from tests.support.servers import WORKER_START_S, MakeWorker
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.evaluation.scoring import score_answer
 from touchline_lab.renderer.clip_store import StoredClip
@@ -251,7 +251,7 @@ def test_missing_model_stops_the_start_with_the_reason(make_worker: MakeWorker) 
 
     worker = make_worker(ready=False, DETECTOR_MODEL="/no/such/model.pt")
     with pytest.raises(StartFailed, match=r"DETECTOR_MODEL='/no/such/model.pt'"):
-        worker.wait_until_ready(120)
+        worker.wait_until_ready(WORKER_START_S)
 
 
 def test_a_plan_that_the_deadline_cannot_hold_is_made_coarser_beforehand(

@@ -22,7 +22,7 @@ from tests.unit.tasks.test_queue_message import EMBEDDED, GARBAGE, encoded, mess
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.reliability.caller import submit_in_thread
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 QUEUE = "touchline"
 
 
@@ -204,7 +204,7 @@ def test_a_message_that_is_delivered_twice_is_worked_on_once(
     make_worker: MakeWorker, origin: DemoOrigin, clip_url: str
 ) -> None:
     """As happens to a challenge whose work takes longer than Celery waits for an acknowledgement."""
-    worker = make_worker(WORKER_CONCURRENCY="2")
+    worker = make_worker(WORKER_CONCURRENCY="2", STALL_TIMEOUT_S="60")
     slow = f"{clip_url}?delay=8&no_range=1&seen=twice"
     caller = submit_in_thread(slow, worker.redis_url, "delivered-twice")
     again = {

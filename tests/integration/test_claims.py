@@ -206,6 +206,7 @@ def test_a_caller_that_cancels_ends_the_work(worker: WorkerProcess) -> None:
                 submission.wait()
 
 
+@pytest.mark.usefixtures("forgotten_connections")
 def test_a_cancelled_task_cancels_its_challenge(valkey: EmbeddedValkey, connection: redis.Redis) -> None:
     async def give_up() -> str:
         submission = submit("https://example.org/clip.mp4", redis_url=valkey.url, deadline_s=60)

@@ -294,10 +294,12 @@ def test_two_hundred_requests_wait_without_a_thread_each(valkey: EmbeddedValkey)
                 return await asyncio.gather(*waiting), threads
 
         statuses, threads = asyncio.run(ask())
-    assert statuses == [504] * 200
+    # 503 where the last look for a reply had no turn
+    assert set(statuses) <= {503, 504}
     assert threads <= 1, "that of the test's own client"
 
 
+@pytest.mark.usefixtures("forgotten_connections")
 def test_a_client_that_goes_away_ends_the_work(all_kinds: tuple[httpx.Client, str], clip_url: str) -> None:
     client, redis_url = all_kinds
     # the origin falls silent in the middle of the clip

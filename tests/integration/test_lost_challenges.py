@@ -25,14 +25,15 @@ from tasks.child_report import ChildReport
 from tasks.client import submit
 from tasks.worker_reports import worker_reports
 from tests.support.processes import alive, wait_for
-from tests.support.servers import MakeWorker, warm_worker, worker_env
+from tests.support.servers import WORKER_START_S, MakeWorker, warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.reliability.caller import submit_in_thread
 from touchline_lab.reliability.rig import Rig
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 SLOW = "?delay=6&no_range=1&seen="
-"""Seconds in which something can be done to whoever works on a clip."""
+"""Something can be done meanwhile to whoever works on a clip."""
+PATIENT = {"STALL_TIMEOUT_S": "60"}
 DEADLINE_S = 85.0
 """Of challenges that a second process answers, which may have to load its models first."""
 
@@ -58,9 +59,9 @@ def begun(origin: DemoOrigin, name: str) -> int:
 def test_a_challenge_outlives_the_parent_of_its_worker(
     make_worker: MakeWorker, connection: redis.Redis, origin: DemoOrigin, clip_url: str
 ) -> None:
-    workers = [make_worker(name=f"touchline-{name}", ready=False) for name in "ab"]
+    workers = [make_worker(name=f"touchline-{name}", ready=False, **PATIENT) for name in "ab"]
     for worker in workers:
-        worker.wait_until_ready(180)
+        worker.wait_until_ready(WORKER_START_S)
     caller = submit_in_thread(clip_url + SLOW + "parent", workers[0].redis_url, "parent-dies", DEADLINE_S)
     assert wait_for(lambda: begun(origin, "parent") == 1)
     child = holder(connection, "parent-dies")
@@ -78,7 +79,10 @@ def test_a_challenge_outlives_the_parent_of_its_worker(
 
 
 def test_a_spare_child_takes_the_challenge_of_the_one_that_is_lost(tmp_path: Path) -> None:
-    with Rig(tmp_path, 1, env={"SPARE_CHILDREN": "1"}) as rig, redis.Redis.from_url(rig.valkey.url) as own:
+    with (
+        Rig(tmp_path, 1, env={"SPARE_CHILDREN": "1"} | PATIENT) as rig,
+        redis.Redis.from_url(rig.valkey.url) as own,
+    ):
         (worker,) = rig.workers
         settings = load_settings(redis_url=rig.valkey.url)
 
@@ -108,7 +112,7 @@ def test_what_befalls_messages_is_counted_by_parent_and_children(
     make_worker: MakeWorker, connection: redis.Redis, clip_url: str
 ) -> None:
     port = free_port()
-    worker = make_worker(METRICS_PORT=str(port))
+    worker = make_worker(METRICS_PORT=str(port), **PATIENT)
 
     def counted(event: str) -> float:
         text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60, trust_env=False).text
@@ -152,6 +156,7 @@ def test_a_redis_that_loses_its_data_costs_no_challenge(
             assert not waiting.result().partial
 
 
+@pytest.mark.usefixtures("forgotten_connections")
 def test_a_redis_that_loses_its_data_costs_no_awaited_challenge(clip_url: str) -> None:
     async def awaited(url: str) -> bool:
         task = asyncio.ensure_future(_awaited(url))

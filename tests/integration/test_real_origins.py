@@ -14,7 +14,7 @@ from services.download.pool import ConnectionPool
 from tests.support.downloads import RunningDownload, fetch, loopback_settings
 from tests.support.real_origins import Nginx, NodeServer, RealOrigin
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 BODY = bytes((i * 7 + i // 251) % 256 for i in range(2_000_000))

@@ -20,7 +20,7 @@ from tests.support.processes import wait_for
 from tests.support.servers import warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 ACCESS = (Path(__file__).parents[2] / "compose/redis/access").read_text().split()
 """The rights of the only user of the compose file's Redis."""
 STRUCTURE = {"touchline:unacked", "touchline:unacked-index", "touchline:binding-deadlines"}

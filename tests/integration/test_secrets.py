@@ -20,7 +20,7 @@ from tests.support.processes import wait_for
 from tests.support.servers import warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 PASSWORD = "hunter2-of-redis"
 SIGNATURE = "d41d8cd98f00b204-of-an-address"
 USER = "hunter2-of-an-origin"

@@ -20,7 +20,7 @@ from tests.support.servers import warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.reliability.caller import submit_in_thread
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 GROUP = "touchline"
 
 

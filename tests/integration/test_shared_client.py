@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import subprocess
 import sys
 import threading
-import warnings
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -41,17 +38,8 @@ from tasks.queue_message import check_message
 from tasks.worker_process import WorkerProcess
 from tests.support.capacity import announce_worker
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("forgotten_connections")]
 URL = "https://example.org/clip.mp4"
-
-
-@pytest.fixture(autouse=True)
-def _connections_that_redis_py_forgot() -> Iterator[None]:
-    """Cancelled at some moments of its connecting, redis-py leaves a connection to the garbage collector."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def answer_all(url: str, count: int) -> None:

@@ -19,8 +19,8 @@ from services.processes.embedded_valkey import EmbeddedValkey, free_port
 from services.processes.process_tree import descendants
 from tests.support.processes import alive, wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-START_S = 180.0
+pytestmark = pytest.mark.integration
+START_S = 300.0
 
 
 class Up:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ from services.processes.supervised import Listener, quiet
 from tasks.worker_process import WorkerProcess
 from touchline_lab.demo_origin.server import DemoOrigin
 
-WORKER_START_S = 180.0
+WORKER_START_S = 300.0
 MakeWorker = Callable[..., WorkerProcess]
 
 
@@ -44,6 +46,15 @@ def origin(origin_folder: Path) -> Iterator[DemoOrigin]:
     """A TLS + HTTP/2 origin without set-up delays; its counts go on over all tests."""
     with DemoOrigin(origin_folder) as server:
         yield server
+
+
+@pytest.fixture
+def forgotten_connections() -> Iterator[None]:
+    """Cancelled at some moments of its connecting, redis-py leaves a connection to the garbage collector."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @contextmanager
