@@ -192,9 +192,11 @@ class RangeFetch:
         """Whether all connections have been silent for longer than working ones are, or drip."""
         if self.silent_s > self.patience_s:
             return True
-        asked = [each for each in tuple(self._assignments) if each.connection.unanswered]
+        assignments = tuple(self._assignments)
         dripping = time.monotonic() - DRIP_PATIENCE * self.patience_s
-        return bool(asked) and all(each.progressed_at < dripping for each in asked) and not self.ended
+        # of some that drip the others take over what they were asked for
+        drip = all(each.connection.unanswered and each.progressed_at < dripping for each in assignments)
+        return bool(assignments) and drip and not self.ended
 
     @property
     def awaits_restriction(self) -> bool:

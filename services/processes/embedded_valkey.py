@@ -14,7 +14,7 @@ from services.errors import StartFailed
 from services.processes.supervised import Listener, SupervisedProcess, quiet
 
 HOST = "127.0.0.1"
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0
 """Seconds until it has to answer; it takes tens of milliseconds on an idle machine."""
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,13 @@ from services.wire.gsr import decode_response, frames_part
 from services.wire.reply import Answer
 from tasks.client import submit
 from tasks.worker_process import WorkerProcess
-from tests.support.servers import MakeWorker
+from tests.support.servers import WORKER_START_S, MakeWorker
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.evaluation.scoring import score_answer
 from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.e2e
-DEADLINE_S = 60.0
+DEADLINE_S = 100.0
 TRADING_CARDS = {
     "challenge_id": "cards",
     "kind": "tcg_grading",
@@ -138,7 +139,7 @@ def test_every_bad_input_has_its_own_error_and_the_worker_goes_on(
     }
     for name, (url, error) in cases.items():
         with pytest.raises(error) as caught:
-            ask(worker, url, deadline_s=20)
+            ask(worker, url)
         assert type(caught.value) is error, name
         assert "total" in caught.value.timeline, name
     assert not ask(worker, clip_url).partial
@@ -159,7 +160,7 @@ def test_messages_that_are_no_challenge_are_answered_with_an_error(
         ):
             token = f"bad-{number}"
             app.send_task(TASK_NAME, args=[message, token], ignore_result=True)
-            found = connection.blpop([reply_key(token)], timeout=20)
+            found = connection.blpop([reply_key(token)], timeout=60)
             assert found is not None
             with pytest.raises(InvalidChallenge):
                 unpack_reply(found[1])
@@ -210,6 +211,7 @@ def test_awaiting_from_a_front_end(worker: WorkerProcess, clip_url: str) -> None
     assert len({frames_part(answer.body) for answer in answers}) == 1
 
 
+@pytest.mark.timeout(900)
 def test_a_killed_child_costs_one_more_try_and_a_second_kill_is_told(
     make_worker: MakeWorker, clip_url: str, origin: DemoOrigin, tmp_path: Path
 ) -> None:
@@ -221,10 +223,12 @@ def test_a_killed_child_costs_one_more_try_and_a_second_kill_is_told(
             killed = 0
             while killed < times:
                 for path in state.glob("child-*"):
-                    if path.read_text().startswith("busy"):
-                        os.kill(int(path.name.removeprefix("child-")), signal.SIGKILL)
-                        path.unlink(missing_ok=True)
-                        killed += 1
+                    # one that has ended loses its file meanwhile
+                    with suppress(FileNotFoundError, ProcessLookupError):
+                        if path.read_text().startswith("busy"):
+                            os.kill(int(path.name.removeprefix("child-")), signal.SIGKILL)
+                            path.unlink(missing_ok=True)
+                            killed += 1
                 time.sleep(0.01)
 
         thread = threading.Thread(target=run, daemon=True)
@@ -233,13 +237,13 @@ def test_a_killed_child_costs_one_more_try_and_a_second_kill_is_told(
 
     slow = origin.url("clip_4s.mp4", rate=400_000)
     killer = kill_when_busy(1)
-    assert not ask(worker, slow, deadline_s=100).partial
+    assert not ask(worker, slow, deadline_s=200).partial
     killer.join(10)
     killer = kill_when_busy(2)
     with pytest.raises(WorkerLost):
-        ask(worker, slow, deadline_s=100)
+        ask(worker, slow, deadline_s=200)
     killer.join(10)
-    assert not ask(worker, clip_url, deadline_s=100).partial
+    assert not ask(worker, clip_url, deadline_s=200).partial
 
 
 def test_missing_model_stops_the_start_with_the_reason(make_worker: MakeWorker) -> None:
@@ -247,7 +251,7 @@ def test_missing_model_stops_the_start_with_the_reason(make_worker: MakeWorker) 
 
     worker = make_worker(ready=False, DETECTOR_MODEL="/no/such/model.pt")
     with pytest.raises(StartFailed, match=r"DETECTOR_MODEL='/no/such/model.pt'"):
-        worker.wait_until_ready(120)
+        worker.wait_until_ready(WORKER_START_S)
 
 
 def test_a_plan_that_the_deadline_cannot_hold_is_made_coarser_beforehand(

@@ -14,7 +14,7 @@ import pytest
 from tasks.worker_process import WorkerProcess
 from touchline_lab.renderer.clip_store import StoredClip
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 MAX_MEGABYTES = 60
 HEAVY = (

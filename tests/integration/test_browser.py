@@ -12,7 +12,6 @@ from touchline_lab.screenshots.loaded_system import loaded_system
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(400),
     pytest.mark.skipif(browser_command() is None, reason="Debian's package chromium is not installed"),
 ]
 

@@ -12,9 +12,9 @@ from services.processes.embedded_valkey import EmbeddedValkey
 from tasks.capacity import CAPACITY_KEY
 from tasks.client import submit
 from tests.support.processes import wait_for
-from tests.support.servers import MakeWorker
+from tests.support.servers import WORKER_START_S, MakeWorker
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 
 def test_a_worker_tells_what_it_can_take_until_it_stops(
@@ -28,16 +28,16 @@ def test_a_worker_tells_what_it_can_take_until_it_stops(
 
         worker = make_worker(ready=False)
         assert not record(), "it loads its models yet"
-        worker.wait_until_ready(180)
-        assert wait_for(lambda: record().get("children") == 1, 10)
+        worker.wait_until_ready(WORKER_START_S)
+        assert wait_for(lambda: record().get("children") == 1)
         assert (record()["busy"], record()["seconds"]) == (0, None)
 
         silent = submit(f"{clip_url}?stall_after=200000", deadline_s=60, redis_url=valkey.url)
-        assert wait_for(lambda: record().get("busy") == 1, 20)
+        assert wait_for(lambda: record().get("busy") == 1)
         silent.cancel()
-        submit(clip_url, deadline_s=60, redis_url=valkey.url).wait()
-        assert wait_for(lambda: (record().get("seconds") or 0) > 0, 10)
-        assert record()["seconds"] < 60
+        submit(clip_url, deadline_s=100, redis_url=valkey.url).wait()
+        assert wait_for(lambda: (record().get("seconds") or 0) > 0)
+        assert record()["seconds"] < 100
 
         worker.stop()
         assert not record(), "it takes nothing any more"

@@ -40,7 +40,7 @@ from tests.support.processes import wait_for
 from tests.support.servers import MakeWorker
 from touchline_lab.demo_origin.server import DemoOrigin
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_dead_process_loses_its_claim_at_once(connection: redis.Redis) -> None
 
 
 def test_a_claim_of_another_machine_lapses_when_it_is_not_renewed(connection: redis.Redis) -> None:
-    connection.set(claim_key("c"), "another-machine 1", px=300)
+    connection.set(claim_key("c"), "another-machine 1", px=2000)
     assert reply.claim("c", "second") is Claimed.JOINED
     while connection.exists(claim_key("c")):
         time.sleep(0.02)
@@ -427,6 +427,7 @@ def test_a_caller_that_cancels_ends_the_work(worker: WorkerProcess) -> None:
                 submission.wait()
 
 
+@pytest.mark.usefixtures("forgotten_connections")
 def test_a_cancelled_task_cancels_its_challenge(valkey: EmbeddedValkey, connection: redis.Redis) -> None:
     async def give_up() -> str:
         submission = submit("https://example.org/clip.mp4", redis_url=valkey.url, deadline_s=60)

@@ -1,4 +1,4 @@
-"""A front end whose clock is 20 s wrong; the same code translates in a worker."""
+"""A front end whose clock is minutes wrong; the same code translates in a worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def set_clock(patch: pytest.MonkeyPatch, ahead: float) -> None:
         patch.setattr(module, "time", own)
 
 
-@pytest.mark.parametrize("ahead", [-20.0, 20.0])
+@pytest.mark.parametrize("ahead", [-200.0, 200.0])
 def test_a_front_end_with_another_clock_is_answered(
     worker: WorkerProcess,
     origin: DemoOrigin,
@@ -36,13 +36,13 @@ def test_a_front_end_with_another_clock_is_answered(
 ) -> None:
     (origin_folder / "short.mp4").write_bytes(make_video())
     set_clock(monkeypatch, ahead)
-    answer = submit(origin.url("short.mp4"), redis_url=worker.redis_url, deadline_s=15).wait()
+    answer = submit(origin.url("short.mp4"), redis_url=worker.redis_url, deadline_s=60).wait()
     assert not answer.partial
-    assert answer.timeline["stages"]["queue"]["busy"] < 10
-    assert answer.timeline["stages"]["result_wait"]["busy"] < 10
+    assert answer.timeline["stages"]["queue"]["busy"] < 100
+    assert answer.timeline["stages"]["result_wait"]["busy"] < 100
 
 
 def test_an_error_names_the_difference(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_clock(monkeypatch, 20.0)
-    with pytest.raises(DeadlineExceeded, match=r"is 20\.0 s ahead of Redis's"):
+    set_clock(monkeypatch, 200.0)
+    with pytest.raises(DeadlineExceeded, match=r"is (199|200|201)\.\d s ahead of Redis's"):
         submit("https://127.0.0.1:1/never.mp4", redis_url=valkey.url, deadline_s=0.2).wait()

@@ -18,13 +18,13 @@ from services.inference.models import Models
 from services.processes.embedded_valkey import free_port
 from services.results import Detections
 from tests.integration.test_cli import touchline
-from tests.support.downloads import loopback_settings
+from tests.support.downloads import PATIENT_S, loopback_settings
 from touchline_lab.demo_origin.server import DemoOrigin, SetupDelays
 from touchline_lab.renderer.clip_store import StoredClip
 
 pytestmark = pytest.mark.integration
 
-SHORT = SetupDelays(tls=0.3, negotiation=0.3)
+LONG = SetupDelays(tls=1.0, negotiation=1.0)
 Measure = Callable[..., Diagnosis]
 
 
@@ -56,24 +56,24 @@ def codes(found: Diagnosis) -> set[str]:
 
 
 def test_slow_set_up_is_what_dominates_a_cold_challenge_and_not_a_warm_one(measure: Measure) -> None:
-    found = measure(delays=SHORT, rate=4_000_000)
+    found = measure(delays=LONG, rate=1_000_000)
     assert found.verdict.dominates_cold == "connect"
     assert found.verdict.dominates_warm == "transfer"
     assert "connect" in codes(found)
-    assert found.cold["stages"]["tls"]["busy"] >= 0.3
+    assert found.cold["stages"]["tls"]["busy"] >= 1.0
     assert found.warm["stages"]["connect"]["busy"] == 0.0
     assert (found.origin.protocol, found.origin.pipelined) == ("HTTP/2", True)
     assert found.origin.server.startswith("hypercorn")
 
 
 def test_an_origin_that_thinks_long_is_told_from_a_long_round_trip(measure: Measure) -> None:
-    found = measure(delay=0.5)
+    found = measure(delay=1.5)
     assert found.verdict.dominates_warm == "first_byte"
     assert "slow-origin" in codes(found)
 
 
 def test_a_slow_link_is_a_transfer(measure: Measure) -> None:
-    found = measure(rate=1_000_000)
+    found = measure(rate=500_000)
     assert found.verdict.dominates_warm == "transfer"
     assert "slow-link" in codes(found)
 
@@ -105,14 +105,17 @@ def test_an_origin_that_allows_few_connections_is_found(measure: Measure) -> Non
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"),
-    [({"status": 404}, SourceRejected), ({"stall_after": 1000, "no_range": True}, StreamStalled)],
+    ("fault", "stall_timeout_s", "error"),
+    [
+        ({"status": 404}, PATIENT_S, SourceRejected),
+        ({"stall_after": 1000, "no_range": True}, 2.0, StreamStalled),
+    ],
 )
 def test_a_clip_that_does_not_come_is_an_error_with_the_stages_up_to_it(
-    measure: Measure, fault: dict[str, object], error: type[Exception]
+    measure: Measure, fault: dict[str, object], stall_timeout_s: float, error: type[Exception]
 ) -> None:
     with pytest.raises(error) as raised:
-        measure(settings={"stall_timeout_s": 0.5}, **fault)
+        measure(settings={"stall_timeout_s": stall_timeout_s}, **fault)
     assert "tls" in raised.value.timeline["stages"]  # type: ignore[attr-defined]
 
 

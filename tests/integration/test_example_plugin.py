@@ -19,7 +19,7 @@ import pytest
 
 from services.settings import get_settings
 from services.wire.private_track import SoccerPrediction, decode_response
-from tests.support.servers import MakeWorker
+from tests.support.servers import WORKER_START_S, MakeWorker
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -117,4 +117,4 @@ def test_a_kind_that_is_not_installed_stops_the_start(make_worker: MakeWorker) -
 
     worker = make_worker(ready=False, SERVED_KINDS="brightness")
     with pytest.raises(StartFailed, match="no challenge kind 'brightness'; installed: cricket_delivery, gsr"):
-        worker.wait_until_ready(120)
+        worker.wait_until_ready(WORKER_START_S)

@@ -48,7 +48,10 @@ def all_kinds(
     origin: DemoOrigin, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[httpx.Client, str]]:
     """A gateway in front of a worker that serves all three tracks, and their Redis."""
-    env = worker_env(origin, tmp_path_factory.mktemp("state")) | {"SERVED_KINDS": ",".join(KINDS)}
+    env = worker_env(origin, tmp_path_factory.mktemp("state")) | {
+        "SERVED_KINDS": ",".join(KINDS),
+        "STALL_TIMEOUT_S": "60",
+    }
     with (
         EmbeddedValkey() as server,
         warm_worker(server.url, env, "all-kinds"),
@@ -141,13 +144,13 @@ def test_the_deadline_counts_from_the_arrival_of_the_request(
     with socket.create_connection((alone.base_url.host, alone.base_url.port or 80)) as slow:
         began = time.time()
         slow.sendall(head + body[:1])
-        time.sleep(0.8)
+        time.sleep(2.0)
         slow.sendall(body[1:])
-        assert wait_for(lambda: bool(queued(valkey.url)), 10)
+        assert wait_for(lambda: bool(queued(valkey.url)))
         enqueued = time.time()
         (message,) = queued(valkey.url)
         deadline = check_message(message).deadline
-    assert began + 28.9 <= deadline <= enqueued - 0.8 + 29.1
+    assert began + 28.9 <= deadline <= enqueued - 2.0 + 29.1
 
 
 # -- what is refused ----------------------------------------------------------------------------------------
@@ -257,7 +260,7 @@ def test_a_redis_that_comes_back_is_noticed() -> None:
         announce_worker(server.url)
         assert client.get("/docs").status_code == 200
         server.close()
-        assert wait_for(lambda: client.get("/docs").status_code == 503, 10)
+        assert wait_for(lambda: client.get("/docs").status_code == 503)
         away = client.get("/readyz")
         assert (away.status_code, away.json()["redis"]) == (503, False)
         assert client.get("/availability").json() == {"available": False}
@@ -265,11 +268,11 @@ def test_a_redis_that_comes_back_is_noticed() -> None:
         assert (refused.status_code, refused.json()["error"]) == (503, "QueueUnavailable")
         server.restart()
         announce_worker(server.url)
-        assert wait_for(lambda: client.get("/docs").status_code == 200, 10)
+        assert wait_for(lambda: client.get("/docs").status_code == 200)
 
 
 def test_two_hundred_requests_wait_without_a_thread_each(valkey: EmbeddedValkey) -> None:
-    with running(valkey.url, verify_enabled=False, gateway_deadline_s=6.0, max_queue=1000) as client:
+    with running(valkey.url, verify_enabled=False, gateway_deadline_s=20.0, max_queue=1000) as client:
         before = threading.active_count()
 
         async def ask() -> tuple[list[int], int]:
@@ -291,10 +294,12 @@ def test_two_hundred_requests_wait_without_a_thread_each(valkey: EmbeddedValkey)
                 return await asyncio.gather(*waiting), threads
 
         statuses, threads = asyncio.run(ask())
-    assert statuses == [504] * 200
+    # 503 where the last look for a reply had no turn
+    assert set(statuses) <= {503, 504}
     assert threads <= 1, "that of the test's own client"
 
 
+@pytest.mark.usefixtures("forgotten_connections")
 def test_a_client_that_goes_away_ends_the_work(all_kinds: tuple[httpx.Client, str], clip_url: str) -> None:
     client, redis_url = all_kinds
     # the origin falls silent in the middle of the clip
@@ -302,10 +307,8 @@ def test_a_client_that_goes_away_ends_the_work(all_kinds: tuple[httpx.Client, st
     with redis.Redis.from_url(redis_url) as connection:
         with pytest.raises(httpx.ReadTimeout):
             client.post("/soccer/challenge", content=body, timeout=1.5)
-        left = time.monotonic()
-        assert wait_for(lambda: not connection.exists("touchline:claim:gone"), 20)
-        # 0.5 s where nothing else runs; without the cancellation it would be StreamStalled, seconds later
-        assert time.monotonic() - left < 3
+        # half a second where nothing else runs; without the cancellation it goes on until its deadline
+        assert wait_for(lambda: not connection.exists("touchline:claim:gone"), 15)
 
 
 def test_a_recorded_challenge_is_replayed(

@@ -110,9 +110,14 @@ def test_who_does_not_belong_is_refused_before_any_work(
     assert not queued(valkey.url)
 
 
-def test_a_stranger_is_refused_before_its_body_is_read(guarded: httpx.Client) -> None:
-    with socket.create_connection((guarded.base_url.host, guarded.base_url.port or 80)) as stranger:
-        stranger.settimeout(4)
+def test_a_stranger_is_refused_before_its_body_is_read(
+    valkey: EmbeddedValkey, checks: dict[str, Any]
+) -> None:
+    with (
+        running(valkey.url, **checks, body_timeout_s=60.0) as guarded,
+        socket.create_connection((guarded.base_url.host, guarded.base_url.port or 80)) as stranger,
+    ):
+        stranger.settimeout(30)
         stranger.sendall(b"POST /soccer/challenge HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{")
         assert b" 401 " in stranger.recv(1000), "no byte of the rest was waited for"
 
@@ -137,7 +142,7 @@ def test_a_nonce_is_used_once_in_all_gateways_together(
 
 
 def test_one_validator_cannot_take_all_places(valkey: EmbeddedValkey, checks: dict[str, Any]) -> None:
-    settings = checks | {"gateway_deadline_s": 6.0, "max_requests_per_hotkey": 1}
+    settings = checks | {"gateway_deadline_s": 10.0, "max_requests_per_hotkey": 1}
     with running(valkey.url, **settings) as client:
 
         def ask(name: str) -> httpx.Response:
@@ -146,7 +151,7 @@ def test_one_validator_cannot_take_all_places(valkey: EmbeddedValkey, checks: di
 
         first = threading.Thread(target=ask, args=["first"])
         first.start()
-        assert wait_for(lambda: bool(queued(valkey.url)), 5)
+        assert wait_for(lambda: bool(queued(valkey.url)))
         second = ask("second")
         first.join()
     assert (second.status_code, second.json()["error"]) == (429, "limit")
@@ -168,8 +173,8 @@ def test_a_new_snapshot_counts_while_the_gateway_runs(
         assert client.get("/readyz").json()["metagraph_age_s"] > 1_000_000
         neurons = [neuron | {"stake": 5000} for neuron in METAGRAPH["neurons"]]  # type: ignore[attr-defined]
         metagraph.write_text(json.dumps({"block": 2, "neurons": neurons}))
-        assert wait_for(lambda: error() == "DeadlineExceeded", 10)
-        assert client.get("/readyz").json()["metagraph_age_s"] < 60
+        assert wait_for(lambda: error() == "DeadlineExceeded")
+        assert client.get("/readyz").json()["metagraph_age_s"] < 1000
 
 
 def test_until_the_chain_has_been_read_nobody_is_answered(valkey: EmbeddedValkey) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
 
+from services.download.guard import UrlGuard
+from services.errors import UrlRefused
 from services.gateway import connections
 from services.gateway.connections import MAX_HEAD_BYTES
 from services.processes.embedded_valkey import EmbeddedValkey
@@ -24,10 +27,10 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def alone(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """A gateway that waits for a head for half a second, with nobody behind it."""
-    monkeypatch.setattr(connections, "HEAD_S", 0.5)
+    """A gateway that waits for a head for a second, with nobody behind it."""
+    monkeypatch.setattr(connections, "HEAD_S", 1.0)
     with running(
-        valkey.url, verify_enabled=False, gateway_deadline_s=1.1, max_queue=1000, body_timeout_s=0.5
+        valkey.url, verify_enabled=False, gateway_deadline_s=4.0, max_queue=1000, body_timeout_s=2.0
     ) as client:
         yield client
 
@@ -35,7 +38,7 @@ def alone(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[h
 def connected(client: httpx.Client, stack: ExitStack) -> socket.socket:
     address = (client.base_url.host, client.base_url.port or 80)
     opened = stack.enter_context(socket.create_connection(address))
-    opened.settimeout(10)
+    opened.settimeout(60)
     return opened
 
 
@@ -68,7 +71,7 @@ def test_a_connection_stays_open_for_further_requests(alone: httpx.Client) -> No
         for _ in range(2):
             caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b" 200 " in caller.recv(1000)
-            time.sleep(0.8)  # longer than a head may take
+            time.sleep(1.5)  # longer than a head may take
 
 
 def test_a_head_without_an_end_is_given_up(alone: httpx.Client) -> None:
@@ -89,7 +92,8 @@ def test_bytes_between_requests_hold_no_connection(alone: httpx.Client, sent: by
         assert b" 200 " in stranger.recv(1000)
         stranger.sendall(sent)
         time.sleep(0.1)
-        stranger.sendall(b"\r\n")
+        with suppress(OSError):  # it may be closed by now
+            stranger.sendall(b"\r\n")
         assert is_closed(stranger)
 
 
@@ -207,6 +211,7 @@ def test_one_public_address_has_a_bound_number_of_connections(
     alone: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "PER_ADDRESS", 3)
+    monkeypatch.setattr(connections, "HEAD_S", 60.0)
     with ExitStack() as stack:
         own = [connected(alone, stack) for _ in range(5)]
         for caller in own:
@@ -215,7 +220,6 @@ def test_one_public_address_has_a_bound_number_of_connections(
     monkeypatch.setattr(connections, "_public_network", lambda address: "192.0.2.1")
     with ExitStack() as stack:
         many = [connected(alone, stack) for _ in range(5)]
-        time.sleep(0.2)
         refused = [caller for caller in many if is_refused(caller)]
     assert len(refused) == 2
 
@@ -254,21 +258,25 @@ def test_polls_of_strangers_keep_no_validator_out(alone: httpx.Client, valkey: E
         assert {one.result().status_code for one in asked} == {504}, "they were enqueued, and nobody works"
 
 
-def test_many_addresses_in_one_request_stop_nobody_else(alone: httpx.Client, valkey: EmbeddedValkey) -> None:
-    frames = [{"frame_id": number, "url": f"https://127.0.0.1/{number}.jpg"} for number in range(40_000)]
-    frames[-1]["url"] = "https://elsewhere.example/a.jpg"
-    body = json.dumps({"url": None, "frames": frames}).encode()
+def test_many_addresses_in_one_request_stop_nobody_else(
+    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 000 addresses take seconds; these take until somebody else was answered."""
+    checking, answered = threading.Event(), threading.Event()
+
+    def refuse(guard: UrlGuard, url: str) -> str:
+        checking.set()
+        answered.wait(30)
+        raise UrlRefused("not from here")
+
+    monkeypatch.setattr(UrlGuard, "check_url", refuse)
+    frames = [{"frame_id": number, "url": f"https://127.0.0.1/{number}.jpg"} for number in range(1000)]
     with running(valkey.url, verify_enabled=False, served_kinds=("tv_predict",)) as client:
+        client.timeout = 20
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            sent = time.monotonic()
-            large = pool.submit(client.post, "/predict", content=body)
-            slowest = 0.0
-            while not large.done():
-                began = time.monotonic()
-                assert client.get("/healthz").status_code == 200
-                slowest = max(slowest, time.monotonic() - began)
+            large = pool.submit(client.post, "/predict", json={"url": None, "frames": frames}, timeout=60)
+            assert checking.wait(30)
+            assert client.get("/healthz").status_code == 200
+            answered.set()
         assert large.result().json()["error"] == "UrlRefused"
-        took = time.monotonic() - sent
-    # the addresses take seconds; on the event loop everybody would wait for all of them
-    assert slowest < took / 2
     assert not queued(valkey.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import ssl
 import threading
 import time
@@ -68,6 +69,12 @@ def make_pool() -> Iterator[MakePool]:
         yield make
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection that works counts as hanging, though the machine stall for a moment."""
+    monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 2.0)
+
+
 def serve_file(connection: ssl.SSLSocket, request: Request) -> bool:
     """A good origin."""
     connection.sendall(file_response(BODY, request))
@@ -105,7 +112,7 @@ def test_what_drips_ends_at_the_deadline_and_holds_up_nobody(
     pool, settings = make_pool(origin)
     if warm:
         pool.warmup(origin.url())
-    with RunningDownload(pool, origin.url(), settings, seconds=1.5) as dripping:
+    with RunningDownload(pool, origin.url(), settings, seconds=3.0) as dripping:
         # another request on the same pool is answered while the first one drips
         pool.warmup(origin.url())
         with pytest.raises(TIMED_OUT):
@@ -119,22 +126,26 @@ def test_a_picture_that_drips_ends_at_the_deadline(
     origin = start(DRIPS[what])
     pool, _ = make_pool(origin)
     with pytest.raises(TIMED_OUT):
-        download_picture(pool, origin.url(), Deadline.after(0.7), CancelScope(), 10_000_000)
+        download_picture(pool, origin.url(), Deadline.after(3.0), CancelScope(), 10_000_000)
 
 
+@pytest.mark.parametrize("answered", [0, 1])
 def test_a_head_that_drips_ends_neither_keep_warm_nor_other_origins(
-    start: StartOrigin, make_pool: MakePool
+    start: StartOrigin, make_pool: MakePool, answered: int
 ) -> None:
-    def drip_everything(connection: ssl.SSLSocket, request: Request) -> bool:
+    def handler(connection: ssl.SSLSocket, request: Request) -> bool:
+        if len(origin.requests) <= answered:
+            return serve_file(connection, request)
         origin.drip(connection, b"HTTP/1.1 103 X\r\n\r\n")
         return False
 
-    origin = start(drip_everything)
-    pool, _ = make_pool(origin, connect_timeout_s=0.2, stall_timeout_s=0.2, reuse_probe_s=0.1)
+    origin = start(handler)
+    pool, _ = make_pool(origin, connect_timeout_s=1.5, stall_timeout_s=1.5, reuse_probe_s=1.0)
+    keeper = KeepWarm(pool, [origin.url()], 60, busy=lambda: False)
+    for _ in range(answered):
+        assert keeper.touch_all() == {origin.url(): None}
 
-    touched = KeepWarm(pool, [origin.url()], 60, busy=lambda: False).touch_all()
-
-    assert touched[origin.url()] is not None
+    assert keeper.touch_all()[origin.url()] is not None
 
 
 def test_what_a_range_connection_drips_is_asked_of_the_others(
@@ -201,7 +212,7 @@ def test_range_connections_that_come_back_during_a_takeover_do_not_move_its_body
     def handler(connection: ssl.SSLSocket, request: Request) -> bool:
         response = file_response(whole, request)
         if request.method == "HEAD" or request.span(len(whole)) is not None:
-            come_back.wait(10 if request.method == "GET" else 0)
+            come_back.wait(60 if request.method == "GET" else 0)
             connection.sendall(response)
             return True
         connection.sendall(response[:200_000])
@@ -304,12 +315,10 @@ def test_ranges_that_are_not_what_was_asked_for_are_not_used(
 def test_a_file_that_changes_while_it_is_fetched_is_noticed(
     start: StartOrigin, make_pool: MakePool, name: str, range_connections: int
 ) -> None:
-    gets: list[Request] = []
+    gets = itertools.count()
 
     def handler(connection: ssl.SSLSocket, request: Request) -> bool:
-        if request.method == "GET":
-            gets.append(request)
-        version = "new" if len(gets) > 1 else "old"
+        version = "new" if request.method == "GET" and next(gets) else "old"
         response = file_response(BODY, request, f'{name}: "{version}"')
         if request.method == "GET" and request.span(len(BODY)) is None:
             connection.sendall(response[:400_000])
@@ -401,7 +410,7 @@ def test_a_picture_that_is_refused_for_a_moment_is_asked_for_again(
 
     origin = start(handler)
     pool, _ = make_pool(origin)
-    found = download_picture(pool, origin.url(), Deadline.after(10), CancelScope(), 10_000_000)
+    found = download_picture(pool, origin.url(), Deadline.after(60), CancelScope(), 10_000_000)
     assert found == BODY
 
 
@@ -589,7 +598,7 @@ def test_a_redirect_to_what_is_no_url_is_refused(
     origin = start(handler)
     pool, settings = make_pool(origin)
     with pytest.raises(UrlRefused, match="not a URL"):
-        fetch(pool, origin.url(), settings, seconds=5)
+        fetch(pool, origin.url(), settings, seconds=60)
 
 
 def test_a_redirect_says_nothing_about_the_version_of_the_video(
@@ -621,7 +630,7 @@ def test_files_of_every_size_are_complete_after_a_few_requests(
     origin = start(handler)
     pool, settings = make_pool(origin, range_connections=range_connections, range_min_rtt_ms=0)
     pool.warmup(origin.url())
-    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=sparse) as running:
+    with RunningDownload(pool, origin.url(), settings, seconds=60, sparse=sparse) as running:
         running.restrict_to(None)
         assert running.body() == BODY[:size]
     assert len([request for request in origin.requests if request.method == "GET"]) < 50
@@ -640,7 +649,7 @@ def test_an_origin_that_denies_bytes_which_it_has_is_not_asked_for_ever(
     origin = start(handler)
     pool, settings = make_pool(origin)
     with pytest.raises(SourceRejected, match="416"):
-        fetch(pool, origin.url(), settings, seconds=5)
+        fetch(pool, origin.url(), settings, seconds=60)
     assert len(origin.requests) < 10
 
 
@@ -659,7 +668,7 @@ def test_pieces_that_an_origin_denies_are_fetched_while_the_plan_is_awaited(
     origin = start(handler)
     pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
     pool.warmup(origin.url())
-    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=True) as running:
+    with RunningDownload(pool, origin.url(), settings, seconds=60, sparse=True) as running:
         assert running.stream.read_at(len(BODY) - 1000, 1000) == BODY[-1000:]
         assert running.stream.read_at(0, 2 * PIECE) == BODY[: 2 * PIECE]
 
@@ -677,7 +686,7 @@ def test_a_plan_that_leads_behind_the_end_of_a_body_without_length_is_told_so(
     origin = start(handler)
     pool, settings = make_pool(origin, range_connections=8, range_min_rtt_ms=0)
     pool.warmup(origin.url())
-    with RunningDownload(pool, origin.url(), settings, seconds=5, sparse=True) as running:
+    with RunningDownload(pool, origin.url(), settings, seconds=60, sparse=True) as running:
         assert running.stream.read_at(0, 1000) == BODY[:1000]
         running.restrict_to([ByteSpan(0, 2 * len(BODY))])
         assert running.stream.read_at(len(BODY) - 10, 20) == BODY[-10:]
@@ -691,7 +700,7 @@ def test_a_gap_that_is_closed_without_its_end_mark_is_closed(start: StartOrigin,
         response = file_response(BODY, request)
         if span is None:
             connection.sendall(response[:1_300_000])
-            tail_read.wait(10)
+            tail_read.wait(60)
             return False
         if span[1] == len(BODY):
             connection.sendall(response)
@@ -727,7 +736,7 @@ def test_an_origin_that_is_restarted_while_ranges_arrive_is_waited_for(
     pool, settings = make_pool(first, range_connections=8, range_min_rtt_ms=0)
     pool.warmup(first.url())
     with RunningDownload(pool, first.url(), settings) as running:
-        assert stopped.wait(10)
+        assert stopped.wait(60)
         assert until(lambda: running.fact("refusals") is not None or running.ended)
         with Http1Origin(serve_file, port=first.port):
             assert running.body() == BODY
@@ -784,7 +793,7 @@ def test_the_retry_after_a_dead_connection_is_sent_over_a_fresh_one(
 
     origin = start(handler)
     pool, _ = make_pool(origin, reuse_probe_s=0.2)
-    deadline = Deadline.after(20)
+    deadline = Deadline.after(60)
     with pool.open(origin.url(), deadline) as one, pool.open(origin.url(), deadline) as other:
         assert b"".join(one.chunks()) == b"".join(other.chunks()) == BODY
     assert origin.connections == 2
@@ -793,7 +802,7 @@ def test_the_retry_after_a_dead_connection_is_sent_over_a_fresh_one(
         assert exchange.connected
 
 
-def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Wait until a condition holds; whether it did in time."""
     deadline = Deadline.after(seconds)
     while not holds() and deadline.remaining() > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 BODY = bytes((i * 7 + i // 251) % 256 for i in range(2_000_000))
 SLOW = 3_000_000.0
-"""Bytes a second at which the end of the body is needed long before the body arrives there."""
+"""Bytes a second at which the origin's settings change in mid-body."""
 
 StartOrigin = Callable[[Http2Script], tuple[Http2Origin, ConnectionPool]]
 
@@ -38,15 +39,13 @@ def start() -> Iterator[StartOrigin]:
 def test_the_end_is_read_out_of_order_however_many_streams_the_origin_allows(
     start: StartOrigin, max_streams: int | None
 ) -> None:
-    origin, pool = start(Http2Script(max_streams=max_streams, rate=SLOW))
+    rest_may_come = threading.Event()
+    origin, pool = start(Http2Script(max_streams=max_streams, rest_may_come=rest_may_come))
     pool.warmup(origin.url())
     with RunningDownload(pool, origin.url(), loopback_settings(origin)) as running:
-        tail = running.stream.read_at(len(BODY) - 1000, 1000)
-        waits_for_the_rest = not running.stream.missing().is_empty
-        body = running.body()
-    assert tail == BODY[-1000:]
-    assert waits_for_the_rest
-    assert body == BODY
+        assert running.stream.read_at(len(BODY) - 1000, 1000) == BODY[-1000:]
+        rest_may_come.set()
+        assert running.body() == BODY
     assert running.fact("out_of_order_reads") == 1
     assert origin.connections == (2 if max_streams == 1 else 1)
 
@@ -90,14 +89,11 @@ def test_an_origin_that_turns_every_request_away_is_not_asked_for_ever(start: St
 
 def test_pings_without_an_answer_end_at_the_deadline(start: StartOrigin) -> None:
     origin, pool = start(Http2Script(silent=True))
-    settings = loopback_settings(origin, reuse_probe_s=60.0, stall_timeout_s=60.0)
-    patient = ConnectionPool(settings)
     with (
-        RunningDownload(patient, origin.url(), settings, seconds=1.0) as running,
+        RunningDownload(pool, origin.url(), loopback_settings(origin), seconds=3.0) as running,
         pytest.raises((StreamStalled, DeadlineExceeded)),
     ):
         running.body()
-    patient.close()
 
 
 def test_another_entity_tag_on_the_way_is_an_error_and_never_two_files_in_one(start: StartOrigin) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from services.challenges.kinds import ServedKinds, serve
+from services.download import range_fetch
 from services.download.pool import ConnectionPool
 from services.download.range_connection_pool import DEFAULT_COUNT
 from services.errors import ChallengeError, DeadlineExceeded, SourceRejected, StreamStalled
@@ -21,6 +22,8 @@ from services.timeline import Timeline
 from services.wire.challenge import Challenge
 from services.wire.gsr import decode_response, frames_part
 from services.wire.reply import Answer
+from tests.support.downloads import PATIENT_S
+from tests.support.processes import wait_for
 from tests.support.scripted_origins import Http1Origin, Request, file_response
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.renderer.clip_store import StoredClip
@@ -52,12 +55,15 @@ def make_settings(origin: DemoOrigin | Http1Origin, **overrides: Any) -> Setting
         "allow_private_addresses": True,
         "device": "cpu",
         "range_min_rtt_ms": 0,
+        "connect_timeout_s": PATIENT_S,
+        "stall_timeout_s": PATIENT_S,
+        "reuse_probe_s": PATIENT_S,
     }
     return load_settings(**(values | overrides))
 
 
 def answer(
-    kinds: ServedKinds, settings: Settings, url: str, *, warm: bool = True, deadline_s: float = 60.0
+    kinds: ServedKinds, settings: Settings, url: str, *, warm: bool = True, deadline_s: float = 120.0
 ) -> tuple[Answer, dict[str, Any]]:
     pool = ConnectionPool(settings)
     try:
@@ -72,8 +78,11 @@ def answer(
         return found, timeline.to_dict()["facts"]
     finally:
         pool.close()
-        left = [t.name for t in threading.enumerate() if t.name.startswith(("touchline-d", "touchline-r"))]
-        assert left == []
+        assert wait_for(lambda: not threads_left()), threads_left()
+
+
+def threads_left() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith(("touchline-d", "touchline-r"))]
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +100,13 @@ def have_opened(found: str | None, expected: str | None) -> bool:
     return opened == wanted and int(wanted) >= DEFAULT_COUNT
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No range connection counts as hanging while models take all cores."""
+    monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", range_fetch.MAX_PATIENCE_S)
+
+
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("name", ["front.mp4", "last.mp4"])
 @pytest.mark.parametrize(
     ("warm", "overrides", "head"),
@@ -119,6 +135,7 @@ def test_every_path_gives_the_same_bytes(
     assert frames_part(found.body) == reference
 
 
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("name", ["front.mp4", "last.mp4"])
 def test_key_frames_alone_cost_their_bytes_alone(origin: DemoOrigin, kinds: ServedKinds, name: str) -> None:
     keys: dict[str, Any] = {"frame_profile": "keyframes"}
@@ -147,8 +164,8 @@ def test_a_connection_that_breaks_off_is_resumed_to_the_same_bytes(
 def test_a_link_that_ends_in_the_middle_gives_the_best_answer(
     origin: DemoOrigin, kinds: ServedKinds, fault: dict[str, object]
 ) -> None:
-    settings = make_settings(origin, stall_timeout_s=0.5, range_connections=0)
-    found, facts = answer(kinds, settings, origin.url("front.mp4", **fault), deadline_s=30)
+    settings = make_settings(origin, stall_timeout_s=3.0, range_connections=0)
+    found, facts = answer(kinds, settings, origin.url("front.mp4", **fault))
     assert found.partial
     assert facts["broke_off"]
     assert 0 < facts["sampled"] < 18
@@ -186,7 +203,7 @@ def test_ten_kilobytes_a_second_end_by_the_deadline(
     deadline = time.time() + 4.0
     try:
         found, _ = answer(kinds, settings, origin.url("front.mp4", rate=10_000), deadline_s=4.0)
-    except DeadlineExceeded:
+    except (DeadlineExceeded, StreamStalled):  # whichever of the reader and the feeder looks first
         pass
     else:
         assert found.partial
@@ -196,17 +213,21 @@ def test_ten_kilobytes_a_second_end_by_the_deadline(
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"),
+    ("fault", "stall_timeout_s", "error"),
     [
-        ({"stall_after": 0}, StreamStalled),
-        ({"cut_after": 20_000}, StreamStalled),
-        ({"status": 403}, SourceRejected),
+        ({"stall_after": 0}, 2.0, StreamStalled),
+        ({"cut_after": 20_000}, PATIENT_S, StreamStalled),
+        ({"status": 403}, PATIENT_S, SourceRejected),
     ],
 )
 def test_a_link_that_brings_no_frame_is_told_as_such(
-    origin: DemoOrigin, kinds: ServedKinds, fault: dict[str, object], error: type[ChallengeError]
+    origin: DemoOrigin,
+    kinds: ServedKinds,
+    fault: dict[str, object],
+    stall_timeout_s: float,
+    error: type[ChallengeError],
 ) -> None:
-    settings = make_settings(origin, stall_timeout_s=0.5, reuse_probe_s=0.5)
+    settings = make_settings(origin, stall_timeout_s=stall_timeout_s)
     with pytest.raises(error) as caught:
-        answer(kinds, settings, origin.url("front.mp4", **fault), deadline_s=30)
+        answer(kinds, settings, origin.url("front.mp4", **fault))
     assert type(caught.value) is error

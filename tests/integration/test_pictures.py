@@ -15,10 +15,10 @@ from services.download.pool import ConnectionPool
 from services.errors import ChallengeError, SourceRejected, StreamStalled, TooLarge, UrlRefused
 from services.frame_plan import FramePlan
 from services.pipeline.pictures import Pictures
-from services.settings import load_settings
 from services.timeline import Timeline
 from services.video.letterbox import Letterbox
 from services.wire.challenge import ChallengeFrame
+from tests.support.downloads import loopback_settings
 from tests.support.videos import numbered_picture, read_number
 from touchline_lab.demo_origin.server import DemoOrigin
 
@@ -27,12 +27,11 @@ pytestmark = pytest.mark.integration
 
 def pictures(origin: DemoOrigin, urls: Sequence[str], scope: CancelScope, **changed: object) -> list[int]:
     """Fetch and decode; the numbers that the pictures show."""
-    given = {"ca_file": str(origin.ca_file), "allow_private_addresses": True, "stall_timeout_s": 1.0}
-    settings = load_settings(**(given | changed))
+    settings = loopback_settings(origin, **changed)
     pool = ConnectionPool(settings)
     frames = [ChallengeFrame(i, url) for i, url in enumerate(urls)]
     try:
-        source = Pictures(pool, frames, settings, Deadline.after(20), scope, Timeline())
+        source = Pictures(pool, frames, settings, Deadline.after(60), scope, Timeline())
         clip = source.open(settings.max_frames, settings.max_pixels)
         plan, box = FramePlan(1, clip.count), Letterbox.fit(320, 192, 320)
         return [read_number(frame.image) for frame in clip.frames(plan, box)]
@@ -59,7 +58,7 @@ def test_what_goes_wrong_has_its_type(origin: DemoOrigin, urls: list[str]) -> No
         "not there": (origin.url("picture_none.png"), SourceRejected, {}),
         "refused": ("ftp://127.0.0.1/x.png", UrlRefused, {}),
         "large": (urls[1], TooLarge, {"max_video_mb": 0.001}),
-        "silent": (origin.url("picture_6.png", stall_after=1000), StreamStalled, {}),
+        "silent": (origin.url("picture_6.png", stall_after=1000), StreamStalled, {"stall_timeout_s": 2.0}),
     }
     for name, (url, error, changed) in cases.items():
         with pytest.raises(error) as caught:
@@ -74,5 +73,5 @@ def test_a_cancel_ends_a_read_that_waits(origin: DemoOrigin, urls: list[str]) ->
     threading.Timer(0.3, scope.cancel).start()
     started = time.monotonic()
     with pytest.raises(ChallengeError):
-        pictures(origin, [origin.url("picture_6.png", stall_after=1000)], scope, stall_timeout_s=60.0)
+        pictures(origin, [origin.url("picture_6.png", stall_after=1000)], scope)
     assert time.monotonic() - started < 15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Container, Iterator
@@ -15,6 +16,7 @@ import pytest
 from services.byte_span import ByteSpan
 from services.cancellation import CancelScope
 from services.deadline import Deadline
+from services.download import range_connection_pool, range_fetch
 from services.download.blocks import PIECE
 from services.download.byte_stream import ByteStream
 from services.download.pool import ConnectionPool
@@ -22,9 +24,11 @@ from services.download.range_connection import RangeConnection
 from services.download.range_connection_pool import DEFAULT_COUNT, RangeConnectionPool
 from services.download.range_fetch import RangeFetch
 from services.errors import ConnectFailed, StreamStalled
-from services.settings import Settings, load_settings
+from services.settings import Settings
 from services.timeline import Timeline
-from tests.support.downloads import RunningDownload
+from tests.support.downloads import RunningDownload, loopback_settings
+from tests.support.processes import wait_for
+from tests.support.scripted_origins import Http1Origin, Request, file_response
 from touchline_lab.demo_origin.faults import Fault
 from touchline_lab.demo_origin.server import DemoOrigin
 
@@ -45,13 +49,20 @@ def server(tmp_path: Path) -> Iterator[DemoOrigin]:
 
 @pytest.fixture
 def settings(server: DemoOrigin) -> Settings:
-    return load_settings(
-        ca_file=str(server.ca_file),
-        allow_private_addresses=True,
-        stall_timeout_s=3.0,
-        range_connections=COUNT,
-        range_min_rtt_ms=0,
-    )
+    return loopback_settings(server, range_connections=COUNT, range_min_rtt_ms=0)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection that works counts as hanging, however long the machine stalls."""
+    for name in ("MIN_PATIENCE_S", "MAX_PATIENCE_S"):
+        monkeypatch.setattr(range_fetch, name, 60.0)
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that hang are noticed soon, and working ones are no slower than that."""
+    monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 2.0)
 
 
 @pytest.fixture
@@ -234,6 +245,7 @@ def test_an_origin_that_limits_connections_keeps_those_it_has_room_for(
     assert server.stats().handshakes == COUNT + 1
 
 
+@pytest.mark.usefixtures("hanging")
 def test_the_others_bring_what_a_hanging_connection_was_asked_for(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -244,6 +256,7 @@ def test_the_others_bring_what_a_hanging_connection_was_asked_for(
     assert download.fact("handshakes") is None
 
 
+@pytest.mark.usefixtures("hanging")
 @pytest.mark.parametrize("sparse", [True, False])
 def test_an_end_that_hanging_connections_were_asked_for_is_fetched_again(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings, sparse: bool
@@ -258,6 +271,7 @@ def test_an_end_that_hanging_connections_were_asked_for_is_fetched_again(
     assert running.fact("range_connections") == f"{COUNT - 2}/{COUNT}"
 
 
+@pytest.mark.usefixtures("hanging")
 @pytest.mark.parametrize("sparse", [True, False])
 def test_a_head_of_which_a_hanging_connection_was_asked_for_a_piece_is_fetched_again(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings, sparse: bool
@@ -272,17 +286,19 @@ def test_a_head_of_which_a_hanging_connection_was_asked_for_a_piece_is_fetched_a
     assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
 
 
+@pytest.mark.usefixtures("hanging")
 def test_what_lies_behind_a_head_that_was_asked_for_again_is_fetched_when_the_index_goes_on_there(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
     with (
         with_fault(pool, MuteConnection, {2}),
-        RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running,
+        RunningDownload(pool, server.url("body.bin"), settings, sparse=True) as running,
     ):
         assert running.stream.read_at(0, 6 * PIECE) == BODY[: 6 * PIECE]
         assert running.stream.read_at(6 * PIECE, 100_000) == BODY[6 * PIECE : 6 * PIECE + 100_000]
 
 
+@pytest.mark.usefixtures("hanging")
 def test_the_pool_takes_over_when_all_range_connections_hang(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -296,6 +312,7 @@ def test_the_pool_takes_over_when_all_range_connections_hang(
     assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
 
 
+@pytest.mark.usefixtures("hanging")
 def test_an_origin_that_never_answers_pipelined_requests_gets_one_connection(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -312,8 +329,9 @@ def test_an_origin_that_never_answers_pipelined_requests_gets_one_connection(
 
 
 def test_connections_that_answer_late_go_on(
-    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 0.3)
     # all are silent for longer than working ones are, the pool's connection for as long
     body, download = fetch(pool, server.url("body.bin", delay=0.6), settings)
     assert body == BODY
@@ -321,37 +339,51 @@ def test_connections_that_answer_late_go_on(
 
 
 def test_range_connections_that_come_back_are_waited_for_when_the_pool_fails(
-    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tried = []
+    tried = threading.Event()
 
     def fails(*_: Any, **__: Any) -> Any:
-        tried.append(1)
+        tried.set()
         raise ConnectFailed("the name does not resolve")
 
-    monkeypatch.setattr(pool, "open", fails)
-    body, download = fetch(pool, server.url("small.bin", delay=0.6), settings)
+    def answer_late(connection: ssl.SSLSocket, request: Request) -> bool:
+        if request.method == "GET":
+            assert tried.wait(30), "nobody noticed the silence"
+        connection.sendall(file_response(SMALL, request))
+        return True
+
+    monkeypatch.setattr(range_fetch, "MIN_PATIENCE_S", 0.3)
+    monkeypatch.setattr(RangeFetch, "_hanging", lambda fetching: [])  # each by itself
+    with Http1Origin(answer_late) as origin:
+        settings = loopback_settings(origin, range_connections=COUNT, range_min_rtt_ms=0)
+        pool = ConnectionPool(settings)
+        pool.warmup(origin.url())
+        monkeypatch.setattr(pool, "open", fails)
+        body, download = fetch(pool, origin.url(), settings)
+        pool.close()
     assert body == SMALL
-    assert tried, "nobody noticed the silence"
     assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
 
 
 def test_an_origin_that_needs_time_for_each_request_gets_few(
-    server: DemoOrigin, pool: ConnectionPool, settings: Settings
+    server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = settings.model_copy(update={"stall_timeout_s": 5.0})
-    fetch(pool, server.url("body.bin"), quick)
+    with monkeypatch.context() as context:
+        context.setattr(range_fetch, "MIN_PAUSE_S", 60.0)  # no pause is one of the origin's
+        fetch(pool, server.url("body.bin"), settings)
     many = len(server.requests())
-    body, download = fetch(pool, server.url("body.bin", delay=0.2), quick)
+    body, download = fetch(pool, server.url("body.bin", delay=0.5), settings)
     assert body == BODY
     assert download.fact("range_connections") == f"{COUNT}/{COUNT}"
     assert len(server.requests()) - many < 0.8 * many
 
 
+@pytest.mark.usefixtures("hanging")
 def test_silence_on_every_path_is_told_after_the_longest_silence_allowed(
     server: DemoOrigin, settings: Settings
 ) -> None:
-    short = settings.model_copy(update={"stall_timeout_s": 0.5, "reuse_probe_s": 0.2})
+    short = settings.model_copy(update={"stall_timeout_s": 1.5, "reuse_probe_s": 1.0})
     pool = ConnectionPool(short)
     pool.warmup(server.base_url)
     with pytest.raises(StreamStalled):
@@ -386,10 +418,16 @@ def test_near_origins_get_no_range_connections(server: DemoOrigin, settings: Set
     pool.close()
 
 
-@pytest.mark.parametrize(("delay_s", "count"), [(0.0, DEFAULT_COUNT), (0.3, 40)])
+@pytest.mark.parametrize(("delay_s", "long_s", "count"), [(0.0, 30.0, DEFAULT_COUNT), (0.3, 0.1, 40)])
 def test_a_long_round_trip_gets_more_connections(
-    server: DemoOrigin, settings: Settings, delay_s: float, count: int
+    server: DemoOrigin,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    delay_s: float,
+    long_s: float,
+    count: int,
 ) -> None:
+    monkeypatch.setattr(range_connection_pool, "ROUND_TRIP_PER_CONNECTION_S", long_s / DEFAULT_COUNT)
     server.set_fault("/", Fault(delay=delay_s))
     pool = ConnectionPool(settings.model_copy(update={"range_connections": 40}))
     pool.warmup(server.base_url)
@@ -409,24 +447,24 @@ def test_connections_that_died_take_nothing_from_the_head_where_few_bytes_are_wa
     with pool.range_connections.lend(url) as (held, _):
         for connection in held[:3]:
             connection.socket.shutdown(socket.SHUT_RDWR)
-    scope, deadline = CancelScope(), Deadline.after(20)
+    scope, deadline = CancelScope(), Deadline.after(60)
     stream = ByteStream(deadline, scope, out_of_order=True, max_bytes=len(BODY))
     fetching = RangeFetch(
         pool.range_connections, url, stream, deadline, scope, Timeline(), await_restriction=True
     )
     assert fetching.start()
     stream.read_at(len(BODY) - PIECE, PIECE)
+    head_and_end = {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}"}
+    assert wait_for(lambda: head_and_end <= {request.range for request in server.requests()})
     scope.cancel()
-    assert fetching.join(5)
-    asked = {request.range for request in server.requests() if request.method == "GET"}
-    assert {f"bytes=0-{PIECE - 1}", f"bytes=-{PIECE}", f"bytes=-{2 * PIECE}"} <= asked
+    assert fetching.join(30)
     pool.close()
 
 
 def test_bytes_just_behind_what_the_plan_needs_are_fetched_when_a_reader_needs_them(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    with RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running:
+    with RunningDownload(pool, server.url("body.bin"), settings, sparse=True) as running:
         running.restrict_to([ByteSpan(0, 10 * PIECE)])
         assert running.stream.read_at(0, 10 * PIECE) == BODY[: 10 * PIECE]
         assert running.stream.read_at(20 * PIECE, 1000) == BODY[20 * PIECE : 20 * PIECE + 1000]
@@ -444,7 +482,7 @@ def test_bytes_outside_the_plan_are_fetched_again_when_reading_them_out_of_order
         return real(*arguments, **named)
 
     monkeypatch.setattr(pool, "open", fails_once)
-    with RunningDownload(pool, server.url("body.bin"), settings, seconds=8, sparse=True) as running:
+    with RunningDownload(pool, server.url("body.bin"), settings, sparse=True) as running:
         running.restrict_to([ByteSpan(0, 10 * PIECE)])
         assert running.stream.read_at(1_000_000, 1000) == BODY[1_000_000:1_001_000]
         assert running.stream.read_at(500_000, 1000) == BODY[500_000:501_000]
@@ -455,7 +493,7 @@ def test_a_plan_that_is_late_does_not_count_as_silence_of_the_connections(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
     url = server.url("body.bin")
-    scope, deadline = CancelScope(), Deadline.after(20)
+    scope, deadline = CancelScope(), Deadline.after(60)
     stream = ByteStream(deadline, scope, out_of_order=True)
     with with_fault(pool, AnswersFirstOnly):
         fetching = RangeFetch(
@@ -464,14 +502,14 @@ def test_a_plan_that_is_late_does_not_count_as_silence_of_the_connections(
         assert fetching.start()
     stream.read_at(0, (COUNT - 2) * PIECE)
     stream.read_at(len(BODY) - 2 * PIECE, 2 * PIECE)
-    assert until(lambda: fetching.silent_s == 0)
+    assert wait_for(lambda: fetching.silent_s == 0)
     time.sleep(0.1)  # so long nothing was asked for
     restricted = time.monotonic()
     fetching.restrict_to(None)
-    assert until(lambda: fetching.silent_s > 0)
+    assert wait_for(lambda: fetching.silent_s > 0)
     silent_s, since_s = fetching.silent_s, time.monotonic() - restricted
     scope.cancel()
-    assert fetching.join(5)
+    assert fetching.join(30)
     assert silent_s <= since_s
 
 
@@ -484,14 +522,15 @@ def test_an_idle_connection_that_the_origin_closes_is_given_up_while_the_plan_is
     with RunningDownload(pool, url, settings, sparse=True) as running:
         running.stream.read_at(0, (COUNT - 2) * PIECE)
         running.stream.read_at(len(BODY) - 2 * PIECE, 2 * PIECE)
-        assert until(lambda: all(connection.is_open for connection in connections))
+        assert wait_for(lambda: all(connection.is_open for connection in connections))
         connections[1].socket.shutdown(socket.SHUT_RD)
-        assert until(lambda: not connections[1].is_open)
+        assert wait_for(lambda: not connections[1].is_open)
         running.restrict_to(None)
         assert running.body() == BODY
     assert running.fact("range_connections") == f"{COUNT - 1}/{COUNT}"
 
 
+@pytest.mark.usefixtures("hanging")
 def test_nothing_is_taken_over_when_all_that_is_needed_has_arrived(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
@@ -499,7 +538,7 @@ def test_nothing_is_taken_over_when_all_that_is_needed_has_arrived(
     with with_fault(pool, AnswersFirstOnly), RunningDownload(pool, url, settings) as running:
         assert running.stream.read_at(0, (COUNT - 2) * PIECE) == BODY[: (COUNT - 2) * PIECE]
         running.restrict_to([ByteSpan(0, PIECE)])
-        assert until(lambda: running.fact("range_connections") is not None)
+        assert wait_for(lambda: running.fact("range_connections") is not None)
     asked = [request.range or "whole" for request in server.requests() if request.method == "GET"]
     for span in asked:
         first, _, last = span.removeprefix("bytes=").partition("-")
@@ -512,6 +551,7 @@ def test_nothing_is_taken_over_when_all_that_is_needed_has_arrived(
         assert len(lent) == COUNT
 
 
+@pytest.mark.usefixtures("hanging")
 def test_an_error_that_nobody_expects_reaches_the_readers(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -521,7 +561,7 @@ def test_an_error_that_nobody_expects_reaches_the_readers(
     monkeypatch.setattr(pool, "open", fails)
     with (
         with_fault(pool, MuteConnection),
-        RunningDownload(pool, server.url("body.bin"), settings, seconds=5) as running,
+        RunningDownload(pool, server.url("body.bin"), settings) as running,
         pytest.raises(RuntimeError, match="a mistake"),
     ):
         running.body()
@@ -530,15 +570,7 @@ def test_an_error_that_nobody_expects_reaches_the_readers(
 def test_what_waits_for_requests_ends_at_the_deadline(
     server: DemoOrigin, pool: ConnectionPool, settings: Settings
 ) -> None:
-    with RunningDownload(pool, server.url("body.bin"), settings, seconds=2, sparse=True) as running:
+    with RunningDownload(pool, server.url("body.bin"), settings, seconds=5, sparse=True) as running:
         running.restrict_to([ByteSpan(0, PIECE)])
         assert running.stream.read_at(0, PIECE) == BODY[:PIECE]
-        assert until(lambda: running.ended, 5)
-
-
-def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Wait until a condition holds; whether it did in time."""
-    deadline = Deadline.after(seconds)
-    while not holds() and deadline.remaining() > 0:
-        time.sleep(0.01)
-    return holds()
+        assert wait_for(lambda: running.ended)

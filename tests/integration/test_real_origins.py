@@ -14,7 +14,7 @@ from services.download.pool import ConnectionPool
 from tests.support.downloads import RunningDownload, fetch, loopback_settings
 from tests.support.real_origins import Nginx, NodeServer, RealOrigin
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 BODY = bytes((i * 7 + i // 251) % 256 for i in range(2_000_000))
@@ -75,7 +75,7 @@ def test_a_connection_that_nginx_closed_while_it_was_idle_costs_nothing(tmp_path
 @needs_nginx
 def test_a_request_that_nginx_refuses_for_being_too_many_is_asked_again(tmp_path: Path) -> None:
     limited = "limit_req zone=each; limit_req_status 429;"
-    zone = "limit_req_zone $binary_remote_addr zone=each:1m rate=1r/s;"
+    zone = "limit_req_zone $binary_remote_addr zone=each:1m rate=15r/m;"
     with Nginx(tmp_path, BODY, limited, shared=zone) as origin, pool_of(origin) as pool:
         assert fetch(pool, origin.url, loopback_settings(origin)) == BODY
         with RunningDownload(pool, origin.url, loopback_settings(origin)) as running:

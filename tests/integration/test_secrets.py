@@ -20,7 +20,7 @@ from tests.support.processes import wait_for
 from tests.support.servers import warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 PASSWORD = "hunter2-of-redis"
 SIGNATURE = "d41d8cd98f00b204-of-an-address"
 USER = "hunter2-of-an-origin"
@@ -84,9 +84,9 @@ def test_nothing_that_is_shown_holds_a_secret(
         errors = []
         for url in (missing, unreachable, with_user):
             with pytest.raises(ChallengeError) as caught:
-                submit(url, redis_url=server, deadline_s=20).wait()
+                submit(url, redis_url=server, deadline_s=60).wait()
             errors.append(f"{caught.value!r} {json.dumps(caught.value.timeline)}")
-        assert wait_for(lambda: client.llen("touchline:recent") >= 3, 20)
+        assert wait_for(lambda: client.llen("touchline:recent") >= 3)
 
         shown = [json.dumps(answer.timeline), answer.body.decode(), *errors, *logged]
         shown += client.lrange("touchline:recent", 0, -1)
@@ -107,7 +107,7 @@ def test_no_command_prints_a_secret(
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         cwd=tmp_path,
     )
 

@@ -20,7 +20,7 @@ from tests.support.servers import warm_worker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 from touchline_lab.reliability.caller import submit_in_thread
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 GROUP = "touchline"
 
 
@@ -32,20 +32,20 @@ class Sentinels:
         first, second = self.servers
         with redis.Redis.from_url(second.url) as replica:
             replica.replicaof(HOST, str(first.port))
-            assert wait_for(lambda: replica.info("replication")["master_link_status"] == "up", 20)
+            assert wait_for(lambda: replica.info("replication")["master_link_status"] == "up")
         self.ports = [free_port() for _ in range(3)]
         for port in self.ports:
             config = folder / f"sentinel-{port}.conf"
             config.write_text(
                 f"port {port}\nbind {HOST}\ndir {folder}\n"
                 f"sentinel monitor {GROUP} {HOST} {first.port} 2\n"
-                f"sentinel down-after-milliseconds {GROUP} 1000\n"
+                f"sentinel down-after-milliseconds {GROUP} 3000\n"
                 f"sentinel failover-timeout {GROUP} 5000\n"
             )
             part = SupervisedProcess("sentinel", [str(server_binary()), str(config), "--sentinel"])
             part.start()
             stack.callback(part.stop)
-        assert wait_for(self._agree, 30)
+        assert wait_for(self._agree)
 
     @property
     def url(self) -> str:
@@ -84,7 +84,7 @@ def test_a_fail_over_costs_no_challenge(
     before = sentinels.primary()
     with warm_worker(sentinels.url, worker_env(origin, tmp_path), "touchline-sentinel") as worker:
         assert not submit(clip_url, redis_url=sentinels.url, deadline_s=60).wait().partial
-        caller = submit_in_thread(clip_url, sentinels.url, "fail-over")
+        caller = submit_in_thread(clip_url, sentinels.url, "fail-over", deadline_s=85)
 
         before.close()
 

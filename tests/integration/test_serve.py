@@ -27,7 +27,7 @@ from tests.support.processes import alive, wait_for
 from tests.support.servers import WORKER_START_S, MakeWorker, worker_env
 from touchline_lab.demo_origin.server import DemoOrigin
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 SPOT_CHECK = {"VERIFY_ENABLED": "false", "BLACKLIST_ENABLED": "false", "SPOTCHECK_MODE": "true"}
 """All that a spot check sets of what concerns us."""
 
@@ -104,7 +104,7 @@ def test_one_container_answers_like_the_whole_system_on_one_core_and_on_four(
         family = descendants(process.pid)
         assert len(family) >= 3
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(180) == 0
         assert not alive(family)
     with served(**env, **with_cores(4, tmp_path)) as (client, _):
         assert asked(client, "later", clip_url) == first, "on four cores, in another run"
@@ -126,18 +126,18 @@ def test_a_signal_to_stop_lets_those_who_wait_have_their_answers(
     given: list[httpx.Response] = []
     with served(**worker_env(origin, tmp_path), **SPOT_CHECK, SERVED_KINDS="gsr") as (client, process):
         # slow enough to be at work when the signal comes
-        request = {"challenge_id": "last", "type": "gsr", "video_url": f"{clip_url}?rate=200000"}
+        request = {"challenge_id": "last", "type": "gsr", "video_url": f"{clip_url}?rate=100000"}
         asking = threading.Thread(target=lambda: given.append(client.post("/soccer/challenge", json=request)))
         asking.start()
-        assert wait_for(lambda: client.get("/readyz").json()["waiting_requests"] == 1, 20)
+        assert wait_for(lambda: client.get("/readyz").json()["waiting_requests"] == 1)
         process.send_signal(signal.SIGTERM)
         asking.join()
-        assert process.wait(90) == 0
+        assert process.wait(180) == 0
     assert given[0].status_code == 200, given[0].text
 
 
 def test_it_does_not_start_without_knowing_whom_to_answer(tmp_path: Path) -> None:
     process = started(free_port(), STATE_DIR=str(tmp_path))
-    text, _ = process.communicate(timeout=60)
+    text, _ = process.communicate(timeout=180)
     assert process.returncode == 78
     assert "MINER_HOTKEY is needed" in text

@@ -16,8 +16,8 @@ from tests.support.servers import MakeWorker
 from touchline_lab.demo_origin.server import DemoOrigin
 
 pytestmark = pytest.mark.integration
-SLACK_S = 0.02
-"""Seconds by which rounding, and two clocks read, may put a span before or behind its parent."""
+SLACK_S = 0.5
+"""Seconds by which two clocks that are not read at once may put a span before or behind its parent."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def gateway(traced: WorkerProcess, collector: Collector, valkey: EmbeddedValkey)
     }
     with (
         SupervisedProcess("gateway", command("gateway", "--port", str(port)), env) as part,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client,
     ):
 
         def ready() -> bool:
@@ -82,16 +82,16 @@ def test_a_challenge_is_one_trace_from_the_request_to_the_stages(
     def names(challenge_id: str) -> set[str]:
         return {span.name for span in collector.of_challenge(challenge_id)}
 
-    assert wait_for(lambda: {"POST /soccer/challenge", "answer", "result_wait"} <= names("traced"))
+    stages = {"claim", "download", "decode", "inference", "fill", "encode", "publish"}
+    parts = {"queue", "result_wait", "inference_detector", "inference_pitch"}
+    assert wait_for(lambda: {"POST /soccer/challenge", "answer"} | stages | parts <= names("traced"))
     spans = {span.name: span for span in collector.of_challenge("traced")}
     parents = tree(list(spans.values()))
     assert parents["POST /soccer/challenge"] == ""
     assert parents["submit"] == "POST /soccer/challenge"
     assert {name for name in parents if parents[name] == "submit"} == {"answer", "queue", "result_wait"}
     assert parents["inference_detector"] == parents["inference_pitch"] == "inference"
-    assert {"claim", "download", "decode", "inference", "fill", "encode", "publish"} <= {
-        name for name in parents if parents[name] == "answer"
-    }
+    assert stages <= {name for name in parents if parents[name] == "answer"}
     assert {span.service for span in spans.values()} == {"touchline-gateway", "touchline-worker"}
     whole, answer = spans["POST /soccer/challenge"], spans["answer"]
     for span in spans.values():

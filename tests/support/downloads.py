@@ -12,6 +12,9 @@ from services.download.pool import ConnectionPool
 from services.settings import Settings, load_settings
 from services.timeline import Timeline
 
+PATIENT_S = 20.0
+"""Seconds that no machine stalls for: a test that waits for a silence to be noticed sets less."""
+
 
 class Origin(Protocol):
     """An origin with a certificate of its own."""
@@ -24,7 +27,8 @@ class Origin(Protocol):
 def loopback_settings(origin: Origin, **overrides: object) -> Settings:
     """Settings under which that origin is trusted and fetched from; one connection unless said otherwise."""
     values: dict[str, Any] = {"ca_file": str(origin.ca_file), "allow_private_addresses": True}
-    return load_settings(**(values | {"stall_timeout_s": 2.0, "range_connections": 0} | overrides))
+    values |= {"connect_timeout_s": PATIENT_S, "stall_timeout_s": PATIENT_S, "reuse_probe_s": PATIENT_S}
+    return load_settings(**(values | {"range_connections": 0} | overrides))
 
 
 class RunningDownload:
@@ -35,7 +39,7 @@ class RunningDownload:
         pool: ConnectionPool,
         url: str,
         settings: Settings,
-        seconds: float = 20.0,
+        seconds: float = 60.0,
         *,
         sparse: bool = False,
     ) -> None:
@@ -69,10 +73,10 @@ class RunningDownload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.scope.cancel()
-        assert self._download.join(10), "a download thread was left behind"
+        assert self._download.join(30), "a download thread was left behind"
 
 
-def fetch(pool: ConnectionPool, url: str, settings: Settings, seconds: float = 20.0) -> bytes:
+def fetch(pool: ConnectionPool, url: str, settings: Settings, seconds: float = 60.0) -> bytes:
     """The whole body of a URL."""
     with RunningDownload(pool, url, settings, seconds) as running:
         return running.body()

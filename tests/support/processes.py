@@ -20,7 +20,7 @@ def alive(pids: Iterable[int]) -> set[int]:
     return found
 
 
-def wait_for(condition: Callable[[], bool], limit_s: float = 60.0) -> bool:
+def wait_for(condition: Callable[[], bool], limit_s: float = 120.0) -> bool:
     """Wait until something holds; whether it did. The limit is only there to end a test that has failed."""
     end = time.monotonic() + limit_s
     while not condition():

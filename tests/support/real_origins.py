@@ -17,7 +17,7 @@ from services.processes.embedded_valkey import free_port
 from services.processes.process_tree import send_signal
 from services.processes.supervised import SupervisedProcess
 
-START_S: Final = 20.0
+START_S: Final = 60.0
 """Seconds that a server may take until it listens."""
 NODE_SERVER: Final = Path(__file__).with_name("http2_origin.mjs")
 

@@ -25,6 +25,8 @@ import h2.settings
 import trustme
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+HELD_AT = 300_000
+"""Bytes of a body that come before an event is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ class Http2Script:
         lower_to: ... it states this number instead.
         go_away_after: After so many bytes it sends GOAWAY and finishes what it has begun.
         close_after: After so many bytes it closes the connection.
+        rest_may_come: Until this is set no body goes beyond its first HELD_AT bytes.
         reset_after: After so many bytes of a body it resets that stream (INTERNAL_ERROR).
         turned_away: So many requests are not processed: the connection ends with a GOAWAY that says so.
         rate: Bytes a second over all bodies of a connection.
@@ -219,6 +222,7 @@ class Http2Script:
     lower_to: int = 1
     go_away_after: int | None = None
     close_after: int | None = None
+    rest_may_come: threading.Event | None = None
     reset_after: int | None = None
     turned_away: int = 0
     rate: float = 50_000_000.0
@@ -275,8 +279,15 @@ class _Http2Session:
                 return
 
     def _pause(self) -> float:
-        can_send = any(self._h2.local_flow_control_window(number) > 0 for number in self._sending)
+        can_send = any(self._room(number, sending) > 0 for number, sending in self._sending.items())
         return 0.0 if can_send else 0.05
+
+    def _room(self, number: int, sending: _Sending) -> int:
+        """How many bytes of a body can be sent now."""
+        rest = self._script.rest_may_come
+        held = rest is not None and not rest.is_set()
+        left = HELD_AT - sending.sent if held else len(sending.data)
+        return min(self._h2.local_flow_control_window(number), left, 16_384)
 
     def _handle(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.RequestReceived):
@@ -315,8 +326,7 @@ class _Http2Session:
         if script.silent:
             self._h2.ping(b"anything")
         for number, sending in list(self._sending.items()):
-            room = min(self._h2.local_flow_control_window(number), 16_384)
-            chunk = sending.data[sending.sent : sending.sent + room]
+            chunk = sending.data[sending.sent : sending.sent + self._room(number, sending)]
             if not chunk:
                 continue
             sending.sent += len(chunk)
@@ -341,8 +351,15 @@ class _Http2Session:
             self._connection.sendall(len(payload).to_bytes(3, "big") + b"\x07" + bytes(5) + payload)
         self._flush()
         if script.close_after is not None and self._sent >= script.close_after:
+            self._close_when_all_arrived()
             return False
         return not (self._goes_away and not self._sending)
+
+    def _close_when_all_arrived(self) -> None:
+        """A close with unread bytes of the client would throw away what it has not received yet."""
+        self._connection.shutdown(socket.SHUT_WR)
+        while self._connection.recv(65536):
+            pass
 
     def _flush(self) -> None:
         data = self._h2.data_to_send()

@@ -17,7 +17,7 @@ def drain(stage: Prefetcher[int]) -> list[int]:
     found = []
     while True:
         try:
-            found.append(stage.get(5))
+            found.append(stage.get(30))
         except StopIteration:
             return found
 
@@ -36,11 +36,11 @@ def test_runs_ahead_by_no_more_than_its_depth() -> None:
             yield i
 
     stage = Prefetcher(items(), 4, scope, "t")
-    assert stage.get(5) == 0
+    assert stage.get(30) == 0
     stage.join(0.1)
     assert len(made) <= 6  # taken + waiting + in hand
     scope.cancel()
-    assert stage.join(5)
+    assert stage.join(30)
 
 
 def test_error_comes_after_the_items_before_it() -> None:
@@ -49,9 +49,9 @@ def test_error_comes_after_the_items_before_it() -> None:
         raise CorruptVideo("damaged")
 
     stage = Prefetcher(items(), 5, CancelScope(), "t")
-    assert stage.get(5) == 1
+    assert stage.get(30) == 1
     with pytest.raises(CorruptVideo):
-        stage.get(5)
+        stage.get(30)
 
 
 def test_timeout_and_cancel() -> None:
@@ -67,9 +67,9 @@ def test_timeout_and_cancel() -> None:
         stage.get(0.02)
     scope.cancel()
     with pytest.raises(Cancelled):
-        stage.get(5)
+        stage.get(30)
     release.set()
-    assert stage.join(5)
+    assert stage.join(30)
 
 
 def test_cancel_closes_the_iterator_in_its_thread() -> None:
@@ -84,9 +84,9 @@ def test_cancel_closes_the_iterator_in_its_thread() -> None:
             closed.set()
 
     stage = Prefetcher(items(), 1, scope, "t")
-    stage.get(5)
+    stage.get(30)
     scope.cancel()
-    assert stage.join(5)
+    assert stage.join(30)
     assert closed.is_set()
 
 
@@ -144,16 +144,18 @@ def test_what_a_batch_raised_reaches_the_caller() -> None:
 
 def test_a_cancel_ends_what_waits_for_a_slot_and_what_runs_is_interrupted() -> None:
     begun: list[int] = []
-    interrupted = threading.Event()
+    running, interrupted = threading.Event(), threading.Event()
 
     def work(batch: int) -> Sequence[int]:
         begun.append(batch)
+        running.set()
         assert interrupted.wait(20)
         raise InferenceError("interrupted")
 
     scope = CancelScope()
     executor: OrderedExecutor[int, int] = OrderedExecutor(work, lambda _: None, 1, scope)
     executor.submit(0)
+    assert running.wait(20)
     threading.Timer(0.1, scope.cancel).start()
     with pytest.raises(Cancelled):
         executor.submit(1)
@@ -163,9 +165,10 @@ def test_a_cancel_ends_what_waits_for_a_slot_and_what_runs_is_interrupted() -> N
 
 def test_work_that_goes_on_to_its_next_step_is_interrupted_again() -> None:
     steps: list[int] = []
-    ended = threading.Event()
+    running, ended = threading.Event(), threading.Event()
 
     def work(batch: int) -> Sequence[int]:
+        running.set()
         for step in range(3):
             assert ended.wait(20)
             ended.clear()
@@ -174,6 +177,7 @@ def test_work_that_goes_on_to_its_next_step_is_interrupted_again() -> None:
 
     executor: OrderedExecutor[int, int] = OrderedExecutor(work, lambda _: None, 1)
     executor.submit(0)
+    assert running.wait(20)
     executor.close(ended.set)
     assert steps == [0, 1, 2]
 
@@ -204,7 +208,7 @@ def test_slots_go_on_while_results_are_being_taken() -> None:
 
 def test_nothing_is_taken_behind_an_error() -> None:
     taken: list[int] = []
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=30)
 
     def work(batch: int) -> Sequence[int]:
         both.wait()
@@ -253,7 +257,7 @@ def test_items_come_as_if_the_jobs_ran_one_after_the_other(threads: int, room: i
 
 
 def test_jobs_run_at_the_same_time() -> None:
-    meet = threading.Barrier(3, timeout=5)
+    meet = threading.Barrier(3, timeout=30)
 
     def job(number: int) -> Iterator[int]:
         meet.wait()
@@ -267,7 +271,7 @@ def test_later_jobs_wait_while_there_is_no_room_and_never_hold_up_the_first() ->
     may_start = threading.Event()
 
     def first() -> Iterator[int]:
-        assert may_start.wait(5)
+        assert may_start.wait(30)
         yield from range(100)
 
     def second() -> Iterator[int]:

@@ -18,7 +18,7 @@ from services.processes.embedded_valkey import EmbeddedValkey
 from tasks.worker_process import WorkerProcess
 from touchline_lab.benchmarks.meter import descendants, resident_mb
 
-START_TIMEOUT_S = 180.0
+START_TIMEOUT_S = 300.0
 """Seconds that a worker may take to start and to warm its models."""
 
 

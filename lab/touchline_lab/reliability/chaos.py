@@ -25,7 +25,7 @@ from touchline_lab.reliability.rig import Rig
 
 LATE_S: Final = 0.5
 """Seconds after its deadline by which a challenge has ended."""
-NEXT_S: Final = 60.0
+NEXT_S: Final = 120.0
 """Seconds within which the next challenge has to be answered; a lone worker may have to load its models."""
 BEGIN: Final = "<!-- begin: make chaos -->"
 END: Final = "<!-- end: make chaos -->"

@@ -29,7 +29,7 @@ from touchline_lab.reliability.caller import Caller, submit_in_thread
 from touchline_lab.reliability.faulty_predictor import Fault, set_fault
 from touchline_lab.reliability.gateway import GatewayProcess, HttpCaller
 
-START_S: Final = 120.0
+START_S: Final = 240.0
 """Seconds that a worker may take until it is ready."""
 SLOW_SETUP: Final = SetupDelays(tls=4.0)
 """Of the origin whose connections take long to set up."""

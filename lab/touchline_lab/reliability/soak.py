@@ -33,10 +33,10 @@ from services.processes.process_tree import descendants, send_signal
 from tasks.client import submit
 from touchline_lab.reliability.footprint import Footprint, footprint
 from touchline_lab.reliability.rig import Rig
-from touchline_lab.reliability.traffic import Request, hostile_files, mixed
+from touchline_lab.reliability.traffic import DEADLINE_S, Request, hostile_files, mixed
 
 LATE_S: Final = 0.5
-"""Seconds after its deadline by which a challenge has ended."""
+"""Seconds after its deadline by which a challenge has ended, where the machine has time for all of them."""
 WARM_UP: Final = 20
 """Challenges before the first look at what the system holds: libraries load parts of themselves late."""
 GROWTH: Final = Footprint(rss_mb=100, descriptors=16, threads=8, sockets=12)
@@ -51,12 +51,14 @@ class Ledger:
     """What became of the challenges.
 
     Attributes:
+        late_s: Seconds after its deadline by which a challenge has ended.
         outcomes: By challenge: what its caller got, `answer` or an error's type, with the seconds it took.
         late: Challenges that ended too late.
         wrong: Challenges that ended otherwise than they should.
         answered_lines: By challenge: how many times a worker's log says that it was answered.
     """
 
+    late_s: float = LATE_S
     outcomes: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     late: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -73,7 +75,7 @@ class Ledger:
         """Take what a caller got."""
         with self.lock:
             self.outcomes.setdefault(request.challenge_id, []).append((outcome, seconds))
-            if seconds > request.deadline_s + LATE_S:
+            if seconds > request.deadline_s + self.late_s:
                 self.late.append(f"{request.sort}: {outcome} after {seconds:.1f} s")
             if not allowed:
                 self.wrong.append(f"{request.sort}: {outcome}")
@@ -143,7 +145,7 @@ def keys(rig: Rig) -> tuple[int, int, int]:
 
 def run(options: argparse.Namespace, console: Console) -> list[str]:
     """Run the soak; what was wrong, in words."""
-    ledger, kills, over = Ledger(), threading.Event(), threading.Event()
+    ledger, kills, over = Ledger(options.late), threading.Event(), threading.Event()
     clip = noise_clip()
     with (
         tempfile.TemporaryDirectory(prefix="touchline-soak-") as folder,
@@ -187,7 +189,9 @@ def _answer(rig: Rig, name: str, count: int) -> None:
 
 def _with_garbage(rig: Rig, options: argparse.Namespace) -> Iterator[Request]:
     with redis.Redis.from_url(rig.valkey.url) as connection:
-        for number, request in enumerate(mixed(rig, options.challenges, options.seed, options.good)):
+        for number, request in enumerate(
+            mixed(rig, options.challenges, options.seed, options.good, options.deadline)
+        ):
             if number % GARBAGE_EVERY == 0:
                 connection.lpush("touchline", b"{}" if number % 2 else b"\xff[")
             yield request
@@ -201,6 +205,8 @@ def _kill_now_and_then(
         kills.set()
         if pids := children(rig):
             send_signal(chance.choice(sorted(pids)), signal.SIGKILL)
+            # where models load slowly, nobody would be left otherwise
+            rig.wait_until_ready()
 
 
 def _report(
@@ -238,7 +244,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--callers", type=int, default=6, help="challenges at a time")
     parser.add_argument("--good", type=float, default=0.8, help="share of challenges that can be answered")
-    parser.add_argument("--fault-every", type=float, default=60.0, help="seconds between two kills; 0: none")
+    parser.add_argument(
+        "--fault-every", type=float, default=60.0, help="seconds until the next kill; 0: none"
+    )
+    parser.add_argument("--deadline", type=float, default=DEADLINE_S, help="seconds, of most challenges")
+    parser.add_argument("--late", type=float, default=LATE_S, help="seconds that one may end too late")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 120)

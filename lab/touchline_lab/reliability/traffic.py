@@ -48,21 +48,23 @@ def hostile_files(clip: bytes) -> dict[str, bytes]:
     }
 
 
-def mixed(rig: Rig, count: int, seed: int, good_share: float) -> Iterator[Request]:
-    """Challenges in an order that depends on the seed alone."""
+def mixed(
+    rig: Rig, count: int, seed: int, good_share: float, deadline_s: float = DEADLINE_S
+) -> Iterator[Request]:
+    """Challenges in an order that depends on the seed alone; the deadline is that of all that may end."""
     chance = random.Random(seed)
     for number in range(count):
         name = f"soak-{number}"
         if chance.random() < good_share:
-            yield Request("good", name, rig.url(), DEADLINE_S, True)
+            yield Request("good", name, rig.url(), deadline_s, True)
             continue
         yield chance.choice(
             (
-                Request("missing", name, rig.url(file="missing.mp4"), DEADLINE_S, False),
-                Request("no video", name, rig.url(file=NO_VIDEO), DEADLINE_S, False),
-                Request("cut off", name, rig.url(file=CUT_OFF), DEADLINE_S, False),
-                Request("unfolds", name, rig.url(file=BOMB), DEADLINE_S, False),
-                Request("unreachable address", name, "https://169.254.169.254/latest", DEADLINE_S, False),
+                Request("missing", name, rig.url(file="missing.mp4"), deadline_s, False),
+                Request("no video", name, rig.url(file=NO_VIDEO), deadline_s, False),
+                Request("cut off", name, rig.url(file=CUT_OFF), deadline_s, False),
+                Request("unfolds", name, rig.url(file=BOMB), deadline_s, False),
+                Request("unreachable address", name, "https://169.254.169.254/latest", deadline_s, False),
                 Request("never begins", name, rig.url("delay=60&no_range=1"), SHORT_S, False),
                 Request("stalls", name, rig.url("stall_after=50000&no_range=1"), SHORT_S, False),
                 Request("one byte at a time", name, rig.url("rate=2000&no_range=1"), SHORT_S, False),

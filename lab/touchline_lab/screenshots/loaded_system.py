@@ -22,7 +22,7 @@ from touchline_lab.reliability.rig import Rig
 from touchline_lab.reliability.traffic import Request, hostile_files, mixed
 from touchline_lab.screenshots.flower_table import task_rows
 
-START_S: Final = 60.0
+START_S: Final = 240.0
 """Seconds that Flower or the gateway may take until they answer."""
 CALLERS: Final = 4
 """Challenges at a time."""

@@ -8,6 +8,7 @@ from services.cancellation import CancelScope
 from services.deadline import Deadline
 from services.download.byte_stream import FAR_AHEAD, ByteSpan, ByteStream
 from services.errors import Cancelled, DeadlineExceeded, StreamStalled
+from tests.support.processes import wait_for
 
 
 def make(seconds: float = 20, **kwargs: object) -> tuple[ByteStream, CancelScope]:
@@ -48,10 +49,11 @@ def test_a_read_far_ahead_wants_the_tail_until_it_comes() -> None:
     wanted: list[ByteSpan | None] = []
 
     def feed() -> None:
+        wait_for(lambda: stream.requested is not None)
         wanted.append(stream.requested)
         stream.feed(size - 100, b"tail" * 25)
 
-    threading.Timer(0.1, feed).start()
+    threading.Thread(target=feed).start()
     assert stream.read_at(size - 100, 100) == b"tail" * 25
     assert wanted == [ByteSpan(size - 100, None)]
     assert stream.requested is None
@@ -113,9 +115,7 @@ def test_what_is_expected_is_waited_for_and_what_does_not_come_is_wanted() -> No
         seen.append(stream.requested)
         stream.feed(50, b"b" * 50)
         stream.expect_no_more()
-        threading.Timer(0.1, fill).start()
-
-    def fill() -> None:
+        wait_for(lambda: stream.requested is not None)
         seen.append(stream.requested)
         stream.feed(0, b"a" * 50)
 

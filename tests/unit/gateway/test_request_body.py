@@ -50,7 +50,7 @@ def test_bodies_that_arrive_together_are_bounded_together() -> None:
     """Strangers who name a validator cannot fill the memory before their signatures are checked."""
 
     async def run() -> tuple[list[Any], list[Any]]:
-        bodies = RequestBodies(100_000, 0.3)
+        bodies = RequestBodies(100_000, 1.5)
 
         def unfinished(size: int = 90_000) -> Request:
             return request_of(iter([b"x" * size]))

@@ -114,7 +114,7 @@ def test_processes_make_it_once(model: Path, cache: ExportCache, tmp_path: Path)
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(300)
     assert [child.exitcode for child in children] == [0, 0, 0]
     assert cache.find(ExportKey.of(model, "engine", FACTS)) is not None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +17,14 @@ ONCE = {
     "h264": [b"\x01d\x00\x1f\xff\xe1\xff\xff" + bytes(70_000)],
     "hevc": [bytes(22) + b"\xff" + bytes(100_000), bytes(22) + b"\x01\x21\xff\xff" + bytes(200_000)],
 }
+
+
+@pytest.fixture(autouse=True)
+def _garbage_of_others() -> Iterator[None]:
+    """An execution is timed, and does not go through what other tests have left."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.processes import reaper
+from services.processes.process_tree import parent_of
 from tests.support.processes import alive, wait_for
 
 # a command that has a child and a grandchild; both ignore SIGTERM, the grandchild in a session of its own
@@ -88,10 +89,9 @@ def pending(pid: int) -> bool:
 
 def test_grandchildren_do_not_outlive_the_command(tmp_path: Path) -> None:
     process, family = stubborn(tmp_path, grace="30")
-    parents = {pid: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] for pid in family}
     command = next(pid for pid in family if os.getsid(pid) == process.pid)
     # the other one was handed to the reaper when its own parent ended
-    assert set(parents.values()) == {str(process.pid)}
+    assert wait_for(lambda: {parent_of(pid) for pid in family} == {process.pid})
     os.kill(command, signal.SIGKILL)
     assert process.wait() == 128 + signal.SIGKILL
     assert alive(family) == set()
@@ -108,8 +108,9 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     )
     parent = subprocess.Popen([sys.executable, "-c", code])
     assert wait_for(lambda: notes.exists() and notes.read_text().count("\n") == 2)
+    # the process between the two ends by itself
+    assert wait_for(lambda: len(alive(reaper.descendants(parent.pid))) == 3)
     below = alive(reaper.descendants(parent.pid))
-    assert len(below) == 3
     parent.kill()
     parent.wait()
     assert wait_for(lambda: not alive(below))
