@@ -35,13 +35,15 @@ from services.wire.challenge import (
     parse_challenge,
 )
 from services.wire.reply import pack_answer, pack_error
-from tasks import reply
+from tasks import claims, reply
+from tasks.caller import Caller
 from tasks.celery_app import app
+from tasks.claims import Claimed, Lease
 from tasks.outcomes import tell
 from tasks.progress import progress_told
 from tasks.queue_message import TASK_NAME, encode_message
 from tasks.redis_clock import by_own_clock, clock_difference, described
-from tasks.reply import Claimed, Lease
+from tasks.worker_redis import connection
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +90,8 @@ def answer(self: Any, message: dict[str, Any], token: str) -> dict[str, Any]:
 def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str | None) -> dict[str, Any]:
     timeline = Timeline()
     challenge: Challenge | None = None
-    claimed, difference, content = False, 0.0, ""
+    caller, difference = Caller("", token), 0.0
+    claimed = False
     lease: Lease | None = None
     until: Deadline | None = None
     try:
@@ -99,8 +102,9 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
             timeline.note(retries=retries)
             count_queue_event("retried")
         with timeline.span("claim"):
-            content = content_digest(challenge)
-            outcome, difference = _claim(challenge, token, content, traceparent)
+            difference = _clock_difference()
+            caller = _caller(challenge, token, difference)
+            outcome = _claim(caller, challenge, traceparent)
         challenge = by_own_clock(challenge, difference)
         until = Deadline.from_epoch(challenge.deadline)
         timeline.add_clock_difference(difference)
@@ -110,7 +114,7 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
             return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)
         scope = CancelScope()
         told = progress_told(timeline, token) if challenge.progress else nullcontext()
-        with Lease(challenge.challenge_id, token, scope.cancel, content, until.remaining()) as lease, told:
+        with Lease(caller, scope.cancel) as lease, told:
             data = _work(challenge, timeline, scope)
     except ChallengeError as error:
         if challenge is not None and lease is not None and lease.lost:
@@ -122,9 +126,7 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
         data = pack_error(name, error, error.timeline)
         if claimed and challenge is not None:
             for_first_only = isinstance(error, FOR_FIRST_ONLY)
-            reply.publish(
-                name, token, data, until=until, keep=False, content=content, for_first_only=for_first_only
-            )
+            reply.publish(caller, data, reply.Sort.ERROR, until=until, for_first_only=for_first_only)
         else:
             # another process may work on a challenge of that id: its claim stays
             reply.try_to_publish(token, data)
@@ -138,38 +140,39 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
         facts = timeline.to_dict()["facts"]
         partial = bool(facts.get("partial"))
         # TIME_BUDGET_S ends the work for everybody
-        by_deadline = partial and until.remaining() < reply.AGAIN_S
-        reply.publish(
-            challenge.challenge_id,
-            token,
-            data,
-            until=until,
-            keep=not (by_deadline or "broke_off" in facts),
-            partial=partial,
-            content=content,
-            for_first_only=by_deadline,
-        )
+        by_deadline = partial and until.remaining() < claims.AGAIN_S
+        sort = reply.Sort.PARTIAL if by_deadline or "broke_off" in facts else reply.Sort.ANSWER
+        reply.publish(caller, data, sort, until=until, for_first_only=by_deadline)
     result = "partial" if partial else "complete"
     return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)
 
 
-def _claim(challenge: Challenge, token: str, content: str, traceparent: str | None) -> tuple[Claimed, float]:
-    """What came of the claim, and the difference between Redis's clock and ours."""
+def _clock_difference() -> float:
+    """Seconds between Redis's clock and ours."""
+    try:
+        return clock_difference(connection())
+    except (redis.exceptions.RedisError, OSError) as error:
+        raise QueueUnavailable(f"the challenge could not be claimed: {error}") from error
 
+
+def _caller(challenge: Challenge, token: str, difference: float) -> Caller:
+    seconds = challenge.deadline - difference - time.time()
+    return Caller(challenge.challenge_id, token, content_digest(challenge), seconds)
+
+
+def _claim(caller: Caller, challenge: Challenge, traceparent: str | None) -> Claimed:
     def message() -> bytes:
-        return encode_message(challenge, token, get_settings().queue_name, traceparent)
+        return encode_message(challenge, caller.token, get_settings().queue_name, traceparent)
 
     try:
-        difference = clock_difference(reply.connection())
-        left = challenge.deadline - difference - time.time()
-        outcome = reply.claim(challenge.challenge_id, token, content, left, message)
+        outcome = claims.claim(caller, message)
     except (redis.exceptions.RedisError, OSError) as error:
         raise QueueUnavailable(f"the challenge could not be claimed: {error}") from error
     if outcome is Claimed.CANCELLED:
         raise Cancelled("the caller did not wait for it any more when its turn came", stage="queue")
     if outcome is Claimed.ANOTHER:
         raise another_content(challenge)
-    return outcome, difference
+    return outcome
 
 
 def _name_of(message: Any) -> str:

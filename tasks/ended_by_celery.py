@@ -15,6 +15,7 @@ from services.monitoring.logs import log_challenge
 from services.timeline import Timeline
 from services.wire.reply import pack_error
 from tasks import reply
+from tasks.caller import Caller
 from tasks.outcomes import tell
 from tasks.queue_message import TASK_NAME
 
@@ -48,7 +49,8 @@ def reply_revoked(sender: Any = None, request: Any = None, terminated: bool = Fa
 
 def _end(args: Any, error: ChallengeError) -> None:
     challenge_id, token = _names(args)
-    reply.publish(challenge_id, token, pack_error(challenge_id, error), keep=False, by_holder=False)
+    caller = Caller(challenge_id, token)
+    reply.publish(caller, pack_error(challenge_id, error), reply.Sort.ERROR, by_holder=False)
     with log_challenge(challenge_id):
         tell(None, challenge_id, Timeline(), "error", error)
 

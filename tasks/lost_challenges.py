@@ -25,6 +25,8 @@ from services.settings import get_settings
 from services.timeline import Timeline
 from services.wire.reply import claim_key, pack_error
 from tasks import reply
+from tasks.caller import Caller
+from tasks.claims import LEASE_S
 from tasks.deliveries import DELIVERIES_KEY, UNACKED_INDEX_KEY, UNACKED_KEY, Delivery, worker_key
 from tasks.identity import is_dead, worker_name
 from tasks.outcomes import tell
@@ -74,7 +76,7 @@ class LostChallenges:
         """
         try:
             with self._client.pipeline(transaction=False) as pipe:
-                pipe.set(worker_key(self._worker), "1", px=int(reply.LEASE_S * 1000))
+                pipe.set(worker_key(self._worker), "1", px=int(LEASE_S * 1000))
                 pipe.expire(DELIVERIES_KEY, KEPT_S)
                 pipe.hgetall(DELIVERIES_KEY)
                 pipe.time()
@@ -156,14 +158,8 @@ class LostChallenges:
                     continue
                 data = pack_error(delivery.challenge_id, error)
                 late = isinstance(error, DeadlineExceeded)
-                reply.publish(
-                    delivery.challenge_id,
-                    delivery.token,
-                    data,
-                    keep=False,
-                    for_first_only=late,
-                    by_holder=False,
-                )
+                caller = Caller(delivery.challenge_id, delivery.token)
+                reply.publish(caller, data, reply.Sort.ERROR, for_first_only=late, by_holder=False)
                 tell(None, delivery.challenge_id, Timeline(), "error", error)
 
 

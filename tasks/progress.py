@@ -12,7 +12,7 @@ import redis
 
 from services.timeline import Timeline
 from services.wire.progress import Progress, encode_progress, progress_channel
-from tasks import reply
+from tasks.worker_redis import connection
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def progress_told(timeline: Timeline, token: str) -> Iterator[None]:
     def publish() -> None:
         while (progress := waiting.get()) is not None:
             try:
-                reply.connection().publish(progress_channel(token), encode_progress(progress))
+                connection().publish(progress_channel(token), encode_progress(progress))
             except (redis.exceptions.RedisError, OSError) as error:
                 log.info("progress cannot be told: %s", error)
                 return

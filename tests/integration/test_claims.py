@@ -32,9 +32,11 @@ from services.wire.reply import (
     reply_key,
     unpack_reply,
 )
-from tasks import challenge, reply
+from tasks import challenge, claims, reply, worker_redis
+from tasks.caller import Caller
+from tasks.claims import Claimed, Lease, claim
 from tasks.client import submit
-from tasks.reply import Claimed, Lease
+from tasks.reply import Sort
 from tasks.worker_process import WorkerProcess
 from tests.support.processes import wait_for
 from tests.support.servers import MakeWorker
@@ -45,19 +47,24 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def connection(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    """The server that `tasks.reply` speaks to."""
+    """The server that `tasks` speaks to."""
     monkeypatch.setenv("REDIS_URL", valkey.url)
     get_settings.cache_clear()
-    reply.connection.cache_clear()
+    worker_redis.connection.cache_clear()
     with redis.Redis.from_url(valkey.url) as client:
         yield client
     get_settings.cache_clear()
-    reply.connection.cache_clear()
+    worker_redis.connection.cache_clear()
 
 
 def claim_in_another_process(challenge_id: str, then: str) -> subprocess.Popen[str]:
     """A process that has claimed a challenge, and does `then`."""
-    code = f"from tasks import reply; print(reply.claim({challenge_id!r}, 'first').name, flush=True); {then}"
+    code = f"""
+from tasks.caller import Caller
+from tasks.claims import claim
+print(claim(Caller({challenge_id!r}, "first")).name, flush=True)
+{then}
+"""
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline().strip() == "MINE"
@@ -67,7 +74,7 @@ def claim_in_another_process(challenge_id: str, then: str) -> subprocess.Popen[s
 def test_a_second_caller_joins_while_another_process_works(connection: redis.Redis) -> None:
     with claim_in_another_process("c", "input()") as holder:
         try:
-            assert reply.claim("c", "second") is Claimed.JOINED
+            assert claim(Caller("c", "second")) is Claimed.JOINED
         finally:
             holder.kill()
 
@@ -75,22 +82,22 @@ def test_a_second_caller_joins_while_another_process_works(connection: redis.Red
 def test_a_dead_process_loses_its_claim_at_once(connection: redis.Redis) -> None:
     with claim_in_another_process("c", "pass") as holder:
         holder.wait()
-    assert reply.claim("c", "first") is Claimed.MINE
+    assert claim(Caller("c", "first")) is Claimed.MINE
 
 
 def test_a_claim_of_another_machine_lapses_when_it_is_not_renewed(connection: redis.Redis) -> None:
     connection.set(claim_key("c"), "another-machine 1", px=2000)
-    assert reply.claim("c", "second") is Claimed.JOINED
+    assert claim(Caller("c", "second")) is Claimed.JOINED
     while connection.exists(claim_key("c")):
         time.sleep(0.02)
-    assert reply.claim("c", "second") is Claimed.MINE
+    assert claim(Caller("c", "second")) is Claimed.MINE
 
 
 def test_a_lease_keeps_the_claim_alive(connection: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
-    assert reply.claim("c", "first") is Claimed.MINE
+    monkeypatch.setattr(claims, "RENEWAL_S", 0.05)
+    assert claim(Caller("c", "first")) is Claimed.MINE
     connection.pexpire(claim_key("c"), 600)
-    with Lease("c", "first", on_lost=lambda: None):
+    with Lease(Caller("c", "first"), lambda: None):
         while connection.pttl(claim_key("c")) <= 600:
             time.sleep(0.02)
 
@@ -98,8 +105,8 @@ def test_a_lease_keeps_the_claim_alive(connection: redis.Redis, monkeypatch: pyt
 def test_a_claim_that_lapsed_is_taken_again_if_nobody_else_has_it(
     connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
-    with Lease("c", "first", on_lost=lambda: None):
+    monkeypatch.setattr(claims, "RENEWAL_S", 0.05)
+    with Lease(Caller("c", "first"), lambda: None):
         while not connection.exists(claim_key("c")):
             time.sleep(0.02)
 
@@ -108,77 +115,77 @@ def test_a_claim_that_lapsed_is_taken_again_if_nobody_else_has_it(
 def test_work_ends_when_another_process_has_the_challenge(
     connection: redis.Redis, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
+    monkeypatch.setattr(claims, "RENEWAL_S", 0.05)
     connection.set(claim_key("c") if how == "claimed" else answer_key("c"), "another-machine 1")
     told = threading.Event()
-    with Lease("c", "first", on_lost=told.set) as lease:
+    with Lease(Caller("c", "first"), told.set) as lease:
         assert told.wait(20)
     assert lease.lost
 
 
 def test_all_who_joined_get_the_answer_and_a_later_caller_too(connection: redis.Redis) -> None:
-    reply.claim("c", "first")
+    claim(Caller("c", "first"))
     connection.sadd("touchline:joined:c", "second", "first")
 
-    reply.publish("c", "first", b"answer", keep=True)
+    reply.publish(Caller("c", "first"), b"answer", Sort.ANSWER)
 
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
     assert connection.lrange(reply_key("second"), 0, -1) == [b"answer"]
-    assert reply.claim("c", "third") is Claimed.ANSWERED
+    assert claim(Caller("c", "third")) is Claimed.ANSWERED
     assert connection.lrange(reply_key("third"), 0, -1) == [b"answer"]
 
 
 def test_an_answered_challenge_is_not_answered_a_second_time(connection: redis.Redis) -> None:
-    reply.claim("c", "first")
-    reply.publish("c", "first", b"answer", keep=True)
-    reply.publish("c", "first", b"late", keep=True)
+    claim(Caller("c", "first"))
+    reply.publish(Caller("c", "first"), b"answer", Sort.ANSWER)
+    reply.publish(Caller("c", "first"), b"late", Sort.ANSWER)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
 
 
 def test_a_failed_challenge_may_be_claimed_anew(connection: redis.Redis) -> None:
-    reply.claim("c", "first")
-    reply.publish("c", "first", b"error", keep=False)
-    assert reply.claim("c", "second") is Claimed.MINE
+    claim(Caller("c", "first"))
+    reply.publish(Caller("c", "first"), b"error", Sort.ERROR)
+    assert claim(Caller("c", "second")) is Claimed.MINE
 
 
 def test_every_key_expires(connection: redis.Redis) -> None:
-    reply.claim("c", "first")
+    claim(Caller("c", "first"))
     connection.set(claim_key("d"), "another-machine 1", px=5_000)
-    reply.claim("d", "second")
-    reply.publish("c", "first", b"answer", keep=True)
+    claim(Caller("d", "second"))
+    reply.publish(Caller("c", "first"), b"answer", Sort.ANSWER)
     assert all(connection.ttl(key) > 0 for key in connection.scan_iter())
 
 
 def test_a_full_server_sends_every_waiting_caller_its_no_room_reply(
     connection: redis.Redis,
 ) -> None:
-    reply.claim("c", "first")
+    claim(Caller("c", "first"))
     connection.sadd("touchline:joined:c", "second")
     for token in ("first", "second"):
         connection.rpush(no_room_key(token), "no room")
     connection.config_set("maxmemory", "1mb")
     try:
-        reply.publish("c", "first", b"answer", keep=True)
+        reply.publish(Caller("c", "first"), b"answer", Sort.ANSWER)
     finally:
         connection.config_set("maxmemory", "0")
     assert connection.lrange(reply_key("first"), 0, -1) == [b"no room"]
     assert connection.lrange(reply_key("second"), 0, -1) == [b"no room"]
-    assert reply.claim("c", "third") is Claimed.MINE
+    assert claim(Caller("c", "third")) is Claimed.MINE
 
 
 def test_a_reply_that_is_ready_while_redis_is_away_is_delivered_when_it_is_back(
     connection: redis.Redis,
 ) -> None:
-    reply.claim("c", "first")
+    claim(Caller("c", "first"))
     connection.execute_command("CLIENT", "PAUSE", "300", "WRITE")
     connection.client_kill_filter(_type="normal", skipme=True)
-    reply.publish("c", "first", b"answer", until=Deadline.after(20), keep=True)
+    reply.publish(Caller("c", "first"), b"answer", Sort.ANSWER, until=Deadline.after(20))
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
 
 
 def test_a_challenge_whose_caller_has_gone_is_not_begun(connection: redis.Redis) -> None:
     connection.set(cancelled_key("first"), 1)
-    assert reply.claim("c", "first") is Claimed.CANCELLED
+    assert claim(Caller("c", "first")) is Claimed.CANCELLED
     assert not connection.exists(claim_key("c"))
 
 
@@ -186,12 +193,12 @@ def test_a_challenge_whose_caller_has_gone_is_not_begun(connection: redis.Redis)
 def test_work_ends_when_nobody_waits_for_it_any_more(
     connection: redis.Redis, monkeypatch: pytest.MonkeyPatch, others_wait: bool
 ) -> None:
-    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
-    reply.claim("c", "first")
+    monkeypatch.setattr(claims, "RENEWAL_S", 0.05)
+    claim(Caller("c", "first"))
     if others_wait:
         connection.sadd("touchline:joined:c", "second")
     told = threading.Event()
-    with Lease("c", "first", on_lost=told.set) as lease:
+    with Lease(Caller("c", "first"), told.set) as lease:
         connection.set(cancelled_key("first"), 1)
         assert told.wait(0.5 if others_wait else 20) is not others_wait
     assert lease.cancelled is not others_wait
@@ -200,16 +207,16 @@ def test_work_ends_when_nobody_waits_for_it_any_more(
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_another_challenge_of_the_same_id_is_told_so(connection: redis.Redis, answered: bool) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     if answered:
-        reply.publish("c", "first", b"answer", keep=True)
-    assert reply.claim("c", "second", "another") is Claimed.ANOTHER
+        reply.publish(Caller("c", "first"), b"answer", Sort.ANSWER)
+    assert claim(Caller("c", "second", "another")) is Claimed.ANOTHER
 
 
 def test_a_failed_challenge_keeps_no_other_from_its_id(connection: redis.Redis) -> None:
-    reply.claim("c", "first", "one")
-    reply.publish("c", "first", b"error", keep=False)
-    assert reply.claim("c", "second", "another") is Claimed.MINE
+    claim(Caller("c", "first", "one"))
+    reply.publish(Caller("c", "first"), b"error", Sort.ERROR)
+    assert claim(Caller("c", "second", "another")) is Claimed.MINE
 
 
 # -- claims that went to another process --------------------------------------------------------------------
@@ -223,14 +230,14 @@ def test_a_caller_whose_challenge_another_process_took_over_gets_what_comes_of_i
     connection: redis.Redis, monkeypatch: pytest.MonkeyPatch, outcome: bytes
 ) -> None:
     """The process was stopped, or cut off from Redis, for longer than its claim lasts."""
-    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
-    reply.claim("c", "first", "one")
+    monkeypatch.setattr(claims, "RENEWAL_S", 0.05)
+    claim(Caller("c", "first", "one"))
     connection.set(claim_key("c"), ELSEWHERE)  # for a second caller
     told = threading.Event()
-    with Lease("c", "first", told.set, "one"):
+    with Lease(Caller("c", "first", "one"), told.set):
         assert told.wait(20)
     monkeypatch.setattr(reply, "process_name", lambda: ELSEWHERE)
-    reply.publish("c", "second", outcome, keep=outcome == b"answer", content="one")
+    reply.publish(Caller("c", "second", "one"), outcome, Sort.ANSWER if outcome == b"answer" else Sort.ERROR)
     assert connection.lrange(reply_key("second"), 0, -1) == [outcome]
     assert connection.lrange(reply_key("first"), 0, -1) == [outcome]
 
@@ -238,12 +245,12 @@ def test_a_caller_whose_challenge_another_process_took_over_gets_what_comes_of_i
 def test_a_caller_whose_challenge_another_process_has_answered_gets_that_answer(
     connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
-    reply.claim("c", "first", "one")
+    monkeypatch.setattr(claims, "RENEWAL_S", 0.05)
+    claim(Caller("c", "first", "one"))
     connection.delete(claim_key("c"))
     connection.set(answer_key("c"), b"answer")
     told = threading.Event()
-    with Lease("c", "first", told.set, "one"):
+    with Lease(Caller("c", "first", "one"), told.set):
         assert told.wait(20)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
 
@@ -251,18 +258,18 @@ def test_a_caller_whose_challenge_another_process_has_answered_gets_that_answer(
 def test_a_process_that_lost_its_claim_and_has_not_noticed_gives_its_caller_the_answer(
     connection: redis.Redis,
 ) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     connection.delete(claim_key("c"))
     connection.set(answer_key("c"), b"answer")
-    reply.publish("c", "first", b"error", keep=False, content="one")
+    reply.publish(Caller("c", "first", "one"), b"error", Sort.ERROR)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
 
 
 def test_an_error_of_a_process_that_lost_its_claim_ends_nobody_elses_wait(connection: redis.Redis) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     connection.set(claim_key("c"), ELSEWHERE)
     connection.sadd("touchline:joined:c", "third")
-    reply.publish("c", "first", b"error", keep=False, content="one")
+    reply.publish(Caller("c", "first", "one"), b"error", Sort.ERROR)
     assert connection.get(claim_key("c")) == ELSEWHERE.encode(), "it works on"
     assert not connection.exists(reply_key("third"))
     assert connection.sismember("touchline:joined:c", "first"), "what comes of it goes to this caller too"
@@ -271,11 +278,11 @@ def test_an_error_of_a_process_that_lost_its_claim_ends_nobody_elses_wait(connec
 @pytest.mark.parametrize("answered", [False, True])
 def test_an_answer_goes_to_no_caller_of_another_content(connection: redis.Redis, answered: bool) -> None:
     """The claim lapsed while the process was stopped, and the id was given to another challenge."""
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     connection.set("touchline:content:c", "another")
     connection.sadd("touchline:joined:c", "second")
     connection.set(answer_key("c") if answered else claim_key("c"), ELSEWHERE)
-    reply.publish("c", "first", b"answer", keep=True, content="one")
+    reply.publish(Caller("c", "first", "one"), b"answer", Sort.ANSWER)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"answer"]
     assert not connection.exists(reply_key("second"))
     assert connection.get(answer_key("c")) == (ELSEWHERE.encode() if answered else None)
@@ -285,17 +292,17 @@ def test_a_claim_that_is_taken_again_says_what_it_is_for(
     connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a Redis that has lost its data."""
-    monkeypatch.setattr(reply, "RENEWAL_S", 0.05)
-    with Lease("c", "first", lambda: None, "one"):
+    monkeypatch.setattr(claims, "RENEWAL_S", 0.05)
+    with Lease(Caller("c", "first", "one"), lambda: None):
         while not connection.exists(claim_key("c")):
             time.sleep(0.02)
-        assert reply.claim("c", "second", "another") is Claimed.ANOTHER
+        assert claim(Caller("c", "second", "another")) is Claimed.ANOTHER
 
 
 def test_it_is_known_what_an_answer_is_for_as_long_as_it_is_kept(connection: redis.Redis) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     connection.expire("touchline:content:c", 1)
-    reply.publish("c", "first", b"answer", keep=True, content="one")
+    reply.publish(Caller("c", "first", "one"), b"answer", Sort.ANSWER)
     assert connection.ttl("touchline:content:c") >= connection.ttl(answer_key("c"))
 
 
@@ -306,17 +313,19 @@ def joined(connection: redis.Redis, token: str, seconds: float) -> None:
     """Join the challenge `c`, which another process works on."""
     holder = connection.get(claim_key("c"))
     connection.set(claim_key("c"), ELSEWHERE)
-    assert reply.claim("c", token, "one", seconds, lambda: b"message of " + token.encode()) is Claimed.JOINED
+    assert (
+        claim(Caller("c", token, "one", seconds), lambda: b"message of " + token.encode()) is Claimed.JOINED
+    )
     connection.set(claim_key("c"), holder or "")
 
 
 def test_who_joined_and_has_time_left_is_not_told_the_end_of_the_firsts_time(
     connection: redis.Redis,
 ) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     joined(connection, "patient", 60)
     joined(connection, "late", 0.5)
-    reply.publish("c", "first", b"too late", keep=False, content="one", for_first_only=True)
+    reply.publish(Caller("c", "first", "one"), b"too late", Sort.ERROR, for_first_only=True)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"too late"]
     assert connection.lrange(reply_key("late"), 0, -1) == [b"too late"], "it has no time for another attempt"
     assert not connection.exists(reply_key("patient"))
@@ -326,39 +335,39 @@ def test_who_joined_and_has_time_left_is_not_told_the_end_of_the_firsts_time(
 def test_who_joined_and_has_time_left_is_not_given_what_the_firsts_time_sufficed_for(
     connection: redis.Redis,
 ) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     joined(connection, "patient", 60)
     joined(connection, "late", 0.5)
-    reply.publish("c", "first", b"half", keep=False, partial=True, content="one", for_first_only=True)
+    reply.publish(Caller("c", "first", "one"), b"half", Sort.PARTIAL, for_first_only=True)
     for token in ("first", "late"):
         assert connection.lrange(reply_key(token), 0, -1) == [b"half"], "more than nothing"
     assert connection.lrange("touchline", 0, -1) == [b"message of patient"]
-    assert reply.claim("c", "again", "one") is Claimed.MINE, "a partial answer is not kept"
+    assert claim(Caller("c", "again", "one")) is Claimed.MINE, "a partial answer is not kept"
 
 
 def test_a_partial_answer_goes_to_its_caller_also_where_another_process_has_the_challenge(
     connection: redis.Redis,
 ) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     connection.set(claim_key("c"), ELSEWHERE)
-    reply.publish("c", "first", b"half", keep=False, partial=True, content="one")
+    reply.publish(Caller("c", "first", "one"), b"half", Sort.PARTIAL)
     assert connection.lrange(reply_key("first"), 0, -1) == [b"half"]
     assert connection.get(claim_key("c")) == ELSEWHERE.encode(), "it works on"
 
 
 def test_who_joined_is_told_of_a_failure_that_is_everybodys(connection: redis.Redis) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     joined(connection, "patient", 60)
-    reply.publish("c", "first", b"no video", keep=False, content="one")
+    reply.publish(Caller("c", "first", "one"), b"no video", Sort.ERROR)
     assert connection.lrange(reply_key("patient"), 0, -1) == [b"no video"]
     assert not connection.llen("touchline")
 
 
 def test_who_joined_and_went_away_is_not_put_back(connection: redis.Redis) -> None:
-    reply.claim("c", "first", "one")
+    claim(Caller("c", "first", "one"))
     joined(connection, "gone", 60)
     connection.srem("touchline:joined:c", "gone")
-    reply.publish("c", "first", b"too late", keep=False, content="one", for_first_only=True)
+    reply.publish(Caller("c", "first", "one"), b"too late", Sort.ERROR, for_first_only=True)
     assert not connection.llen("touchline")
 
 

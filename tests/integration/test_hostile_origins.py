@@ -245,7 +245,7 @@ def test_an_out_of_order_read_is_not_answered_with_more_than_was_asked_for(
         span = request.span(len(BODY))
         if span is None:
             connection.sendall(file_response(BODY, request)[:100_000])
-            origin.closing.wait(20)
+            origin.closing.wait(60)
             return False
         head = f"Content-Range: bytes {span[0]}-{span[1] - 1}/{len(BODY)}\r\nTransfer-Encoding: chunked"
         connection.sendall(f"HTTP/1.1 206 Partial Content\r\n{head}\r\n\r\n".encode())
@@ -254,8 +254,8 @@ def test_an_out_of_order_read_is_not_answered_with_more_than_was_asked_for(
         return False
 
     origin = start(handler)
-    pool, settings = make_pool(origin, max_video_mb=2)
-    with RunningDownload(pool, origin.url(), settings, seconds=6.0) as running:
+    pool, settings = make_pool(origin, max_video_mb=2, stall_timeout_s=3.0)
+    with RunningDownload(pool, origin.url(), settings) as running:
         tail = running.stream.read_at(len(BODY) - 1000, 1000)
         # the rest stalls: fetched anew in time, or given up; never anything else
         with suppress(ChallengeError):

@@ -40,7 +40,9 @@ def test_calls_that_run_are_ended_and_the_model_can_be_called_again() -> None:
     expected = requests.infer(pictures, SHAPE)
 
     with ThreadPoolExecutor(2) as threads:
-        calls = [threads.submit(requests.infer, pictures, SHAPE) for _ in range(2)]
+        # enough for seconds: no call is over before it is ended
+        many = np.ones((16, *SHAPE[1:]), np.uint8)
+        calls = [threads.submit(requests.infer, many, many.shape) for _ in range(2)]
         while wait(calls, 0.05).not_done:
             interrupt()
         for ended in calls:

@@ -24,6 +24,7 @@ from services.settings import load_settings
 from services.timeline import Timeline
 from services.wire.reply import Answer, pack_answer
 from tasks import reply
+from tasks.caller import Caller
 from tasks.queue_message import check_message
 
 ANSWER_BYTES: Final = 1_000_000
@@ -39,7 +40,7 @@ def answer_at_once(redis_url: str) -> None:
         found: Any = taken.brpop([QUEUE], 0)
         accepted = check_message(found[1])
         data = pack_answer(Answer(accepted.challenge_id, BODY, partial=False, timeline=Timeline().to_dict()))
-        reply.publish(accepted.challenge_id, accepted.token, data, keep=True)
+        reply.publish(Caller(accepted.challenge_id, accepted.token), data, reply.Sort.ANSWER)
 
 
 def touchline(redis_url: str) -> Starlette:
