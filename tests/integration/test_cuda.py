@@ -1,4 +1,5 @@
-"""What only a GPU can show: skipped where CUDA sees none. `make test-gpu` runs these alone."""
+"""What only a GPU can show: skipped where CUDA sees none. `make test
+PYTEST_ARGS=tests/integration/test_cuda.py` runs these alone."""
 
 from __future__ import annotations
 

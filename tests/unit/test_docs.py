@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -15,7 +18,14 @@ from services.settings import Settings
 from services.settings.messages import variable_name
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[a-z]*/README.md")])
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *ROOT.glob("[a-z]*/README.md"),
+    ]
+)
 DOCKERS_OWN = {
     "ACCEL",
     "COMPOSE_PROFILES",
@@ -35,6 +45,9 @@ DOCKERS_OWN = {
     "GRAFANA_PORT",
     "PROMETHEUS_PORT",
 }
+LAB = ROOT / "lab"
+COMMAND = re.compile(r"(?:`|^ *)(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(touchline|python -m) ([^`#\n]+)", re.M)
+"""A command in the text or at the beginning of a line, after settings: the program, and its words."""
 OTHERS = {
     "HTTP",
     "MP4",
@@ -92,10 +105,42 @@ def test_commands_exist(path: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     for target in re.findall(r"(?:`|^ {4})make ([a-z]+)\b", text, re.M):
         assert target in targets, f"make {target}"
-    group = typer.main.get_command(app)
-    commands = set(group.commands)  # type: ignore[attr-defined]
     for command in re.findall(r"(?:`|^ {4})(?:\.venv/bin/)?touchline ([a-z]+)\b", text, re.M):
-        assert command in commands, f"touchline {command}"
+        assert command in commands().commands, f"touchline {command}"
+
+
+@pytest.mark.parametrize("path", [*PAGES, *sorted(LAB.rglob("*.py"))], ids=page_id)
+def test_options_and_modules_exist(path: Path) -> None:
+    for program, words in COMMAND.findall(path.read_text()):
+        named = re.findall(r"(?<!\S)\[?(--[a-z][a-z-]*)", words)
+        if program == "touchline":
+            known = set(options_of(commands(), words.split()))
+        else:
+            known = set(re.findall(r'"(--[a-z-]+)"', source_of(words.split()[0])))
+        assert set(named) <= known, f"{program} {words}"
+
+
+@cache
+def commands() -> Any:
+    """The group of all commands of `touchline`."""
+    return typer.main.get_command(app)
+
+
+def options_of(command: Any, words: list[str]) -> Iterator[str]:
+    """The options of a command of `touchline`; of a group's command those of both."""
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts)
+    inner = getattr(command, "commands", {}).get(words[0] if words else "")
+    if inner is not None:
+        yield from options_of(inner, words[1:])
+
+
+@cache
+def source_of(module: str) -> str:
+    """The source of a module that is run with `python -m`."""
+    path = (LAB if module.startswith("touchline_lab") else ROOT) / module.replace(".", "/")
+    found = path.with_suffix(".py")
+    return (found if found.is_file() else path / "__main__.py").read_text()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=page_id)

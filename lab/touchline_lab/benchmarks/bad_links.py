@@ -15,7 +15,7 @@ from rich.table import Table
 
 from touchline_lab.benchmarks.clips import FRONT, prepare
 from touchline_lab.benchmarks.job import Job
-from touchline_lab.benchmarks.linklab.lab import Lab
+from touchline_lab.benchmarks.linklab.lab import Lab, require
 from touchline_lab.benchmarks.linklab.links import LINKS, Link
 from touchline_lab.benchmarks.origins import LabPlace
 from touchline_lab.benchmarks.process import MethodFailed, MethodProcess
@@ -41,6 +41,7 @@ CASES: dict[str, tuple[Link, Link, float | None]] = {
 
 def main() -> None:
     """Run all cases in a link lab and print a table."""
+    require()
     table = Table(
         "what happens to the link",
         "how the challenge ends",

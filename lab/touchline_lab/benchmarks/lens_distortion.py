@@ -66,6 +66,8 @@ def main() -> None:
         result, fit = locate(infer_picture(picture, models, settings.img_size), size, STANDARD)
         if picture.keypoints is not None and fit is not None:
             shots[match_of(picture.name), size].append(View(result, fit, picture.keypoints))
+    if not shots:
+        raise SystemExit(f"{options.folder}: in no picture with a labelled pitch is the pitch found")
     print(f"{'match':8} {'pictures':>8} {'coefficient':>11} {'without, px':>11} {'with, px':>9}")
     before: list[float] = []
     after: list[float] = []

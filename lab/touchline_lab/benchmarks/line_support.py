@@ -83,25 +83,26 @@ def main() -> None:
             fit = fit_homography(result.keypoints, SIZE, STANDARD)
             if fit is not None:
                 found.append(Window(picture.name[:6], result.painted_lines, fit))
-    _print("own", [line_support(w.homography, w.lines, STANDARD) for w in found])
+    print(row("own", [line_support(w.homography, w.lines, STANDARD) for w in found]))
     for pixels in DISPLACED_PX:
         off = [(w, displaced(w, pixels, rng)) for w in found]
-        _print(f"displaced by {pixels:.0f} px", [line_support(h, w.lines, STANDARD) for w, h in off])
+        print(row(f"displaced by {pixels:.0f} px", [line_support(h, w.lines, STANDARD) for w, h in off]))
         moved = [(w, supported(h, w.lines, STANDARD)) for w, h in off]
         kept = [line_support(fit[0], w.lines, STANDARD) if fit is not None else 0.0 for w, fit in moved]
-        _print("the same, moved or dropped", kept)
+        print(row("the same, moved or dropped", kept))
     others = [
         line_support(found[number].homography, window.lines, STANDARD)
         for window in found
         for number in rng.integers(0, len(found), OTHERS)
         if found[number].match != window.match
     ]
-    _print("other matches", others)
+    print(row("other matches", others))
 
 
-def _print(name: str, values: Sequence[float]) -> None:
-    quantiles = " ".join(f"{value:.2f}" for value in np.quantile(values, QUANTILES))
-    print(f"{name:28} {len(values):5} {quantiles}")
+def row(name: str, values: Sequence[float]) -> str:
+    """A line of the table; other matches have no values where all pictures are of one."""
+    quantiles = " ".join(f"{value:.2f}" for value in np.quantile(values, QUANTILES)) if values else "-"
+    return f"{name:28} {len(values):5} {quantiles}"
 
 
 if __name__ == "__main__":

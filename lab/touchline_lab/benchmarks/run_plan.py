@@ -111,9 +111,11 @@ def make_plan(options: Options, lacks: Sequence[str], known: Sequence[str]) -> P
         left_out: tuple[str, ...] = (
             f"Links {', '.join(options.links)}: this machine lacks {', '.join(lacks)}. "
             "Instead: the demo origin on the loopback, whose new connections take 2.4 s.",
-            "touchline-idle: only the link lab has the port with the short idle time-out that it needs.",
         )
         fitting = tuple(row for row in rows if row != "touchline-idle")
+        if fitting != rows:
+            why = "only the link lab has the port with the short idle time-out that it needs."
+            left_out += (f"touchline-idle: {why}",)
         return Plan(((DEMO_LINK, "default"),), fitting, left_out, lab=False)
     left_out = tuple(
         f"Congestion control {name}: this kernel does not have it."

@@ -31,13 +31,14 @@ from touchline_lab.evaluation.keypoint_score import PARTS, KeypointScore, keypoi
 from touchline_lab.evaluation.painted_lines import painted_lines_of_clip
 from touchline_lab.evaluation.scoring import overlaps
 from touchline_lab.renderer.encoding import ClipEncoder, planes_of
-from touchline_lab.training.picture_sets import match_of
 from touchline_lab.training.train_mixed import TEST_MATCHES, VALIDATION_MATCHES
 
 Floats = npt.NDArray[np.float64]
 
-MATCHES: Final = {"test": TEST_MATCHES, "choices": VALIDATION_MATCHES}
-"""Matches on which nothing was trained: those that are only measured on, and those for choices."""
+MATCHES: Final[dict[str, tuple[str, ...]]] = {"test": TEST_MATCHES, "choices": VALIDATION_MATCHES, "all": ()}
+"""Matches on which nothing was trained: those that are only measured on, and those for choices.
+
+`all` takes every picture, for data sets of one's own."""
 SIZE: Final = (1280, 720)
 """Width and height of the clips."""
 FPS: Final = 25
@@ -174,7 +175,7 @@ def main() -> None:
     options = parser.parse_args()
     settings = get_settings()
     models = load_models(settings)
-    pictures = [one for one in read_dataset(options.folder) if match_of(one.name) in MATCHES[options.matches]]
+    pictures = list(read_dataset(options.folder, beginnings=MATCHES[options.matches]))
     random = np.random.default_rng(0)
     totals = Totals(np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64))
     scores: list[KeypointScore] = []

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline_lab.benchmarks.clips import FRONT, prepare
-from touchline_lab.benchmarks.linklab.lab import Lab
+from touchline_lab.benchmarks.linklab.lab import Lab, require
 from touchline_lab.benchmarks.linklab.links import LINKS
 from touchline_lab.benchmarks.raw_h2 import RawH2
 
@@ -119,6 +119,7 @@ def main() -> None:
         url, ca_file, idle_s = options.inside
         print(json.dumps(run_methods(url, ca_file, float(idle_s), options.rounds)))
         return
+    require()
     with tempfile.TemporaryDirectory(prefix="touchline-transfer-") as folder:
         prepare(Path(folder), short=False)
         with Lab(Path(folder)) as lab:

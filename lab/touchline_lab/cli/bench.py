@@ -20,7 +20,6 @@ def bench(
     ] = "cubic",
     rounds: Annotated[int, typer.Option(min=1, help="Counted rounds; one more comes first.")] = 3,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N, for all methods.")] = "cpu",
-    profile: Annotated[str | None, typer.Option(help="A profile, where the settings have them.")] = None,
     change: Annotated[
         list[str] | None,
         typer.Option("--set", help="A setting for all methods that read it, NAME=VALUE; repeatable."),
@@ -47,18 +46,18 @@ def bench(
     """Compare Touchline with baselines and floors on emulated links; leaves a table, JSON and a plot."""
     if check_plan:
         found = importlib.import_module("touchline_lab.benchmarks.plan_check").run_check(
-            device, _environment(change or [], profile), say, quick=quick
+            device, _environment(change or []), say, quick=quick
         )
         importlib.import_module("touchline_lab.benchmarks.plan_check_report").report(found, out)
         return
     if url:
-        env = _environment(change or [], profile)
+        env = _environment(change or [])
         module = importlib.import_module("touchline_lab.benchmarks.one_url")
         found = module.run_url(url, device, env, 1 if quick else rounds, _words(methods), say)
         importlib.import_module("touchline_lab.benchmarks.report").report(found, out)
         return
     if scale:
-        _scale(_words(series), rounds, device, _environment(change or [], profile), quick, out)
+        _scale(_words(series), rounds, device, _environment(change or []), quick, out)
         return
     plan = importlib.import_module("touchline_lab.benchmarks.run_plan")
     options = plan.Options(
@@ -66,7 +65,7 @@ def bench(
         congestion=_words(cc)[:1] if quick else _words(cc),
         rounds=1 if quick else rounds,
         device=device,
-        env=_environment(change or [], profile),
+        env=_environment(change or []),
         quick=quick,
         index_last=index_last,
         methods=_words(methods),
@@ -98,7 +97,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
-def _environment(changes: list[str], profile: str | None) -> dict[str, str]:
+def _environment(changes: list[str]) -> dict[str, str]:
     """Settings for the methods, by the names of their variables.
 
     Raises:
@@ -109,9 +108,8 @@ def _environment(changes: list[str], profile: str | None) -> dict[str, str]:
     from services.settings.messages import variable_name
 
     known = {variable_name(field) for field in Settings.model_fields}
-    pairs = [*changes, *([f"PROFILE={profile}"] if profile else [])]
     env: dict[str, str] = {}
-    for pair in pairs:
+    for pair in changes:
         name, equals, value = pair.partition("=")
         if not equals or name not in known:
             raise SettingsError(

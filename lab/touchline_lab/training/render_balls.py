@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 from pathlib import Path
 
 import av
@@ -130,7 +131,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     seeds = TRAINING_SEEDS[FIRST:] if options.split == "train" else VALIDATION_SEEDS[500:]
-    for shard in range(options.first_shard, options.scenes // SHARD_SCENES, options.step):
+    for shard in range(options.first_shard, math.ceil(options.scenes / SHARD_SCENES), options.step):
         path = options.data / options.split / f"{shard:04d}.npz"
         if path.exists():
             continue

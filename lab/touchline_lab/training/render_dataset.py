@@ -9,6 +9,7 @@ appear atomically, so that training can start with the first one and use others 
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 import cv2
@@ -82,7 +83,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     seeds = TRAINING_SEEDS if options.split == "train" else VALIDATION_SEEDS
     scenes = SHARD_FRAMES // FRAMES_A_SCENE
-    for shard in range(options.first_shard, options.frames // SHARD_FRAMES, options.step):
+    for shard in range(options.first_shard, math.ceil(options.frames / SHARD_FRAMES), options.step):
         path = options.data / options.split / f"{shard:04d}"
         if not path.exists():
             render_shard(seeds[shard * scenes : (shard + 1) * scenes], path, options.varied)

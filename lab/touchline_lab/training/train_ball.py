@@ -132,9 +132,10 @@ def validate(network: BallModule, crops: Crops) -> str:
                     missed += true
                     wrong += claimed
     network.train()
+    median, most = np.percentile(errors, (50, 90)) if errors else (math.nan, math.nan)  # at first none is hit
     return (
         f"recall {hits / max(1, hits + missed):.3f} precision {hits / max(1, hits + wrong):.3f} "
-        f"error {np.median(errors):.2f}, {np.percentile(errors, 90):.2f} px of the luma picture"
+        f"error {median:.2f}, {most:.2f} px of the luma picture"
     )
 
 

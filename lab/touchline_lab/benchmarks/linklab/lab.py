@@ -75,6 +75,16 @@ def missing() -> list[str]:
     return lacks
 
 
+def require() -> None:
+    """End the program with a sentence on a machine that lacks something, before anything is prepared.
+
+    Raises:
+        SystemExit: The machine lacks something.
+    """
+    if lacks := missing():
+        raise SystemExit(f"the link lab needs {', '.join(lacks)}")
+
+
 def congestion_controls() -> tuple[str, ...]:
     """Which of `cubic` and `bbr` the kernel has."""
     known = CONGESTION_FILE.read_text().split() if CONGESTION_FILE.exists() else []

@@ -43,3 +43,8 @@ def test_without_the_link_lab_the_demo_origin_is_used_and_the_reason_given() -> 
 def test_unknown_names_are_refused(options: Options) -> None:
     with pytest.raises(SettingsError, match="moon|reno"):
         make_plan(options, [], ("cubic",))
+
+
+def test_what_was_not_asked_for_is_not_reported_as_left_out() -> None:
+    plan = make_plan(Options(quick=True), ["nginx (package nginx)"], ())
+    assert [sentence.partition(" ")[0] for sentence in plan.left_out] == ["Links"]

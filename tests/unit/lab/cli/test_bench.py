@@ -46,3 +46,10 @@ def test_the_device_reaches_the_process_of_every_method(monkeypatch: pytest.Monk
 def test_an_unknown_setting_is_refused() -> None:
     result = CliRunner().invoke(app, ["bench", "--set", "STRIDES=3"])
     assert isinstance(result.exception, SettingsError)
+
+
+@pytest.mark.parametrize("options", [[], ["--url", "https://host/clip.mp4"], ["--scale"], ["--check-plan"]])
+def test_a_profile_is_a_setting_and_no_option_of_its_own(options: list[str]) -> None:
+    """There was a `--profile` for a setting that never came: it ended in an error, whatever was given."""
+    result = CliRunner().invoke(app, ["bench", *options, "--profile", "snap"])
+    assert "No such option" in result.output

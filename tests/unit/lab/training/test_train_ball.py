@@ -13,7 +13,7 @@ from services.inference.ball_network import HIGH, STEP, WIDE, load_ball_network
 from services.results import LumaPicture
 from touchline_lab.training.ball_files import write
 from touchline_lab.training.peaks import peak_loss
-from touchline_lab.training.train_ball import Crops
+from touchline_lab.training.train_ball import Crops, validate
 
 
 @pytest.fixture
@@ -73,3 +73,13 @@ def test_what_is_written_is_what_inference_reads(tmp_path: Path) -> None:
     )
     assert len(by_torch) == 2
     np.testing.assert_allclose(by_openvino, by_torch, atol=0.3)
+
+
+def test_a_network_that_hits_nothing_yet_is_reported_too(
+    crops: Crops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("touchline_lab.training.train_ball.VALIDATION_BATCHES", 1)
+    network = BallModule(4, 4)
+    with torch.no_grad():  # confident in no cell
+        network.head.bias[0] = -9.0
+    assert validate(network, crops).startswith("recall 0.000 precision 0.000 error nan, nan px")
