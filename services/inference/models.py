@@ -116,7 +116,7 @@ class Models:
         openvino_requests.interrupt()
 
     def warm(self, settings: Settings) -> float:
-        """Run every batch size once on a picture of the usual shape, so that no challenge pays for it.
+        """Run every batch size once on pictures of the usual shapes, so that no challenge pays for it.
 
         Returns:
             Seconds it took.
@@ -126,18 +126,19 @@ class Models:
             self.ball_network.warm()
         if self._fine_ball_detector is not None:
             self._fine_ball_detector.warm()
-        for size in self._batch_sizes:
-            self._run_blank(size, settings)
+        for img_size in settings.bundled_img_sizes:
+            for count in self._batch_sizes:
+                self._run_blank(count, img_size)
         return time.perf_counter() - started
 
     def touch(self, settings: Settings) -> None:
         """Run one small batch, so that neither the device nor the caches of the processor fall asleep."""
-        self._run_blank(1, settings)
+        self._run_blank(1, settings.bundled_img_sizes[0])
 
-    def _run_blank(self, size: int, settings: Settings) -> None:
-        letterbox = Letterbox.fit(*USUAL_SOURCE, settings.img_size)
+    def _run_blank(self, count: int, img_size: int) -> None:
+        letterbox = Letterbox.fit(*USUAL_SOURCE, img_size)
         grey = np.full((letterbox.input_height, letterbox.input_width, 3), 114, np.uint8)
-        self.predict([Frame(0, grey)] * size, letterbox)
+        self.predict([Frame(0, grey)] * count, letterbox)
 
     def _padded(self, images: list[Image]) -> list[Image]:
         """Runtimes prepare themselves for each batch size: a short batch takes the next one that is warm."""

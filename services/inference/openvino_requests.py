@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-MAX_SHAPES: Final = 12
+MAX_SHAPES: Final = 16
 """Shapes that stay compiled: those that are warmed, and the latest others. One takes up to 100 MB."""
 
 

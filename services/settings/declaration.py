@@ -131,6 +131,15 @@ class Settings(
         return max(self.img_size, self.action_img_size) if larger else self.img_size
 
     @property
+    def bundled_img_sizes(self) -> tuple[int, ...]:
+        """The sizes, rising, of `img_size_for` that the bundled models get from the served kinds.
+
+        IMG_SIZE where no served kind takes them.
+        """
+        kinds = [kind for kind in self.served_kinds if self.predictor_for(kind) == BUNDLED]
+        return tuple(sorted({self.img_size_for(kind) for kind in kinds})) or (self.img_size,)
+
+    @property
     def uses_bundled(self) -> bool:
         """Whether a served kind takes the bundled predictor, and with it DETECTOR_MODEL and PITCH_MODEL."""
         return any(self.predictor_for(kind) == BUNDLED for kind in self.served_kinds)

@@ -22,6 +22,7 @@ from services.inference.models import Models
 from services.inference.pitch_model import PitchModel
 from services.inference.torch_backend import TorchBackend, mapped_errors
 from services.results import Detections, Keypoints, LumaPicture
+from services.settings import load_settings
 from services.video.letterbox import Frame, Image, Letterbox
 
 LETTERBOX = Letterbox.fit(1280, 720, 384)
@@ -186,6 +187,25 @@ def test_short_batches_are_padded_to_sizes_that_were_warmed() -> None:
     models.predict(frames[:1], LETTERBOX)
     models.predict(frames[:4], LETTERBOX)
     assert detector.batches == [8, 1, 4]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "heights"),
+    [(("gsr",), [384]), (("gsr", "soccer_action"), [384, 736]), (("soccer_action",), [736])],
+)
+def test_every_batch_size_is_warmed_in_the_input_size_of_every_served_kind(
+    kinds: tuple[str, ...], heights: list[int]
+) -> None:
+    warmed: list[tuple[int, int]] = []
+
+    class Detector(CountingModel):
+        def predict(self, images: list[Image], letterbox: Letterbox) -> list[Any]:
+            warmed.append((images[0].shape[0], len(images)))
+            return super().predict(images, letterbox)
+
+    settings = load_settings(served_kinds=kinds, img_size=640, action_img_size=1280)
+    Models(Detector(), None, "cpu", [1, 4]).warm(settings)
+    assert warmed == [(height, count) for height in heights for count in (1, 4)]
 
 
 def test_without_a_pitch_model_keypoints_are_not_asked_for() -> None:
