@@ -376,8 +376,8 @@ def test_a_caller_with_a_later_deadline_gets_an_answer(
     make_worker: MakeWorker, origin: DemoOrigin, clip_url: str
 ) -> None:
     worker = make_worker(WORKER_CONCURRENCY="2")
-    slow = f"{clip_url}?delay=2&no_range=1&X-Amz-Signature="
-    hurried = submit(f"{slow}1", challenge_id="both", redis_url=worker.redis_url, deadline_s=1.5)
+    slow = f"{clip_url}?delay=8&no_range=1&X-Amz-Signature="
+    hurried = submit(f"{slow}1", challenge_id="both", redis_url=worker.redis_url, deadline_s=5)
     with redis.Redis.from_url(worker.redis_url) as client:
         assert wait_for(lambda: bool(client.exists(claim_key("both"))), 20)
         patient = submit(f"{slow}2", challenge_id="both", redis_url=worker.redis_url, deadline_s=60)

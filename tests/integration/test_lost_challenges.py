@@ -69,7 +69,7 @@ def test_a_challenge_outlives_the_parent_of_its_worker(
     os.kill(parent_of(child), signal.SIGKILL)
 
     assert wait_for(lambda: holder(connection, "parent-dies") not in (0, child))
-    assert not alive([child])
+    assert wait_for(lambda: not alive([child]))
     assert not caller.result().partial
     assert begun(origin, "parent") == 2
     assert wait_for(lambda: connection.exists("touchline:unacked", "touchline:deliveries") == 0)
