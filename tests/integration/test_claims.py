@@ -375,7 +375,7 @@ def test_who_joined_and_went_away_is_not_put_back(connection: redis.Redis) -> No
 def test_a_caller_with_a_later_deadline_gets_an_answer(
     make_worker: MakeWorker, origin: DemoOrigin, clip_url: str
 ) -> None:
-    worker = make_worker(WORKER_CONCURRENCY="2")
+    worker = make_worker(WORKER_CONCURRENCY="2", STALL_TIMEOUT_S="60")
     slow = f"{clip_url}?delay=8&no_range=1&X-Amz-Signature="
     hurried = submit(f"{slow}1", challenge_id="both", redis_url=worker.redis_url, deadline_s=5)
     with redis.Redis.from_url(worker.redis_url) as client:
