@@ -44,7 +44,8 @@ class Up:
         return "\n".join(self.lines)
 
     def wait_ready(self) -> None:
-        assert wait_for(lambda: "ready" in self.lines or self.ended.is_set(), START_S), self.text
+        last = "  Ctrl-C stops all of it"  # of the lines that say where everything is
+        assert wait_for(lambda: last in self.lines or self.ended.is_set(), START_S), self.text
         assert "ready" in self.lines, self.text
 
     def wait_end(self) -> int:

@@ -152,7 +152,8 @@ def run(options: argparse.Namespace, console: Console) -> list[str]:
         Rig(
             Path(folder),
             options.workers,
-            env={"LOG_FORMAT": "json", "MAX_QUEUE": "1000"},
+            # on a loaded machine the origin seems far away, and range connections would count as growth
+            env={"LOG_FORMAT": "json", "MAX_QUEUE": "1000", "RANGE_MIN_RTT_MS": "10000"},
             listener=ledger.listen,
             files=hostile_files(clip),
         ) as rig,
