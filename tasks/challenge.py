@@ -6,7 +6,8 @@ import faulthandler
 import logging
 import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import redis
@@ -101,8 +102,8 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
         if retries:
             timeline.note(retries=retries)
             count_queue_event("retried")
-        with timeline.span("claim"):
-            difference = _clock_difference()
+        with timeline.span("claim"), _claiming():
+            difference = clock_difference(connection())
             caller = _caller(challenge, token, difference)
             outcome = _claim(caller, challenge, traceparent)
         challenge = by_own_clock(challenge, difference)
@@ -147,10 +148,11 @@ def _answer(message: dict[str, Any], token: str, retries: int, traceparent: str 
     return tell(challenge, challenge.challenge_id, timeline, result, traceparent=traceparent)
 
 
-def _clock_difference() -> float:
-    """Seconds between Redis's clock and ours."""
+@contextmanager
+def _claiming() -> Iterator[None]:
+    """Map Redis's errors while a challenge is claimed."""
     try:
-        return clock_difference(connection())
+        yield
     except (redis.exceptions.RedisError, OSError) as error:
         raise QueueUnavailable(f"the challenge could not be claimed: {error}") from error
 
@@ -164,10 +166,7 @@ def _claim(caller: Caller, challenge: Challenge, traceparent: str | None) -> Cla
     def message() -> bytes:
         return encode_message(challenge, caller.token, get_settings().queue_name, traceparent)
 
-    try:
-        outcome = claims.claim(caller, message)
-    except (redis.exceptions.RedisError, OSError) as error:
-        raise QueueUnavailable(f"the challenge could not be claimed: {error}") from error
+    outcome = claims.claim(caller, message)
     if outcome is Claimed.CANCELLED:
         raise Cancelled("the caller did not wait for it any more when its turn came", stage="queue")
     if outcome is Claimed.ANOTHER:

@@ -12,10 +12,8 @@ from typing import Any, Final
 import redis
 
 from services.settings import get_settings
-from services.wire.reply import REPLIED_CHANNEL
-from tasks.caller import Caller
-from tasks.identity import is_dead, process_name
-from tasks.worker_redis import Script
+from tasks.caller import Caller, CallerScript
+from tasks.identity import is_dead
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +25,13 @@ RENEWAL_S = 0.3
 AGAIN_S = 1.0
 """Seconds that a caller who joined must have left for its challenge to be tried once more."""
 
-_CLAIM: Final = Script("""
-local key = given.key
+_CLAIM: Final = CallerScript("""
 if redis.call('EXISTS', key.cancelled) == 1 then return 'cancelled' end
 local answer, holder = redis.call('GET', key.answer), redis.call('GET', key.claim)
 local content = redis.call('GET', key.content)
 if (answer or holder) and content and content ~= given.content then return 'another' end
 if answer then
-  redis.call('RPUSH', key.reply, answer)
-  redis.call('EXPIRE', key.reply, given.reply_s)
-  redis.call('DEL', key.no_room)
-  redis.call('PUBLISH', given.channel, given.token)
+  send(given.token, answer)
   return 'answered'
 end
 if not holder or holder == given.process or holder == given.lost then
@@ -46,15 +40,13 @@ if not holder or holder == given.process or holder == given.lost then
   return 'claimed'
 end
 if given.joins then
-  redis.call('SADD', key.joined, given.token)
-  redis.call('EXPIRE', key.joined, given.reply_s)
+  join()
   if data ~= '' then redis.call('SET', key.again, data, 'PX', given.again_ms) end
 end
 return holder
 """)
 
-_RENEW: Final = Script("""
-local key = given.key
+_RENEW: Final = CallerScript("""
 if redis.call('EXISTS', key.cancelled) == 1 and redis.call('SCARD', key.joined) == 0 then
   return 'cancelled'
 end
@@ -63,18 +55,12 @@ local content = redis.call('GET', key.content)
 local another = content and given.content ~= '' and content ~= given.content
 if holder and holder ~= given.process then
   if another then return 'held' end
-  redis.call('SADD', key.joined, given.token)
-  redis.call('EXPIRE', key.joined, given.reply_s)
+  join()
   return 'lost'
 end
 if not holder and answer then
   if another then return 'held' end
-  if redis.call('EXISTS', key.reply) == 0 then
-    redis.call('RPUSH', key.reply, answer)
-    redis.call('EXPIRE', key.reply, given.reply_s)
-    redis.call('DEL', key.no_room)
-    redis.call('PUBLISH', given.channel, given.token)
-  end
+  if redis.call('EXISTS', key.reply) == 0 then send(given.token, answer) end
   return 'lost'
 end
 redis.call('SET', key.claim, given.process, 'PX', given.lease_ms)
@@ -115,7 +101,7 @@ def claim(caller: Caller, message: Callable[[], bytes] = bytes) -> Claimed:
     again_ms = int((caller.seconds - AGAIN_S) * 1000)
     lost, joins, again = "", False, b""
     while True:
-        found = _CLAIM.run(again, **_given(caller), lost=lost, joins=joins, again_ms=again_ms)
+        found = _CLAIM.run(caller, again, **_given(caller), lost=lost, joins=joins, again_ms=again_ms)
         if found in _ENDS:
             return _ENDS[found]
         holder = bytes(found).decode()
@@ -167,7 +153,7 @@ class Lease:
         given = _given(self._caller)
         while not self._ended.wait(RENEWAL_S):
             try:
-                found = _RENEW.run(**given)
+                found = _RENEW.run(self._caller, **given)
             except (redis.exceptions.RedisError, OSError) as error:
                 log.warning("a claim could not be renewed: %s", error)
                 continue
@@ -179,15 +165,6 @@ class Lease:
 
 def _given(caller: Caller) -> dict[str, Any]:
     """What both scripts are called with."""
-    reply_s = get_settings().reply_ttl_s
-    return {
-        "key": caller.keys,
-        "token": caller.token,
-        "content": caller.content,
-        "process": process_name(),
-        "lease_ms": int(LEASE_S * 1000),
-        "reply_s": reply_s,
-        # until the answer is no longer kept that may come as late as its deadline
-        "content_s": reply_s + max(0, int(caller.seconds)) + 1,
-        "channel": REPLIED_CHANNEL,
-    }
+    # until the answer is no longer kept that may come as late as its deadline
+    content_s = get_settings().reply_ttl_s + max(0, int(caller.seconds)) + 1
+    return {"lease_ms": int(LEASE_S * 1000), "content_s": content_s}

@@ -12,24 +12,17 @@ import redis
 from services.deadline import Deadline
 from services.monitoring.metrics import count_queue_event
 from services.settings import get_settings
-from services.wire.reply import REPLIED_CHANNEL, again_key, claim_key, joined_key, no_room_key, reply_key
-from tasks.caller import Caller
-from tasks.identity import process_name
-from tasks.worker_redis import Script, connection
+from services.wire.reply import REPLIED_CHANNEL, claim_key, joined_key, no_room_key, reply_key
+from tasks.caller import Caller, CallerScript
+from tasks.worker_redis import connection
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.1
 """Seconds between two attempts to reach Redis with a reply."""
 
-_PUBLISH: Final = Script("""
-local key, prefix, own = given.key, given.prefix, given.token
-local function send(token, reply)
-  redis.call('RPUSH', prefix.reply .. token, reply)
-  redis.call('EXPIRE', prefix.reply .. token, given.reply_s)
-  redis.call('DEL', prefix.no_room .. token, prefix.again .. token)
-  redis.call('PUBLISH', given.channel, token)
-end
+_PUBLISH: Final = CallerScript("""
+local own = given.token
 local answer, holder = redis.call('GET', key.answer), redis.call('GET', key.claim)
 local content = redis.call('GET', key.content)
 local taken = holder and given.by_holder and holder ~= given.process
@@ -46,8 +39,7 @@ if taken and given.sort == 'partial' then
   return 0
 end
 if taken and given.sort == 'error' then
-  redis.call('SADD', key.joined, own)
-  redis.call('EXPIRE', key.joined, given.reply_s)
+  join()
   return 0
 end
 send(own, data)
@@ -149,21 +141,14 @@ def try_to_publish(token: str, data: bytes, own: redis.Redis | None = None) -> N
 
 def _publish(caller: Caller, data: bytes, sort: Sort, *, for_first_only: bool, by_holder: bool) -> int:
     """Number of callers that were put back on the queue."""
-    settings = get_settings()
     return int(
         _PUBLISH.run(
+            caller,
             data,
-            key=caller.keys,
-            prefix={"reply": reply_key(""), "no_room": no_room_key(""), "again": again_key("")},
-            token=caller.token,
-            content=caller.content,
-            process=process_name(),
             by_holder=by_holder,
             sort=sort.value,
             for_first_only=for_first_only,
-            reply_s=settings.reply_ttl_s,
-            queue=settings.queue_name,
-            channel=REPLIED_CHANNEL,
+            queue=get_settings().queue_name,
         )
     )
 

@@ -32,6 +32,7 @@ from services.wire.reply import (
     reply_key,
     unpack_reply,
 )
+from tasks import caller as caller_module
 from tasks import challenge, claims, reply, worker_redis
 from tasks.caller import Caller
 from tasks.claims import Claimed, Lease, claim
@@ -236,7 +237,7 @@ def test_a_caller_whose_challenge_another_process_took_over_gets_what_comes_of_i
     told = threading.Event()
     with Lease(Caller("c", "first", "one"), told.set):
         assert told.wait(20)
-    monkeypatch.setattr(reply, "process_name", lambda: ELSEWHERE)
+    monkeypatch.setattr(caller_module, "process_name", lambda: ELSEWHERE)
     reply.publish(Caller("c", "second", "one"), outcome, Sort.ANSWER if outcome == b"answer" else Sort.ERROR)
     assert connection.lrange(reply_key("second"), 0, -1) == [outcome]
     assert connection.lrange(reply_key("first"), 0, -1) == [outcome]

@@ -6,7 +6,6 @@ import gzip
 import itertools
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 
@@ -33,6 +32,7 @@ from services.errors import (
 )
 from services.settings import Settings
 from tests.support.downloads import RunningDownload, fetch, loopback_settings
+from tests.support.processes import wait_for
 from tests.support.scripted_origins import (
     Handler,
     Http1Origin,
@@ -216,9 +216,9 @@ def test_range_connections_that_come_back_during_a_takeover_do_not_move_its_body
             connection.sendall(response)
             return True
         connection.sendall(response[:200_000])
-        until(lambda: download[0].fact("takeovers") is not None)
+        wait_for(lambda: download[0].fact("takeovers") is not None)
         come_back.set()
-        until(lambda: download[0].fact("range_connections") is not None)
+        wait_for(lambda: download[0].fact("range_connections") is not None)
         connection.sendall(response[200_000:])
         return True
 
@@ -378,7 +378,7 @@ def test_an_origin_that_is_restarted_in_mid_body_is_waited_for(
     pool, settings = make_pool(first)
     with RunningDownload(pool, first.url(), settings) as running:
         assert running.stream.read_at(0, 400_000) == BODY[:400_000]
-        assert until(lambda: running.fact("refusals") is not None)
+        assert wait_for(lambda: running.fact("refusals") is not None)
         with Http1Origin(serve_file, port=first.port):
             assert running.body() == BODY
 
@@ -537,7 +537,7 @@ def test_connections_of_origins_that_are_no_longer_remembered_are_closed(
         keeper.touch_all()
 
     assert pool.origins() == tuple(origin.url("") for origin in origins[2:])
-    assert until(lambda: [origin.open for origin in origins] == [0, 0] + [4] * MAX_REMEMBERED)
+    assert wait_for(lambda: [origin.open for origin in origins] == [0, 0] + [4] * MAX_REMEMBERED)
 
 
 def test_an_origin_that_only_a_challenge_named_is_forgotten_when_it_fails(
@@ -558,7 +558,7 @@ def test_an_origin_that_only_a_challenge_named_is_forgotten_when_it_fails(
     rounds = [keeper.touch_all() for _ in range(MAX_FAILURES + 1)]
 
     assert [len(touched) for touched in rounds] == [1] * MAX_FAILURES + [0]
-    assert until(lambda: origin.open == 0)
+    assert wait_for(lambda: origin.open == 0)
 
 
 # -- what only a misunderstanding explains -----------------------------------------------------------------
@@ -737,7 +737,7 @@ def test_an_origin_that_is_restarted_while_ranges_arrive_is_waited_for(
     pool.warmup(first.url())
     with RunningDownload(pool, first.url(), settings) as running:
         assert stopped.wait(60)
-        assert until(lambda: running.fact("refusals") is not None or running.ended)
+        assert wait_for(lambda: running.fact("refusals") is not None or running.ended)
         with Http1Origin(serve_file, port=first.port):
             assert running.body() == BODY
 
@@ -766,7 +766,7 @@ def test_a_cancel_while_the_head_is_waited_for_ends_the_body_that_follows(
     download: list[RunningDownload] = []
 
     def handler(connection: ssl.SSLSocket, request: Request) -> bool:
-        assert until(lambda: bool(download))
+        assert wait_for(lambda: bool(download))
         download[0].scope.cancel()
         connection.sendall(file_response(BODY, request).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
         origin.closing.wait(30)
@@ -800,11 +800,3 @@ def test_the_retry_after_a_dead_connection_is_sent_over_a_fresh_one(
     dead.set()
     with pool.open(origin.url(), deadline) as exchange:
         assert exchange.connected
-
-
-def until(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Wait until a condition holds; whether it did in time."""
-    deadline = Deadline.after(seconds)
-    while not holds() and deadline.remaining() > 0:
-        time.sleep(0.02)
-    return holds()
